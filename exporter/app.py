@@ -1,0 +1,192 @@
+"""The composition root: builds the parts from a config, starts them, reloads and stops them."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import FrameType
+
+import structlog
+
+from exporter import __version__
+from exporter.account import Account, State
+from exporter.budget import Budget
+from exporter.clock import Clock
+from exporter.config import Config, ConfigError, load
+from exporter.devices import help_texts, unknown_field_help
+from exporter.enerclo import REASONS, Client
+from exporter.pacing import Pace, fit
+from exporter.poller import Poller
+from exporter.reading import metric_name
+from exporter.scheduler import Plan, Scheduler, Task
+from exporter.series import Series
+from exporter.telemetry import Telemetry
+from exporter.web import Listener, Site, create_app
+from exporter.workers import Workers
+
+_log = structlog.get_logger()
+
+#: A program that was told to end must be gone before whoever told it loses patience; in seconds.
+_STOP_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the config file."""
+
+    listen: tuple[str, int]
+    telemetry_path: str = "/metrics"
+    simulated: bool = False
+
+
+class App:
+    """A running exporter. Raises ListenError where its address cannot be listened on."""
+
+    def __init__(self, config: Config, options: Options, environment: Mapping[str, str] = os.environ) -> None:
+        pin_timezone()
+        self._environment = environment
+        self._config = config
+        self._clock = Clock()
+        self._stop = threading.Event()
+        self._reload_wanted = threading.Event()
+        self._wake = threading.Event()
+        self._reload_lock = threading.Lock()
+        self._ready = False
+        self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
+        helps = help_texts(config.types.values())
+        self.series = Series(metric_name, lambda name: helps.get(name) or unknown_field_help(name), helps)
+        self._budget = Budget(config.api.requests_per_minute, self._clock)
+        self._account = Account(self._clock)
+        self._poller = Poller(self._client(config), config.token, self._budget, self._account, self.telemetry)
+        self._scheduler = Scheduler(self.series, self._poller, self._account, self._clock, random.Random())  # noqa: S311
+        self._workers: Workers[Task] = Workers(self._scheduler.work, config.api.concurrency)
+        self._scheduler.pool = self._workers
+        self._loop = threading.Thread(target=self._scheduler.run, name="scheduler", daemon=True)
+        self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
+        self._listener = Listener(*options.listen)
+        site = Site(
+            version=__version__,
+            telemetry_path=options.telemetry_path,
+            exposition=self.exposition,
+            problems=self._scheduler.problems,
+            ready=lambda: self._ready,
+            reload=self.reload,
+            simulated=options.simulated,
+        )
+        self._web = create_app(site)
+
+    @property
+    def url(self) -> str:
+        """Where the exporter's pages are, seen from this machine."""
+        return self._listener.url
+
+    @property
+    def token(self) -> str:
+        """The token in force, for the logs to leave out."""
+        return self._config.token.reveal()
+
+    def start(self) -> None:
+        """Begin to poll and to answer."""
+        self._apply(self._config)
+        self._loop.start()
+        self._listener.start(self._web)
+        self._ready = True
+        devices = len(self._config.devices)
+        _log.info("started", version=__version__, address=self.url, devices=devices)
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; reload on SIGHUP. For the main thread. Returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        self.start()
+        while not self._stop.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            if self._reload_wanted.is_set():
+                self._reload_wanted.clear()
+                self.reload()
+        self.stop()
+        return 0
+
+    def stop(self) -> None:
+        """Stop polling and answering. Requests in flight are given up."""
+        _log.info("stopping")
+        self._scheduler.stop()
+        self._budget.close()
+        self._listener.stop()
+        if self._loop.is_alive():
+            self._loop.join(_STOP_GRACE)
+
+    def exposition(self, *, openmetrics: bool) -> bytes:
+        """The whole page of metrics. Stale values are withheld here too, so that not even a dead loop lets them through."""
+        self._scheduler.expire()
+        return b"".join((self.series.page(), self.telemetry.page(openmetrics=openmetrics)))
+
+    def reload(self) -> str | None:
+        """Load the config again and put it in force. Returns what is wrong with it; then the old one stays in force."""
+        with self._reload_lock:
+            try:
+                config = load(self._config.path, self._environment)
+            except ConfigError as error:
+                self.telemetry.reload_successful.set(0)
+                _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
+                return str(error)
+            old = self._poller.client
+            self._poller.client, self._poller.token = self._client(config), config.token
+            old.close()
+            self._budget.configure(config.api.requests_per_minute)
+            self._workers.resize(config.api.concurrency)
+            self._config = config
+            self._apply(config)
+            self._account.probe_soon()
+            _log.info("reloaded the config", devices=len(config.devices))
+            return None
+
+    def _apply(self, config: Config) -> None:
+        pace = fit((device.interval for device in config.devices), config.api.requests_per_minute)
+        if not pace.fits:
+            _warn_of_stretch(pace, config)
+        counts = dict.fromkeys(config.types, 0)
+        for device in config.devices:
+            counts[device.type] += 1
+        for name, count in counts.items():
+            self.telemetry.add_type(name)
+            self.telemetry.devices.labels(name).set(count)
+        self.telemetry.demand.set(pace.demand)
+        self._scheduler.apply(
+            Plan(
+                devices=config.devices,
+                stretch=pace.stretch,
+                stale_after=config.poll.stale_after,
+                requests_per_minute=config.api.requests_per_minute,
+                zone=config.api.zone,
+            )
+        )
+        self.telemetry.reload_successful.set(1)
+        self.telemetry.reload_time.set(self._clock.wall())
+
+    def _client(self, config: Config) -> Client:
+        api = config.api
+        return Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        (self._reload_wanted if number == signal.SIGHUP else self._stop).set()
+        self._wake.set()
+
+
+def pin_timezone() -> None:
+    """Have this process live in UTC: `schedule` reckons in naive local time, which a clock change makes jump."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+
+
+def _warn_of_stretch(pace: Pace, config: Config) -> None:
+    _log.warning(
+        "the schedule does not fit the request budget: intervals are stretched",
+        demand_per_minute=round(pace.demand, 2),
+        requests_per_minute=config.api.requests_per_minute,
+        stretch=round(pace.stretch, 3),
+    )

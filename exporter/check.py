@@ -1,0 +1,28 @@
+"""What `--config.check` prints: every device as it would be polled."""
+
+from exporter.config import Config
+from exporter.pacing import fit
+
+
+def table(config: Config) -> str:
+    """One line a device: type, deviceSn, path, interval in force in seconds, and how well the path is known."""
+    api = config.api
+    pace = fit((device.interval for device in config.devices), api.requests_per_minute)
+    rows = [("TYPE", "DEVICESN", "PATH", "INTERVAL", "EVIDENCE OF THE PATH")]
+    for device in config.devices:
+        interval = f"{device.interval * pace.stretch:g}s"
+        rows.append((device.type, _printable(device.sn), device.path, interval, device.evidence.words))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
+    lines.append("")
+    lines.append(
+        f"{config.path} is valid: {len(config.devices)} devices ask for {pace.demand:g} of {api.requests_per_minute:g} "
+        "requests a minute."
+    )
+    if not pace.fits:
+        lines.append(f"That does not fit: intervals are stretched by {pace.stretch:.3f}.")
+    return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -1,0 +1,133 @@
+"""The command line: flags and subcommands in, exit code out; nothing else."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from exporter import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns 0, or 1 for what is wrong with config or address; usage errors leave with 2."""
+    options = _parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="atess-exporter",
+        description="Prometheus exporter for ATESS inverters and batteries, read from the Enerclo cloud.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=_serve)
+    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument(
+        "--config.file",
+        dest="config",
+        type=Path,
+        default=Path("config.yaml"),
+        metavar="PATH",
+        help="default: %(default)s",
+    )
+    parser.add_argument("--config.check", dest="check", action="store_true", help="check the config, print its devices, and exit")
+    _add_web_flags(parser)
+    _add_log_flags(parser)
+    subcommands = parser.add_subparsers(title="subcommands", metavar="COMMAND")
+    demo = subcommands.add_parser("demo", help="run against a simulated cloud", allow_abbrev=False)
+    demo.set_defaults(run=_demo)
+    _add_web_flags(demo)
+    _add_log_flags(demo)
+    return parser
+
+
+def _add_web_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        type=_address,
+        default=":9837",
+        metavar="ADDRESS",
+        help="host:port, :port or [v6]:port (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        type=_telemetry_path,
+        default="/metrics",
+        metavar="PATH",
+        help="where the metrics are (default: %(default)s)",
+    )
+
+
+def _add_log_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        choices=("debug", "info", "warn", "error"),
+        default="info",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--log.format", dest="log_format", choices=("logfmt", "json"), default="logfmt", help="default: %(default)s"
+    )
+
+
+def _version() -> str:
+    import platform
+
+    return f"atess-exporter, version {__version__} (Python {platform.python_version()})"
+
+
+def _address(text: str) -> tuple[str, int]:
+    from exporter.web import parse_address
+
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from None
+
+
+def _telemetry_path(text: str) -> str:
+    if not text.startswith("/") or text == "/" or text.startswith("/-/") or any(c in text for c in "{}?# "):
+        raise argparse.ArgumentTypeError(f"expected a path such as /metrics, got {text!r}")
+    return text
+
+
+# What follows imports only where it is used: `--version` and usage errors need none of it.
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from exporter import logs
+    from exporter.app import App, Options
+    from exporter.config import ConfigError, load
+    from exporter.web import ListenError
+
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.check:
+        from exporter.check import table
+
+        print(table(config))
+        return 0
+    try:
+        app = App(config, Options(options.listen, options.telemetry_path))
+    except ListenError as error:
+        print(f"atess-exporter: {error}", file=sys.stderr)
+        return 1
+    logs.configure(options.log_level, options.log_format, lambda: app.token)
+    return app.run()
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from exporter.demo import run
+    from exporter.web import ListenError
+
+    try:
+        return run(options.listen, options.telemetry_path, options.log_level, options.log_format)
+    except ListenError as error:
+        print(f"atess-exporter: {error}", file=sys.stderr)
+        return 1

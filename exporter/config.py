@@ -1,0 +1,355 @@
+"""The config file: its schema, and `load(path) -> Config` with one clear line for every mistake."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from exporter.devices import Device, DeviceType, Evidence, Paths, load_catalogue
+from exporter.devices import Path as ApiPath
+from exporter.token import Token, TokenError
+from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
+
+TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name
+
+M = TypeVar("M", bound=BaseModel)
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_LABEL_NAME: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+class ConfigError(ValueError):
+    """What is wrong with the config: `problems` holds one line for each mistake, with its place and what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _duration(value: Any) -> float:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a duration such as 300, 30s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _at_least_a_second(value: float) -> float:
+    if value < 1:
+        raise ValueError("expected at least 1s")
+    return value
+
+
+def _base_url(value: str) -> str:
+    expected = "expected an address such as https://host/api/v1, without user, query or fragment"
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        raise ValueError(expected) from None
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", value))
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ValueError(expected)
+    return value.rstrip("/")
+
+
+def _api_path(value: str) -> str:
+    path = value.strip("/")
+    if not path or re.search(r"[\s?#\\%:\x00-\x1f]", path) or ".." in path.split("/"):
+        raise ValueError("expected a path under api.base_url such as pcs/data-last")
+    return path
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected a time zone's name such as Asia/Bangkok") from None
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9,;=.* -]+", value, re.ASCII):
+        raise ValueError("expected a language such as en")
+    return value
+
+
+def _serial(value: str) -> str:
+    if not value.strip() or len(value) > 128:
+        raise ValueError("expected a serial number of 1 to 128 characters")
+    return value
+
+
+def _info_label(value: str) -> str:
+    if not _LABEL_NAME.fullmatch(value) or value in ("deviceSn", "type"):
+        raise ValueError("expected a label's name (letters, digits and _) other than deviceSn and type")
+    return value
+
+
+def _type_name(value: str) -> str:
+    if not _TYPE_NAME.fullmatch(value):
+        raise ValueError("expected a type's name in lower case letters, digits and _")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+Interval = Annotated[Duration, AfterValidator(_at_least_a_second)]
+ApiPathText = Annotated[str, AfterValidator(_api_path)]
+TypeName = Annotated[str, AfterValidator(_type_name)]
+Serial = Annotated[str, AfterValidator(_serial)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Api(_Model):
+    """How to reach the cloud, and what the account allows. Durations in seconds."""
+
+    base_url: Annotated[str, AfterValidator(_base_url)] = "https://www.enerclo-atesspower.com/api/v1"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    language: Annotated[str, AfterValidator(_language)] = "en"
+    timeout: Interval = 15.0
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    requests_per_minute: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] = 60.0
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+
+class Poll(_Model):
+    """How often to ask, and when a reading is too old to show. Seconds; no `stale_after` means by each device's interval."""
+
+    interval: Interval = 300.0
+    stale_after: Interval | None = None
+
+
+class _DeviceEntry(_Model):
+    deviceSn: Serial  # noqa: N815 - the API's name
+    interval: Interval | None = None
+    info: Mapping[Annotated[str, AfterValidator(_info_label)], str] = {}
+
+
+class _TypeEntry(_Model):
+    path: ApiPathText
+
+
+def _as_entry(value: Any) -> Any:
+    return {"deviceSn": value} if isinstance(value, str) else value
+
+
+_DeviceLists = Mapping[str, list[Annotated[_DeviceEntry, BeforeValidator(_as_entry)]]]
+
+
+class _File(_Model):
+    api: Api = Api()
+    poll: Poll = Poll()
+    devices: _DeviceLists = {}
+    device_files: list[str] = []
+    types: Mapping[TypeName, _TypeEntry] = {}
+
+
+class _DeviceFile(_Model):
+    devices: _DeviceLists
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole, checked configuration."""
+
+    path: Path
+    api: Api
+    poll: Poll
+    token: Token
+    types: Mapping[str, DeviceType]
+    devices: tuple[Device, ...]
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read `path` and the device files that it names. Raises ConfigError with every mistake found."""
+    try:
+        source = read_yaml(path)
+    except YamlFileError as error:
+        raise ConfigError([str(error)]) from None
+    file = _validate(_File, source, source.data if source.data is not None else {})
+    types = _resolve_types(file)
+    problems: list[str] = []
+    devices = _Devices(types, file.poll.interval, problems)
+    devices.add(source, file.devices, ("devices",))
+    for device_file, lists, prefix in _device_files(path.parent, file.device_files, source, problems):
+        devices.add(device_file, lists, prefix)
+    token = _token(file.api, source, environment, problems)
+    if not problems and not devices.found:
+        problems.append(f"{source.place(('devices',))}: devices: no devices; expected at least one deviceSn under a type")
+    if problems or token is None:
+        raise ConfigError(problems)
+    return Config(path, file.api, file.poll, token, types, tuple(devices.found.values()))
+
+
+class _Devices:
+    """Gathers the devices of all lists and finds what is wrong with them."""
+
+    def __init__(self, types: Mapping[str, DeviceType], interval: float, problems: list[str]) -> None:
+        self.found: dict[tuple[str, str], Device] = {}
+        self._places: dict[tuple[str, str], str] = {}
+        self._types = types
+        self._interval = interval
+        self._problems = problems
+
+    def add(self, source: YamlFile, lists: _DeviceLists, prefix: Key) -> None:
+        for name, entries in lists.items():
+            device_type = self._types.get(name)
+            if device_type is None:
+                known = ", ".join(sorted(self._types))
+                self._report(source, (*prefix, name), f"unknown type; expected one of {known}, or one with a path under types")
+                continue
+            for index, entry in enumerate(entries):
+                self._add_device(source, (*prefix, name, index), device_type, entry)
+
+    def _add_device(self, source: YamlFile, key: Key, device_type: DeviceType, entry: _DeviceEntry) -> None:
+        path = device_type.paths.realtime
+        interval = entry.interval or self._interval
+        device = Device(device_type.type, entry.deviceSn, path.path, path.evidence, interval, dict(entry.info))
+        if device.key in self.found:
+            self._report(source, key, f"deviceSn {device.sn!r} is listed twice (first at {self._places[device.key]})")
+            return
+        self.found[device.key] = device
+        self._places[device.key] = source.place(key)
+
+    def _report(self, source: YamlFile, key: Key, problem: str) -> None:
+        self._problems.append(f"{source.place(key)}: {_dotted(key)}: {problem}")
+
+
+def _resolve_types(file: _File) -> dict[str, DeviceType]:
+    types = dict(load_catalogue())
+    for name, entry in file.types.items():
+        path = ApiPath(path=entry.path, evidence=Evidence.CONFIGURED)
+        known = types.get(name)
+        if known is None:
+            types[name] = DeviceType(type=name, title=name, paths=Paths(realtime=path))
+        else:
+            types[name] = known.model_copy(update={"paths": known.paths.model_copy(update={"realtime": path})})
+    return types
+
+
+def _device_files(
+    base: Path, patterns: list[str], source: YamlFile, problems: list[str]
+) -> Iterator[tuple[YamlFile, _DeviceLists, Key]]:
+    """The device files in order of their names. They hold what stands under `devices:`, with or without that line."""
+    for index, pattern in enumerate(patterns):
+        names = sorted(glob.glob(str(base / pattern)))
+        if not names and not glob.has_magic(pattern):
+            problems.append(f"{source.place(('device_files', index))}: device_files[{index}]: no such file: {base / pattern}")
+        for name in names:
+            try:
+                device_file = read_yaml(Path(name))
+                data = device_file.data if device_file.data is not None else {}
+                wrapped = isinstance(data, dict) and "devices" in data
+                parsed = _validate(_DeviceFile, device_file, data if wrapped else {"devices": data}, bare=not wrapped)
+                yield device_file, parsed.devices, ("devices",) if wrapped else ()
+            except YamlFileError as error:
+                problems.append(str(error))
+            except ConfigError as error:
+                problems.extend(error.problems)
+
+
+def _token(api: Api, source: YamlFile, environment: Mapping[str, str], problems: list[str]) -> Token | None:
+    """The environment's token goes before the file's, so that one config serves where secrets come by the environment."""
+    key: Key = ("api",)
+    try:
+        if environment.get(TOKEN_VARIABLE):
+            return Token(value=environment[TOKEN_VARIABLE])
+        if api.token is not None and api.token_file is not None:
+            problem = "expected either token or token_file, not both"
+        elif api.token is not None:
+            key = ("api", "token")
+            return Token(value=api.token.get_secret_value())
+        elif api.token_file is not None:
+            key = ("api", "token_file")
+            return Token(path=source.path.parent / api.token_file)
+        else:
+            problem = f"no token; expected token_file, token or {TOKEN_VARIABLE}"
+    except TokenError as error:
+        problem = str(error)
+    problems.append(f"{source.place(key)}: {_dotted(key)}: {problem}")
+    return None
+
+
+def _validate(model: type[M], source: YamlFile, data: Any, *, bare: bool = False) -> M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = []
+        for mistake in error.errors(include_url=False, include_context=True):
+            key: Key = mistake["loc"][1:] if bare else mistake["loc"]
+            if key and key[-1] == "[key]":
+                key = key[:-1]
+            problems.append(f"{source.place(key)}: {_dotted(key)}: {_expectation(model, mistake)}")
+        raise ConfigError(problems) from None
+
+
+def _expectation(model: type[BaseModel], mistake: Any) -> str:
+    kind = mistake["type"]
+    given = mistake["input"]
+    if kind == "extra_forbidden":
+        return f"unknown key; expected one of {', '.join(_known_keys(model, mistake['loc']))}"
+    if kind == "missing":
+        return "missing"
+    secret = mistake["loc"][-1:] == ("token",)
+    shown = "" if secret else f", got {_shown(given)}"
+    if kind == "value_error":
+        return f"{mistake['ctx']['error']}{shown}"
+    return f"{_EXPECTED.get(kind, mistake['msg'])}{shown}"
+
+
+_EXPECTED: Final = {
+    "dict_type": "expected a mapping of keys to values",
+    "mapping_type": "expected a mapping of keys to values",
+    "model_type": "expected a mapping of keys to values",
+    "model_attributes_type": "expected a mapping of keys to values",
+    "list_type": "expected a list",
+    "string_type": "expected text",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a finite number",
+    "path_type": "expected a file's path",
+}
+
+
+def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
+    """The keys that are allowed where `location` has one that is not."""
+    if len(location) == 1:
+        return list(model.model_fields)
+    section: dict[str | int, type[BaseModel]] = {"api": Api, "poll": Poll, "devices": _DeviceEntry, "types": _TypeEntry}
+    return list(section[location[0]].model_fields)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _dotted(key: Key) -> str:
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "the file"

@@ -1,0 +1,148 @@
+"""Devices, their types, and the catalogue of types that ships with the exporter.
+
+The catalogue is data: one YAML file a type in `exporter/catalogue/`, with where each fact is from.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+UNDOCUMENTED: Final = "Not documented by the vendor"
+
+
+class Evidence(StrEnum):
+    """How well a fact about the API is known; the letters are those of the catalogue files."""
+
+    DOCUMENTED = "D"
+    USED = "U"
+    SIBLING = "S"
+    INFERRED = "I"
+    CONFIGURED = "C"
+
+    @property
+    def words(self) -> str:
+        return _EVIDENCE_WORDS[self]
+
+
+_EVIDENCE_WORDS: Final = {
+    Evidence.DOCUMENTED: "documented by the vendor",
+    Evidence.USED: "seen in public client code",
+    Evidence.SIBLING: "documented for the sibling platform",
+    Evidence.INFERRED: "inferred, never seen",
+    Evidence.CONFIGURED: "set in the config",
+}
+
+_BASIS_WORDS: Final = {
+    "D": "",
+    "app": " (as the vendor's app shows it)",
+    "S": " (as on the sibling platform)",
+    "name": " (judging by its name)",
+}
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Path(_Data):
+    """A path under the API's base URL."""
+
+    path: str
+    evidence: Evidence
+
+
+class Field(_Data):
+    """What is known of one field of a device's answer. `basis` says how its `meaning` is known."""
+
+    kind: str
+    evidence: Evidence
+    unit: str | None = None
+    meaning: str | None = None
+    basis: str | None = None
+    values: Mapping[int, str] | None = None
+    values_evidence: Evidence | None = None
+
+
+class Paths(_Data):
+    """Where a type's data are."""
+
+    realtime: Path
+    history: Path | None = None
+    list: Path | None = None
+    settings: Path | None = None
+
+
+class DeviceType(_Data):
+    """A family of devices that answer on the same paths with the same fields."""
+
+    type: str
+    title: str
+    paths: Paths
+    fields: Mapping[str, Field] = {}
+    settings: Mapping[str, Field] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device to poll: `interval` is what the config asks for, in seconds; `info` are labels of atess_device_info."""
+
+    type: str
+    sn: str
+    path: str
+    evidence: Evidence
+    interval: float
+    info: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.type, self.sn)
+
+
+@cache
+def load_catalogue() -> Mapping[str, DeviceType]:
+    """The device types that ship with the exporter, by name."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    types = {}
+    for file in sorted(resources.files("exporter.catalogue").iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".yaml"):
+            # a safe loader either way: the C one where PyYAML was built with libyaml
+            found = DeviceType.model_validate(yaml.load(file.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506
+            types[found.type] = found
+    return MappingProxyType(types)
+
+
+def help_texts(types: Iterable[DeviceType]) -> dict[str, str]:
+    """The HELP of every field that any of `types` knows, by the API's name of the field.
+
+    A metric spans all types, so where they know different things of a field its text says which is which.
+    """
+    meanings: dict[str, dict[str, list[str]]] = {}
+    for device_type in types:
+        for name, known in device_type.fields.items():
+            meanings.setdefault(name, {}).setdefault(_meaning(known), []).append(device_type.type)
+    return {name: _help(name, by_meaning) for name, by_meaning in meanings.items()}
+
+
+def unknown_field_help(name: str) -> str:
+    """The HELP of a field that the catalogue lacks."""
+    return f"{UNDOCUMENTED}. Enerclo field {name}."
+
+
+def _meaning(known: Field) -> str:
+    text = f"{known.meaning}{_BASIS_WORDS.get(known.basis or '', '')}" if known.meaning else UNDOCUMENTED
+    return f"{text}, in {known.unit}" if known.unit else text
+
+
+def _help(name: str, by_meaning: Mapping[str, list[str]]) -> str:
+    if len(by_meaning) == 1:
+        text = next(iter(by_meaning))
+    else:
+        text = "; ".join(f"{', '.join(types)}: {meaning}" for meaning, types in by_meaning.items())
+    return f"{text}. Enerclo field {name}."

@@ -1,0 +1,270 @@
+"""The Enerclo API: one GET, its envelope, and a typed error for every way in which it can fail.
+
+The only module that speaks HTTP to the cloud. Facts are from the vendor's API pages (modified 2024-03-21) unless another
+source is named.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, ClassVar, Final
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+
+from exporter import __version__
+from exporter.token import Token
+from exporter.transport import DeadlineAdapter
+
+#: Bytes of one answer, after decompression, that are read before it is given up. The largest documented answer has some
+#: 2 KB a reading and 100 readings a page.
+MAX_ANSWER: Final = 2 * 1024 * 1024
+
+#: "too frequent" on the sibling platform (Growatt ShineServer), where one read a device every 5 minutes is allowed.
+TOO_FREQUENT: Final = 10012
+
+_SUCCESS: Final = frozenset({0, 200})
+_MESSAGE_LIMIT: Final = 200
+
+
+class EnercloError(Exception):
+    """A request that gave no usable answer. `reason` is the label value it is counted under."""
+
+    reason: ClassVar[str]
+    #: Worth one more try at once: the fault may have been the connection's, not the request's.
+    retryable: bool = False
+
+
+class TimedOut(EnercloError):
+    """The whole answer was not there within the timeout."""
+
+    reason = "timeout"
+
+
+class ConnectionFailed(EnercloError):
+    """No connection, or one that broke or spoke no HTTP."""
+
+    reason = "connection"
+    retryable = True
+
+
+class HttpStatus(EnercloError):
+    """An HTTP status other than 200 (a redirect too: following it would carry the token elsewhere)."""
+
+    reason = "http_status"
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.retryable = status in (502, 503, 504)
+
+
+class RateLimited(EnercloError):
+    """HTTP 429, or the sibling platform's code for "too frequent". `retry_after` is in seconds, None if not said."""
+
+    reason = "rate_limited"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unauthorized(EnercloError):
+    """The token was refused: envelope code 403, or HTTP 401 or 403."""
+
+    reason = "unauthorized"
+
+
+class NotFound(EnercloError):
+    """Envelope code 400, which the vendor documents as "not found", or HTTP 404."""
+
+    reason = "not_found"
+
+
+class ApiError(EnercloError):
+    """Any other envelope code than success."""
+
+    reason = "api_error"
+
+
+class InvalidPayload(EnercloError):
+    """An answer that is not what the API documents: not JSON, no envelope, no data, too large."""
+
+    reason = "invalid_payload"
+
+
+REASONS: Final = tuple(
+    error.reason
+    for error in (
+        TimedOut,
+        ConnectionFailed,
+        HttpStatus,
+        RateLimited,
+        Unauthorized,
+        NotFound,
+        ApiError,
+        InvalidPayload,
+    )
+)
+
+
+class _TokenAuth(AuthBase):
+    """Sets the header itself, so that requests does not put a password from ~/.netrc in its place."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._token.reveal()
+        return request
+
+
+class Client:
+    """Reads from the cloud; safe to use from `concurrency` threads at once.
+
+    `base_url` without a slash at its end; `timeout` in seconds for a whole request.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: Token,
+        *,
+        language: str,
+        timeout: float,
+        concurrency: int,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._base_url = base_url
+        self._timeout = timeout
+        self._wall = wall
+        self._session = requests.Session()
+        adapter = DeadlineAdapter(pool_connections=1, pool_maxsize=concurrency, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._session.auth = _TokenAuth(token)
+        self._session.headers.update(
+            {
+                "Accept": "application/json",
+                "Accept-Language": language,
+                "User-Agent": f"atess-exporter/{__version__}",
+            }
+        )
+        # A cookie that the cloud sets for one device must not change what it answers for the next.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def get(self, path: str, query: Mapping[str, str]) -> Any:
+        """The `data` of the envelope that `path` (relative to the base URL) answers. Raises EnercloError."""
+        try:
+            with self._session.get(
+                f"{self._base_url}/{path}",
+                params=query,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                if response.status_code != 200:
+                    raise self._status_error(response)
+                body = _read_body(response)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+            raise TimedOut(f"no whole answer within {self._timeout:g} s") from None
+        except (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError):
+            raise InvalidPayload("the answer's compression is broken") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ConnectionFailed(_root_cause(error)) from None
+        return _open_envelope(body)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.close()
+
+    def _status_error(self, response: requests.Response) -> EnercloError:
+        status = response.status_code
+        if status == 429:
+            return RateLimited("HTTP status 429", self._retry_after(response.headers.get("Retry-After")))
+        if status in (401, 403):
+            return Unauthorized(f"HTTP status {status}")
+        if status == 404:
+            return NotFound("HTTP status 404")
+        return HttpStatus(status)
+
+    def _retry_after(self, value: str | None) -> float | None:
+        """Seconds from a Retry-After header, which RFC 9110 10.2.3 lets be a number of seconds or a date."""
+        if value is None:
+            return None
+        value = value.strip()
+        if value.isascii() and value.isdigit():
+            return float(value)
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.fromtimestamp(self._wall(), UTC)).total_seconds())
+
+
+def _read_body(response: requests.Response) -> bytes:
+    parts = []
+    size = 0
+    for part in response.raw.stream(65536, decode_content=True):
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise InvalidPayload(f"the answer is larger than {MAX_ANSWER} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _open_envelope(body: bytes) -> Any:
+    try:
+        envelope = json.loads(body)
+    except RecursionError:
+        raise InvalidPayload("the answer is nested too deeply") from None
+    except ValueError:
+        raise InvalidPayload("the answer is not JSON") from None
+    if not isinstance(envelope, dict):
+        raise InvalidPayload("the answer is not an envelope of code, data and msg")
+    code = envelope.get("code")
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise InvalidPayload("the answer's code is not a whole number")
+    if code in _SUCCESS:
+        return envelope.get("data")
+    message = _describe(code, envelope.get("msg"))
+    if code == 403:
+        raise Unauthorized(message)
+    if code == 400:
+        raise NotFound(message)
+    if code == TOO_FREQUENT:
+        raise RateLimited(message)
+    raise ApiError(message)
+
+
+def _describe(code: int, message: object) -> str:
+    text = message if isinstance(message, str) else ""
+    shown = text[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
+    # str() of a whole number has a limit of its own, which an answer must not be able to reach
+    number = code if abs(code) < 10**9 else "out of range"
+    return f"code {number}: {shown}" if shown else f"code {number}"
+
+
+def _root_cause(error: BaseException) -> str:
+    """What really happened, in a few words, without the address and the layers in between."""
+    seen: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in seen:
+        seen.append(current)
+        reason = getattr(current, "reason", None)
+        current = reason if isinstance(reason, BaseException) else current.__cause__ or current.__context__
+    for cause in reversed(seen):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"TLS certificate refused: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason or 'no details'}"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return f"the connection broke ({type(seen[-1]).__name__})"

@@ -1,0 +1,97 @@
+"""Logs: one line an event, as logfmt or JSON, the same keys throughout, and never the token."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+FORMATS: Final = ("logfmt", "json")
+LEVELS: Final = ("debug", "info", "warn", "error")
+
+#: Characters; a shorter text is no secret but would make lines unreadable where it happens to stand.
+_SHORTEST_SECRET: Final = 4
+
+_LOGGERS_OF_OTHERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
+
+
+def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:
+    """Send the logs of this process to standard error. `secret` gives the text that must never be among them."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", key="ts"),
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("msg"),
+        _Redactor(secret),
+    ]
+    renderer: Processor
+    if form == "json":
+        renderer = structlog.processors.JSONRenderer(sort_keys=False)
+    else:
+        renderer = structlog.processors.LogfmtRenderer(key_order=["ts", "level", "msg"], bool_as_flag=False)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _one_line, renderer],
+        )
+    )
+    # A full disk or a closed pipe costs the line, not the exporter.
+    logging.raiseExceptions = False
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    threshold = logging.getLevelName("WARNING" if level == "warn" else level.upper())
+    root.setLevel(threshold)
+    for name in _LOGGERS_OF_OTHERS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(max(threshold, logging.WARNING))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _Redactor:
+    """Replaces the secret wherever it stands in a line, also inside an exception's text."""
+
+    def __init__(self, secret: Callable[[], str | None]) -> None:
+        self._secret = secret
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        secret = self._secret()
+        if secret:
+            # also without the scheme in front: that word alone is no secret
+            parts = {part for part in (secret, secret.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET}
+            for key, value in event.items():
+                if not key.startswith("_"):
+                    event[key] = _without(value, parts)
+        return event
+
+
+def _without(value: Any, parts: set[str]) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "<redacted>")
+    return text
+
+
+def _one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Spell out what would break a line or forge another, and what the output's encoding cannot carry."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = "".join(
+                character if character.isprintable() or character in "\n\t" else repr(character)[1:-1] for character in value
+            )
+    return event

@@ -1,0 +1,140 @@
+"""One poll: ask the cloud for a device's latest reading, and tell everybody concerned how it went."""
+
+import time
+from typing import Final
+
+import structlog
+
+from exporter.account import Account, State
+from exporter.budget import Budget, Closed
+from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized
+from exporter.reading import InvalidReadingError, Reading, read
+from exporter.target import Target
+from exporter.telemetry import Telemetry
+from exporter.token import Token, TokenError
+
+_log = structlog.get_logger()
+
+#: Fields left out that are remembered as told; a device that sends new names for ever is told of no more.
+_MAX_TOLD: Final = 1000
+
+
+class Poller:
+    """Polls targets; safe to use from several threads. `client` and `token` may be replaced between two polls."""
+
+    def __init__(self, client: Client, token: Token, budget: Budget, account: Account, telemetry: Telemetry) -> None:
+        self.client = client
+        self.token = token
+        self._budget = budget
+        self._account = account
+        self._telemetry = telemetry
+        self._told: set[tuple[str, str]] = set()
+
+    def poll(self, target: Target, *, probe: bool = False) -> State | None:
+        """Poll once, whatever comes of it. Returns the account's new state if this changed it.
+
+        While the account is suspended only a `probe` goes out.
+        """
+        began = time.monotonic()
+        try:
+            reading = self._fetch(target, probe=probe)
+        except Closed:
+            return None
+        except _SuspendedError:
+            target.left_out()
+            return None
+        except EnercloError as error:
+            return self._failed(target, error, time.monotonic() - began)
+        return self._succeeded(target, reading, time.monotonic() - began)
+
+    def _fetch(self, target: Target, *, probe: bool) -> Reading:
+        """At most two requests: a broken connection may have been broken long before, by the cloud closing idle ones."""
+        try:
+            return self._request(target, probe=probe)
+        except EnercloError as error:
+            if probe or not error.retryable:
+                raise
+        return self._request(target, probe=probe)
+
+    def _request(self, target: Target, *, probe: bool) -> Reading:
+        if not probe and self._account.suspended:
+            raise _SuspendedError
+        self._budget.acquire()
+        # the wait may have been long
+        if not probe and self._account.suspended:
+            raise _SuspendedError
+        target.began()
+        device = target.device
+        self._telemetry.requests.labels(device.type).inc()
+        try:
+            with self._telemetry.duration.labels(device.type).time():
+                data = self.client.get(device.path, {"deviceSn": device.sn})
+            try:
+                return read(data, device.sn)
+            except InvalidReadingError as error:
+                raise InvalidPayload(str(error)) from None
+        except EnercloError as error:
+            self._telemetry.failures.labels(device.type, error.reason).inc()
+            raise
+
+    def _succeeded(self, target: Target, reading: Reading, duration: float) -> State | None:
+        device = target.device
+        came_up, left_out = target.succeeded(reading)
+        log = _log.info if came_up else _log.debug
+        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(duration, 3))
+        for field, cause in left_out:
+            self._telemetry.fields_left_out.labels(device.type, cause).inc()
+            self._tell_left_out(target, field, cause)
+        return self._observe(target, None)
+
+    def _failed(self, target: Target, error: EnercloError, duration: float) -> State | None:
+        device = target.device
+        if isinstance(error, Unauthorized):
+            self._reread_token()
+        if isinstance(error, RateLimited):
+            pause = self._budget.slow_down(error.retry_after)
+            _log.warning("the cloud finds us too frequent: the whole account slows down", pause=round(pause, 1))
+        changed = self._observe(target, error)
+        account_at_fault = self._account.suspended or isinstance(error, RateLimited)
+        went_down = target.failed(back_off=not account_at_fault)
+        log = _log.warning if went_down else _log.debug
+        log(
+            "device is down" if went_down else "poll failed",
+            device_sn=device.sn,
+            type=device.type,
+            reason=error.reason,
+            error=str(error),
+            duration=round(duration, 3),
+        )
+        return changed
+
+    def _observe(self, target: Target, error: EnercloError | None) -> State | None:
+        changed = self._account.observe(target.device.key, error)
+        if changed is not None:
+            for state in State:
+                if state is not State.OPEN:
+                    self._telemetry.suspended.labels(state.value).set(state is changed)
+            if changed is State.OPEN:
+                _log.info("the cloud answers again: polling goes on")
+            else:
+                _log.warning("polling is suspended but for one probe a minute", reason=changed.value, error=str(error))
+        return changed
+
+    def _reread_token(self) -> None:
+        try:
+            if self.token.reread():
+                _log.info("the token file holds another token: trying it")
+                self._account.probe_soon()
+        except TokenError as error:
+            _log.error("cannot read the token again, going on with the old one", error=str(error))
+
+    def _tell_left_out(self, target: Target, field: str, cause: str) -> None:
+        key = (target.device.type, field)
+        if key in self._told or len(self._told) >= _MAX_TOLD:
+            return
+        self._told.add(key)
+        _log.warning("a field is left out", type=key[0], field=field[:200], cause=cause, device_sn=target.device.sn)
+
+
+class _SuspendedError(Exception):
+    """The account was suspended before the request went out."""

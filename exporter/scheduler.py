@@ -1,0 +1,251 @@
+"""The loop that polls every device at its interval, spread so that requests never come in a burst.
+
+One job of the `schedule` library for each device. The jobs go by the exporter's own clock, not by the wall clock that
+`schedule` reads: a wall clock that is stepped, or a host zone's change to or from summer time, moves no poll.
+"""
+
+import math
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Final, Protocol
+
+import schedule
+import structlog
+
+from exporter.account import Account, State
+from exporter.clock import Clock
+from exporter.devices import Device
+from exporter.poller import Poller
+from exporter.series import Series
+from exporter.target import Target
+
+_log = structlog.get_logger()
+
+#: Seconds between two looks at what is due.
+TICK: Final = 0.25
+
+#: Within this many seconds of the start every device is polled once, as far as the budget allows.
+START_WINDOW: Final = 30.0
+
+#: Seconds without a tick after which the loop counts as dead.
+DEAD_AFTER: Final = 10.0
+
+_GOLDEN: Final = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A poll for a worker to make."""
+
+    target: Target
+    probe: bool = False
+
+
+class Pool(Protocol):
+    """Who makes the polls."""
+
+    def submit(self, item: Task) -> None: ...
+    def maintain(self) -> None: ...
+    @property
+    def alive(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the scheduler goes by: which devices, and how the config has them polled. Seconds."""
+
+    devices: tuple[Device, ...]
+    stretch: float
+    stale_after: float | None
+    requests_per_minute: float
+    zone: tzinfo | None
+
+
+class _Jobs(schedule.Scheduler):
+    """`moment` is the time of the current tick, read once for all jobs."""
+
+    moment = 0.0
+
+
+class _Job(schedule.Job):
+    """A device's job, due at slots `(k + phase) * interval` of the exporter's clock for whole k.
+
+    Slots instead of "an interval after the last run", which would let every delay push jobs together for good.
+    """
+
+    def __init__(self, jobs: _Jobs, target: Target, phase: float, due: float) -> None:
+        super().__init__(1, jobs)
+        self.unit = "seconds"
+        self.target = target
+        self.due = due
+        self._jobs = jobs
+        self._phase = phase
+
+    @property
+    def should_run(self) -> bool:
+        return self._jobs.moment >= self.due
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.due < other.due)
+
+    def run(self) -> Any:
+        result = super().run()  # type: ignore[no-untyped-call]
+        self.due = self.next_slot(max(self.due + self.target.interval, self._jobs.moment))
+        return result
+
+    def next_slot(self, earliest: float) -> float:
+        """The first slot at or after `earliest`, forgiving what adding floats loses."""
+        interval = self.target.interval
+        return (math.ceil(earliest / interval - self._phase - 1e-6) + self._phase) * interval
+
+
+class Scheduler:
+    """Hands due devices to the workers, withholds stale values, and sends the probes of a suspended account."""
+
+    def __init__(self, series: Series, poller: Poller, account: Account, clock: Clock, jitter: random.Random) -> None:
+        self.pool: Pool
+        self._series = series
+        self._poller = poller
+        self._account = account
+        self._clock = clock
+        self._jitter = jitter
+        self._jobs = _Jobs()
+        self._by_key: dict[tuple[str, str], _Job] = {}
+        self._planned = 0
+        self._spacing = 1.0
+        self._lock = threading.RLock()
+        self._resume = threading.Event()
+        self._last_tick = clock.now()
+        self._stopped = threading.Event()
+
+    def apply(self, plan: Plan) -> None:
+        """Poll the devices of `plan` from now on. Those that stay keep their readings, history and slots."""
+        with self._lock:
+            wanted = {device.key: device for device in plan.devices}
+            for key in self._by_key.keys() - wanted.keys():
+                self._by_key.pop(key).target.remove()
+            self._spacing = 60.0 / plan.requests_per_minute
+            new = [self._add(device) for key, device in wanted.items() if key not in self._by_key]
+            for key, device in wanted.items():
+                job = self._by_key[key]
+                before = job.target.interval
+                job.target.configure(device, plan.stretch, plan.stale_after, plan.zone)
+                if job.target.interval != before:
+                    job.due = min(job.due, job.next_slot(self._clock.now()))
+            self._jobs.jobs[:] = self._by_key.values()
+            self._account.configure(len(self._by_key))
+            self._start(new)
+
+    def tick(self) -> None:
+        """Do what is due now."""
+        with self._lock:
+            now = self._last_tick = self._jobs.moment = self._clock.now()
+            self.pool.maintain()
+            if self._resume.is_set():
+                self._resume.clear()
+                self._start([job for job in self._by_key.values() if job.target.resume()])
+            self._jobs.run_pending()
+            self._probe(now)
+            self.expire()
+
+    def expire(self) -> None:
+        """Withhold what has become stale by now; called before every scrape too, so that it needs no living loop."""
+        for job in list(self._by_key.values()):
+            cause = job.target.expire()
+            if cause is not None:
+                device = job.target.device
+                _log.warning("device is stale: its values are withheld", device_sn=device.sn, type=device.type, cause=cause)
+
+    def work(self, task: Task) -> None:
+        """Make a poll; for the workers."""
+        try:
+            if self._poller.poll(task.target, probe=task.probe) is State.OPEN:
+                self._resume.set()
+        finally:
+            task.target.in_flight = False
+
+    def run(self) -> None:
+        """Tick until stopped."""
+        while not self._stopped.wait(TICK):
+            try:
+                self.tick()
+            except Exception as error:  # noqa: BLE001 - one bad tick must not end all polling
+                _log.error("internal error in the scheduler", error=f"{type(error).__name__}: {error}")
+
+    def stop(self) -> None:
+        """End the loop."""
+        self._stopped.set()
+
+    def lag(self) -> float:
+        """Seconds by which the most overdue poll is late."""
+        now = self._clock.now()
+        oldest = now
+        for job in list(self._by_key.values()):
+            since = job.target.overdue_since
+            oldest = min(oldest, job.due if since is None else since)
+        return now - oldest
+
+    def problems(self) -> list[str]:
+        """What is wrong with the loop or the workers beyond what they mend themselves; empty if they live."""
+        problems = []
+        silent = self._clock.now() - self._last_tick
+        if silent > DEAD_AFTER:
+            problems.append(f"the scheduler loop has not ticked for {silent:.0f} s")
+        if not self.pool.alive:
+            problems.append("no worker is alive")
+        return problems
+
+    def _add(self, device: Device) -> _Job:
+        target = Target(device, self._series, self._clock, self._jitter)
+        job = self._by_key[device.key] = _Job(self._jobs, target, self._next_phase(), math.inf)
+        job.do(self._hand_over, job)
+        return job
+
+    def _start(self, jobs: Iterable[_Job]) -> None:
+        """Plan the next poll of each job soon, spread evenly and no closer than the budget allows.
+
+        After it each goes to its own slot, at the earliest one interval later: the rush of the start is not repeated.
+        """
+        now = self._clock.now()
+        ordered = sorted(jobs, key=lambda job: job.target.interval)
+        for index, job in enumerate(ordered):
+            window = min(job.target.interval, START_WINDOW)
+            job.due = now + max(index * self._spacing, index / len(ordered) * window)
+
+    def _hand_over(self, job: _Job) -> None:
+        target = job.target
+        if target.skip > 0:
+            target.skip -= 1
+        elif self._account.suspended:
+            target.left_out()
+        else:
+            if target.overdue_since is None:
+                target.overdue_since = job.due
+            self._submit(Task(target))
+
+    def _probe(self, now: float) -> None:
+        """Ask for the device that waited longest; with a cloud that is down, none more often than at its interval."""
+        if not self._account.probe_due():
+            return
+        down = self._account.state is State.UNREACHABLE
+        idle = [
+            job.target
+            for job in self._by_key.values()
+            if not job.target.in_flight and (not down or job.target.last_attempt + job.target.interval <= now)
+        ]
+        if idle:
+            self._account.probe_taken()
+            self._submit(Task(min(idle, key=lambda target: target.last_attempt), probe=True))
+
+    def _submit(self, task: Task) -> None:
+        if not task.target.in_flight:
+            task.target.in_flight = True
+            self.pool.submit(task)
+
+    def _next_phase(self) -> float:
+        """Golden-ratio steps: however many devices there are or come later, their slots are spread evenly."""
+        self._planned += 1
+        return self._planned * _GOLDEN % 1.0

@@ -1,0 +1,269 @@
+"""The latest reading of every device, kept as exposition lines.
+
+A line is rendered once, when its value arrives, and only if it changed; a scrape only joins bytes. The same lines serve the
+text format 0.0.4 and OpenMetrics 1.0: for gauges the two differ in nothing but the end of the page.
+
+Lines are stored by family and device type: a column is a list with one slot for each device of the type, so an update writes
+into its own slots and a scrape copies whole columns.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakValueDictionary
+
+#: The families about the devices themselves, with their HELP.
+DEVICE_FAMILIES: Final[Mapping[str, str]] = {
+    "atess_device_up": "1 if the last poll of the device gave a usable reading, else 0.",
+    "atess_device_stale": (
+        "1 if the device's values are withheld because they are too old: cause failing, no usable reading came; cause "
+        "frozen, readings come but their own time no longer moves."
+    ),
+    "atess_device_last_success_timestamp_seconds": "Unix time of the last poll that gave a usable reading.",
+    "atess_device_data_timestamp_seconds": "The latest reading's own time, read in the configured zone, as Unix time.",
+    "atess_device_poll_interval_seconds": "Interval between two polls of the device that is in force, after pacing.",
+    "atess_device_info": "Always 1; the labels describe the device as the config does.",
+}
+
+#: Names under this prefix are the exporter's own.
+RESERVED_PREFIX: Final = "atess_exporter_"
+
+
+class _Column:
+    """The lines of one family for the devices of one type; `used` counts the slots that hold one."""
+
+    __slots__ = ("family", "lines", "used")
+
+    def __init__(self, family: "_Family") -> None:
+        self.family = family
+        self.lines: list[bytes] = []
+        self.used = 0
+
+    def put(self, slot: int, line: bytes) -> None:
+        lines = self.lines
+        if slot >= len(lines):
+            lines.extend([b""] * (slot + 1 - len(lines)))
+        self.used += (line != b"") - (lines[slot] != b"")
+        lines[slot] = line
+
+
+class _Family:
+    __slots__ = ("columns", "field", "header", "name")
+
+    def __init__(self, name: str, field: str | None, help_text: str) -> None:
+        self.name = name
+        self.field = field
+        self.header = f"# HELP {name} {_escape_help(help_text)}\n# TYPE {name} gauge\n".encode()
+        self.columns: dict[str, _Column] = {}
+
+
+class _Layout:
+    """What the fields of a reading are in terms of columns; shared by all devices of a type that send the same fields.
+
+    `columns` has None for a field that is left out.
+    """
+
+    __slots__ = ("__weakref__", "columns", "names", "prefixes", "rejected")
+
+    def __init__(self, names: tuple[str, ...], columns: list[_Column | None], rejected: tuple[tuple[str, str], ...]) -> None:
+        self.names = names
+        self.columns = columns
+        self.prefixes = [column.family.name if column else "" for column in columns]
+        self.rejected = rejected
+
+
+#: The slot of a row that was removed: a poll that was under way then may still bring a reading.
+_GONE: Final = -1
+
+_EMPTY: Final = _Layout((), [], ())
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One device's place in the series. Made, changed and removed only through Series."""
+
+    type: str
+    slot: int
+    labels: str
+    layout: _Layout = _EMPTY
+    values: Sequence[int | float] = ()
+    own: dict[tuple[str, str], _Column] = field(default_factory=dict)
+
+
+class Series:
+    """All series of all devices; every method is safe to call from any thread.
+
+    `help_for` gives the HELP of an API field; `metric_name` the metric it becomes (None: it cannot be one); `known_fields` are
+    those that own their metric's name before any other field that would become the same.
+    """
+
+    def __init__(
+        self,
+        metric_name: Callable[[str], str | None],
+        help_for: Callable[[str], str],
+        known_fields: Iterable[str] = (),
+    ) -> None:
+        self._metric_name = metric_name
+        self._help_for = help_for
+        self._owners = {name: field for field in known_fields if (name := metric_name(field))}
+        self._families: dict[str, _Family] = {}
+        self._sorted: list[_Family] | None = None
+        self._layouts: WeakValueDictionary[tuple[str, tuple[str, ...]], _Layout] = WeakValueDictionary()
+        self._slots: dict[str, int] = {}
+        self._free: dict[str, list[int]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, device_type: str, device_sn: str) -> Row:
+        """A place for a device; it has no series until something is put into it."""
+        with self._lock:
+            free = self._free.setdefault(device_type, [])
+            if free:
+                slot = free.pop()
+            else:
+                slot = self._slots.get(device_type, 0)
+                self._slots[device_type] = slot + 1
+        return Row(device_type, slot, f'deviceSn="{escape_label(device_sn)}",type="{escape_label(device_type)}"')
+
+    def update(self, row: Row, fields: Mapping[str, int | float]) -> tuple[tuple[str, str], ...]:
+        """Show `fields` as the device's reading, in place of the one before.
+
+        Returns the fields left out, each with its cause: `name` (it cannot be a metric's name) or `collision` (the metric
+        belongs to another field or to the exporter).
+        """
+        names = tuple(fields)
+        values = tuple(fields.values())
+        with self._lock:
+            if row.slot == _GONE:
+                return ()
+            if names != row.layout.names:
+                self._change_layout(row, names)
+            layout = row.layout
+            slot = row.slot
+            labels = "{" + row.labels + "} "
+            shown = row.values or (None,) * len(values)
+            for prefix, column, value, before in zip(layout.prefixes, layout.columns, values, shown, strict=True):
+                if value != before and column is not None:
+                    column.put(slot, f"{prefix}{labels}{value!r}\n".encode())
+            row.values = values
+            return layout.rejected
+
+    def clear(self, row: Row) -> None:
+        """Show no reading of the device any more; what is said about the device itself stays."""
+        with self._lock:
+            self._change_layout(row, ())
+
+    def set(self, row: Row, family: str, value: float | None, labels: Mapping[str, str] | None = None) -> None:
+        """Put one of DEVICE_FAMILIES for the device, or with None take it away. `labels` tells several of one family apart."""
+        extra = "".join(f',{name}="{escape_label(text)}"' for name, text in (labels or {}).items())
+        with self._lock:
+            column = row.own.get((family, extra))
+            if column is None:
+                if value is None or row.slot == _GONE:
+                    return
+                # a column of its own for every set of label values, but one for all texts that info labels may have
+                variant = "" if family == "atess_device_info" else extra
+                column = row.own[family, extra] = self._column(family, None, row.type, variant)
+            if value is None:
+                del row.own[family, extra]
+                self._empty(column, row.slot)
+            else:
+                column.put(row.slot, f"{family}{{{row.labels}{extra}}} {value!r}\n".encode())
+
+    def remove(self, row: Row) -> None:
+        """Forget the device: all its series are gone from the next page on, and what is still put into `row` is dropped."""
+        with self._lock:
+            if row.slot == _GONE:
+                return
+            self._change_layout(row, ())
+            for column in row.own.values():
+                self._empty(column, row.slot)
+            row.own.clear()
+            self._free[row.type].append(row.slot)
+            row.slot = _GONE
+
+    def page(self) -> bytes:
+        """The exposition of all families in order of their names, each device's reading whole."""
+        parts: list[bytes] = []
+        with self._lock:
+            if self._sorted is None:
+                self._sorted = [self._families[name] for name in sorted(self._families)]
+            for family in self._sorted:
+                parts.append(family.header)
+                for column in family.columns.values():
+                    parts.extend(column.lines)
+        # The lines are immutable, so the copy of their references is a consistent page and can be joined at leisure.
+        return b"".join(parts)
+
+    def _change_layout(self, row: Row, names: tuple[str, ...]) -> None:
+        before = row.layout
+        row.layout = self._layout(row.type, names) if names else _EMPTY
+        row.values = ()
+        kept = {id(column) for column in row.layout.columns}
+        for column in before.columns:
+            if column is not None and id(column) not in kept:
+                self._empty(column, row.slot)
+
+    def _layout(self, device_type: str, names: tuple[str, ...]) -> _Layout:
+        layout = self._layouts.get((device_type, names))
+        if layout is None:
+            columns: list[_Column | None] = []
+            rejected = []
+            taken = set()
+            for name in names:
+                metric = self._metric_name(name)
+                cause = self._cause_to_reject(name, metric)
+                if cause is None and metric is not None and metric not in taken:
+                    taken.add(metric)
+                    columns.append(self._column(metric, name, device_type))
+                else:
+                    columns.append(None)
+                    rejected.append((name, cause or "collision"))
+            layout = self._layouts[device_type, names] = _Layout(names, columns, tuple(rejected))
+        return layout
+
+    def _cause_to_reject(self, field: str, metric: str | None) -> str | None:
+        if metric is None:
+            return "name"
+        if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX):
+            return "collision"
+        family = self._families.get(metric)
+        owner = self._owners.get(metric) or (family.field if family else field)
+        return None if owner == field else "collision"
+
+    def _column(self, metric: str, field: str | None, device_type: str, variant: str = "") -> _Column:
+        family = self._families.get(metric)
+        if family is None:
+            help_text = DEVICE_FAMILIES[metric] if field is None else self._help_for(field)
+            family = self._families[metric] = _Family(metric, field, help_text)
+            self._sorted = None
+        key = device_type + variant
+        column = family.columns.get(key)
+        if column is None:
+            column = family.columns[key] = _Column(family)
+        return column
+
+    def _empty(self, column: _Column, slot: int) -> None:
+        if slot < len(column.lines):
+            column.put(slot, b"")
+        if column.used:
+            return
+        family = column.family
+        for key, candidate in list(family.columns.items()):
+            if candidate is column:
+                del family.columns[key]
+        if not family.columns and self._families.get(family.name) is family:
+            del self._families[family.name]
+            self._sorted = None
+
+
+def escape_label(text: str) -> str:
+    """`text` as it stands between the quotes of a label's value; what UTF-8 cannot carry is spelled out."""
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    return plain.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _escape_help(text: str) -> str:
+    # The text format and OpenMetrics disagree on whether a quote in HELP is escaped; without one they agree.
+    plain = text.replace('"', "'").encode("utf-8", "backslashreplace").decode()
+    return plain.replace("\\", "\\\\").replace("\n", "\\n")

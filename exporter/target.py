@@ -1,0 +1,164 @@
+"""A device while it is being polled: how its polls went, and whether what is shown of it is still true."""
+
+import math
+import random
+import threading
+from datetime import tzinfo
+from typing import Final
+
+from exporter.clock import Clock
+from exporter.devices import Device
+from exporter.reading import Reading, timestamp
+from exporter.series import Series
+
+#: The longest a failing device is left alone, in intervals.
+MAX_BACKOFF: Final = 8
+
+#: Why values are withheld; label values of atess_device_stale.
+FAILING: Final = "failing"
+FROZEN: Final = "frozen"
+
+_DEFAULT_STALE_INTERVALS: Final = 3
+_DEFAULT_STALE_SECONDS: Final = 900.0
+
+
+class Target:
+    """One device, its series and its history. Outcomes may be reported from any thread.
+
+    Its values are shown until they are `stale_after` seconds old, by our own clock, in either of two ways: no usable reading
+    came for that long, or readings came but their own `time` stayed the same. Then they vanish; what is said about the device
+    itself stays.
+    """
+
+    def __init__(self, device: Device, series: Series, clock: Clock, jitter: random.Random) -> None:
+        self.device = device
+        self.interval = device.interval
+        #: A poll is queued or under way.
+        self.in_flight = False
+        #: Since when a poll is due that has not begun; None if none is.
+        self.overdue_since: float | None = None
+        #: When a poll last began.
+        self.last_attempt = float("-inf")
+        #: Slots of the schedule to leave out, after failures.
+        self.skip = 0
+        self._series = series
+        self._clock = clock
+        self._jitter = jitter
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._up: bool | None = None
+        self._stale: str | None = None
+        self._stale_after = _DEFAULT_STALE_SECONDS
+        self._zone: tzinfo | None = None
+        self._data_time: str | None = None
+        self._success_at = self._moved_at = clock.now()
+        self._judge_at = math.inf
+        self._row = series.add(device.type, device.sn)
+        series.set(self._row, "atess_device_info", 1, device.info)
+        self._show_stale()
+
+    def configure(self, device: Device, stretch: float, stale_after: float | None, zone: tzinfo | None) -> None:
+        """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
+        with self._lock:
+            if device.info != self.device.info:
+                self._series.set(self._row, "atess_device_info", None, self.device.info)
+                self._series.set(self._row, "atess_device_info", 1, device.info)
+            self.device = device
+            self.interval = device.interval * stretch
+            self._stale_after = stale_after or max(_DEFAULT_STALE_INTERVALS * self.interval, _DEFAULT_STALE_SECONDS)
+            self._zone = zone
+            self._judge(self._clock.now())
+            self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
+
+    def began(self) -> None:
+        """A poll began."""
+        self.overdue_since = None
+        self.last_attempt = self._clock.now()
+
+    def succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
+        """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown."""
+        with self._lock:
+            now = self._clock.now()
+            self._failures = 0
+            self.skip = 0
+            self._success_at = now
+            if reading.time is None or reading.time != self._data_time:
+                self._data_time = reading.time
+                self._moved_at = now
+            came_up = self._set_up(True)
+            self._series.set(self._row, "atess_device_last_success_timestamp_seconds", self._clock.wall())
+            data_time = timestamp(reading.time, self._zone) if reading.time and self._zone else None
+            self._series.set(self._row, "atess_device_data_timestamp_seconds", data_time)
+            self._judge(now)
+            left_out = self._series.update(self._row, reading.fields) if self._stale is None else ()
+            return came_up, left_out
+
+    def failed(self, *, back_off: bool) -> bool:
+        """A poll gave no usable reading. Returns whether that is news. With `back_off` it is the device's own failure."""
+        with self._lock:
+            if back_off:
+                self._failures += 1
+                self.skip = _slots_to_skip(self._failures, self._jitter)
+            return self._set_up(False)
+
+    def left_out(self) -> None:
+        """A due poll was not made, because the account is suspended."""
+        with self._lock:
+            self.overdue_since = None
+            self._set_up(False)
+
+    def resume(self) -> bool:
+        """The account is open again. True if the device should be polled soon, because it is down."""
+        with self._lock:
+            self.skip = 0
+            return self._up is False
+
+    def expire(self) -> str | None:
+        """Withhold values that have become too old. Returns the cause if they have just become so."""
+        now = self._clock.now()
+        if now < self._judge_at:
+            return None
+        with self._lock:
+            return self._judge(now)
+
+    def remove(self) -> None:
+        """The device is no longer polled: its series vanish."""
+        self._series.remove(self._row)
+
+    def _judge(self, now: float) -> str | None:
+        """Decide whether the values are stale, and when that must next be asked. Returns the cause if it is a new one."""
+        cause = None
+        self._judge_at = min(self._success_at, self._moved_at) + self._stale_after
+        if now - self._success_at >= self._stale_after:
+            cause = FAILING
+            self._judge_at = math.inf
+        elif now - self._moved_at >= self._stale_after:
+            cause = FROZEN
+            self._judge_at = self._success_at + self._stale_after
+        if cause == self._stale:
+            return None
+        self._stale = cause
+        if cause is not None:
+            self._series.clear(self._row)
+        self._show_stale()
+        return cause
+
+    def _show_stale(self) -> None:
+        for cause in (FAILING, FROZEN):
+            self._series.set(self._row, "atess_device_stale", int(self._stale == cause), {"cause": cause})
+
+    def _set_up(self, up: bool) -> bool:
+        changed = self._up is not up
+        if changed:
+            self._up = up
+            self._series.set(self._row, "atess_device_up", int(up))
+        return changed
+
+
+def _slots_to_skip(failures: int, jitter: random.Random) -> int:
+    """How many of its slots a device leaves out after `failures` in a row: none after one, then a growing random number.
+
+    The time to the next poll is 1, 2, 3-4 and then 5-8 intervals. Whole slots, so that a fleet that backs off stays spread.
+    """
+    longest = min(2 ** min(failures - 1, 16), MAX_BACKOFF)
+    return jitter.randint(longest // 2, longest - 1)

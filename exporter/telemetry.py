@@ -1,0 +1,117 @@
+"""The exporter's own metrics, in a prometheus_client registry."""
+
+import platform
+from collections.abc import Callable, Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+#: Seconds; the API's latency is not documented, so from a cached answer to the longest timeout anybody should set.
+_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0)
+
+#: Why a field of a reading has no series.
+FIELD_CAUSES = ("name", "collision")
+
+
+class Telemetry:
+    """Counts what the exporter does. `reasons` and `suspensions` are the label values that can occur."""
+
+    def __init__(self, version: str, reasons: Iterable[str], suspensions: Iterable[str]) -> None:
+        # a _created series beside every counter would only cost the user series
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._reasons = tuple(reasons)
+        self._suspensions = tuple(suspensions)
+        self.requests = Counter(
+            "atess_exporter_api_requests", "Requests sent to the Enerclo API.", ["type"], registry=self.registry
+        )
+        self.failures = Counter(
+            "atess_exporter_api_request_failures",
+            "Requests to the Enerclo API that gave no usable reading, by reason.",
+            ["type", "reason"],
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            "atess_exporter_api_request_duration_seconds",
+            "Time from sending a request to the Enerclo API to having its whole answer, or its failure.",
+            ["type"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.fields_left_out = Counter(
+            "atess_exporter_fields_left_out",
+            "Numeric fields of readings that have no series: cause name, it cannot be a metric's name; cause collision, "
+            "the metric of that name belongs to another field or to the exporter.",
+            ["type", "cause"],
+            registry=self.registry,
+        )
+        self.devices = Gauge("atess_exporter_devices", "Devices configured on this shard.", ["type"], registry=self.registry)
+        self.lag = Gauge("atess_exporter_poll_lag_seconds", "How late the most overdue poll is.", registry=self.registry)
+        self.suspended = Gauge(
+            "atess_exporter_api_suspended",
+            "1 while only one probe a minute is sent: cause unauthorized, the token is refused; cause unreachable, no "
+            "device's request reaches the cloud.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.budget = Gauge(
+            "atess_exporter_api_budget_requests_per_minute",
+            "Requests a minute that the exporter may send now; less than configured after the cloud asked for less.",
+            registry=self.registry,
+        )
+        self.demand = Gauge(
+            "atess_exporter_api_demand_requests_per_minute",
+            "Requests a minute that the configured intervals ask for, before pacing.",
+            registry=self.registry,
+        )
+        self.reload_successful = Gauge(
+            "atess_exporter_config_last_reload_successful",
+            "1 if the last attempt to load the config succeeded, else 0.",
+            registry=self.registry,
+        )
+        self.reload_time = Gauge(
+            "atess_exporter_config_last_reload_success_timestamp_seconds",
+            "Unix time of the last attempt to load the config that succeeded.",
+            registry=self.registry,
+        )
+        build = Gauge(
+            "atess_exporter_build_info",
+            "Always 1; the labels say what is running.",
+            ["version", "python_version"],
+            registry=self.registry,
+        )
+        build.labels(version, platform.python_version()).set(1)
+        for cause in self._suspensions:
+            self.suspended.labels(cause).set(0)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    def add_type(self, device_type: str) -> None:
+        """Have every series of `device_type` from the start, so that rates of what has not happened yet are 0."""
+        self.requests.labels(device_type)
+        self.duration.labels(device_type)
+        self.devices.labels(device_type)
+        for reason in self._reasons:
+            self.failures.labels(device_type, reason)
+        for cause in FIELD_CAUSES:
+            self.fields_left_out.labels(device_type, cause)
+
+    def watch(self, lag: Callable[[], float], budget: Callable[[], float]) -> None:
+        """Take the lag (seconds) and the budget (requests a minute) from these at every scrape."""
+        self.lag.set_function(lag)
+        self.budget.set_function(budget)
+
+    def page(self, *, openmetrics: bool) -> bytes:
+        """The exposition; as OpenMetrics it ends with the end of the page."""
+        if openmetrics:
+            return generate_openmetrics(self.registry)  # type: ignore[no-untyped-call, no-any-return]
+        return generate_latest(self.registry)

@@ -1,0 +1,56 @@
+"""The API token: where it comes from, and how it stays out of sight."""
+
+from pathlib import Path
+
+
+class TokenError(ValueError):
+    """The token cannot be read or cannot be sent; the message never holds any of it."""
+
+
+class Token:
+    """The account's secret, sent verbatim as the `Authorization` header.
+
+    `value` is text, or `path` names a file that holds it (white space around it is dropped).
+    Raises TokenError for an unreadable file and for text that cannot stand in an HTTP header.
+    """
+
+    def __init__(self, *, value: str | None = None, path: Path | None = None) -> None:
+        if (value is None) == (path is None):
+            raise TypeError("either a value or a path")
+        self._path = path
+        self._value = self._read(path) if path is not None else _checked(value or "", "the token")
+
+    def reveal(self) -> str:
+        """The secret itself, for the one header that needs it."""
+        return self._value
+
+    def reread(self) -> bool:
+        """Read the file again; True if the token is another one now. A token given as text never changes."""
+        if self._path is None:
+            return False
+        fresh = self._read(self._path)
+        changed = fresh != self._value
+        self._value = fresh
+        return changed
+
+    def __repr__(self) -> str:
+        return f"Token({self._path or 'given as text'})"
+
+    @staticmethod
+    def _read(path: Path) -> str:
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise TokenError(f"{path} is not text in UTF-8") from None
+        except OSError as error:
+            raise TokenError(f"cannot read {path}: {error.strerror}") from None
+        return _checked(text, str(path))
+
+
+def _checked(text: str, source: str) -> str:
+    token = text.strip()
+    if not token:
+        raise TokenError(f"{source} is empty")
+    if not token.isascii() or not token.isprintable():
+        raise TokenError(f"{source} has characters that an HTTP header cannot carry (one line of printable ASCII expected)")
+    return token

@@ -1,0 +1,63 @@
+"""A bounded pool of threads that outlives whatever its work does."""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+import structlog
+
+Item = TypeVar("Item")
+
+_log = structlog.get_logger()
+
+
+class Workers(Generic[Item]):
+    """`size` daemon threads that call `work` with every item submitted, in order.
+
+    Daemon threads, because a request in flight must not hold up the end of the process.
+    """
+
+    def __init__(self, work: Callable[[Item], None], size: int) -> None:
+        self._work = work
+        self._size = size
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._refused = False
+
+    def submit(self, item: Item) -> None:
+        """Have `item` worked on as soon as a thread is free."""
+        self._queue.put(item)
+
+    def resize(self, size: int) -> None:
+        """Have `size` threads from now on; surplus ones end after their current item and what is queued before."""
+        for _ in range(self._size - size):
+            self._queue.put(None)
+        self._size = size
+
+    def maintain(self) -> None:
+        """Start the threads that are missing, be it that they never started or that they died."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        while len(self._threads) < self._size:
+            thread = threading.Thread(target=self._run, name="worker", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                if not self._refused:
+                    _log.error("cannot start a worker, trying again", error=str(error))
+                self._refused = True
+                return
+            self._refused = False
+            self._threads.append(thread)
+
+    @property
+    def alive(self) -> int:
+        """How many threads live."""
+        return sum(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                self._work(item)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next item deserves a worker
+                _log.error("internal error in a worker", error=f"{type(error).__name__}: {error}", exc_info=False)

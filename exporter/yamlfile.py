@@ -1,0 +1,127 @@
+"""A YAML file as plain data whose values are the text as written, and the line on which each stands.
+
+YAML would read a serial number `0123` as 83, `1e5` as 100000.0 and `NO` as false. Here every scalar stays the text that the
+user typed; the config's models, which know what each value should be, turn it into a number where a number is wanted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+Key = tuple[str | int, ...]
+
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG: Final = "tag:yaml.org,2002:"
+_PLAIN_TAGS: Final = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "timestamp", "value", "merge"))
+
+
+class YamlFileError(ValueError):
+    """The file cannot be read as YAML; the message begins with the file and, where it is known, the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """`data`: mappings, lists, text and None; `lines`: the line of every value by its path of keys and indices."""
+
+    path: Path
+    data: Any
+    lines: Mapping[Key, int]
+
+    def place(self, key: Key) -> str:
+        """`file:line` of the value at `key`, or of the nearest value around it."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        line = self.lines.get(key)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read and parse `path`. Raises YamlFileError."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise YamlFileError(f"{path}:{line}: not text in UTF-8") from None
+    except OSError as error:
+        raise YamlFileError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        loader = _LOADER(text)
+        try:
+            root = loader.get_single_node()
+            lines: dict[Key, int] = {}
+            data = _Reader(path, loader, lines).value(root, ()) if root is not None else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        raise YamlFileError(_explain(path, text, error)) from None
+    except yaml.YAMLError as error:
+        reason = getattr(error, "reason", None) or "unreadable characters"
+        raise YamlFileError(f"{path}: not YAML: {reason}") from None
+    except RecursionError:
+        raise YamlFileError(f"{path}: nested too deeply") from None
+    return YamlFile(path, data, lines)
+
+
+class _Reader:
+    def __init__(self, path: Path, loader: Any, lines: dict[Key, int]) -> None:
+        self._path = path
+        self._loader = loader
+        self._lines = lines
+        self._open: set[int] = set()
+
+    def value(self, node: yaml.Node, key: Key) -> Any:
+        self._lines[key] = node.start_mark.line + 1
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._open:
+            raise self._error(node, "an alias that contains itself")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(item, (*key, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, key)
+        finally:
+            self._open.discard(id(node))
+
+    def _scalar(self, node: yaml.ScalarNode) -> str | None:
+        if node.tag == _TAG + "null":
+            return None
+        if node.tag not in _PLAIN_TAGS:
+            raise self._error(node, f"the tag {node.tag} is not supported")
+        return str(node.value)
+
+    def _mapping(self, node: yaml.Node, key: Key) -> dict[str, Any]:
+        first: dict[str, int] = {}
+        for name_node, _ in node.value:
+            if not isinstance(name_node, yaml.ScalarNode):
+                raise self._error(name_node, "a key must be plain text")
+            name, line = str(name_node.value), name_node.start_mark.line + 1
+            if name in first and name_node.tag != _TAG + "merge":
+                raise self._error(name_node, f"the key {name} is given twice (first on line {first[name]})")
+            first.setdefault(name, line)
+        self._loader.flatten_mapping(node)
+        data = {}
+        for name_node, value_node in node.value:
+            name = str(name_node.value)
+            data[name] = self.value(value_node, (*key, name))
+            self._lines[(*key, name)] = name_node.start_mark.line + 1
+        return data
+
+    def _error(self, node: yaml.Node, problem: str) -> YamlFileError:
+        return YamlFileError(f"{self._path}:{node.start_mark.line + 1}: {problem}")
+
+
+def _explain(path: Path, text: str, error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return f"{path}: not YAML: {error.problem}"
+    line = mark.line + 1
+    lines = text.splitlines()
+    content = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in content[: len(content) - len(content.lstrip())] or "'\\t'" in str(error.problem):
+        return f"{path}:{line}: not YAML: a tab where spaces are expected"
+    context = f" ({error.context})" if error.context else ""
+    return f"{path}:{line}: not YAML: {error.problem}{context}"

@@ -1,0 +1,32 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support import FakeClock
+
+#: Makes a certificate for a name, good for so many days (negative: no longer good); returns its chain, key and authority.
+Certificates = Callable[[str, int], tuple[Path, Path, Path]]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    authority = trustme.CA()
+
+    def make(name: str, days: int) -> tuple[Path, Path, Path]:
+        now = datetime.now(UTC)
+        issued = authority.issue_cert(name, not_before=now - timedelta(days=10), not_after=now + timedelta(days=days))
+        chain, key, ca = tmp_path / f"{name}.pem", tmp_path / f"{name}-key.pem", tmp_path / "ca.pem"
+        issued.cert_chain_pems[0].write_to_path(chain)
+        issued.private_key_pem.write_to_path(key)
+        authority.cert_pem.write_to_path(ca)
+        return chain, key, ca
+
+    return make

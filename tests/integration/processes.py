@@ -1,0 +1,221 @@
+"""The real programs as processes of a test: the exporter, the simulated cloud, Prometheus."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+Result = TypeVar("Result")
+
+TOKEN = "Basic bWFkZTp1cA=="
+
+
+class Process:
+    """A program with its output, ended when the test is over."""
+
+    def __init__(self, command: Sequence[str], env: dict[str, str] | None = None) -> None:
+        self.lines: list[str] = []
+        self._line = threading.Condition()
+        self.popen = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_for(self, pattern: str, seconds: float = 30) -> re.Match[str]:
+        """The first match of `pattern` in a line of the output."""
+        seen = 0
+        end = time.monotonic() + seconds
+        with self._line:
+            while True:
+                while seen < len(self.lines):
+                    if match := re.search(pattern, self.lines[seen]):
+                        return match
+                    seen += 1
+                left = end - time.monotonic()
+                assert left > 0 and (self.popen.poll() is None or self._reader.is_alive()), f"no {pattern!r} in:\n{self.output}"
+                self._line.wait(min(left, 0.2))
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def end(self) -> int:
+        """Ask it to end; the exit code."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+        try:
+            code = self.popen.wait(20)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            raise
+        self._reader.join(5)
+        if self.popen.stdout is not None:
+            self.popen.stdout.close()
+        return code
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            with self._line:
+                self.lines.append(line.rstrip("\n"))
+                self._line.notify_all()
+
+
+@contextmanager
+def running(command: Sequence[str], env: dict[str, str] | None = None) -> Iterator[Process]:
+    process = Process(command, env)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+class SimulatedCloud:
+    """The simulator's process, steered over its own HTTP."""
+
+    def __init__(self, process: Process) -> None:
+        self.url = process.wait_for(r"simulated cloud on (\S+)")[1]
+        self._control = self.url.replace("/api/v1", "/_simulator")
+
+    def devices(self) -> list[tuple[str, str]]:
+        return [(device["type"], device["deviceSn"]) for device in self._get("devices")]
+
+    def requests(self) -> list[dict[str, Any]]:
+        return list(self._get("requests"))
+
+    def served(self, type: str, sn: str) -> list[dict[str, Any]]:
+        return [served["data"] for served in self._get("served", type=type, deviceSn=sn)]
+
+    def fault(self, name: str, type: str | None = None, sn: str | None = None, **params: Any) -> None:
+        body = {"fault": name, "params": params} | ({"type": type, "deviceSn": sn} if type else {})
+        requests.put(f"{self._control}/faults", json=body, timeout=10).raise_for_status()
+
+    def heal(self) -> None:
+        requests.delete(f"{self._control}/faults", timeout=10).raise_for_status()
+
+    def _get(self, path: str, **query: str) -> Any:
+        answer = requests.get(f"{self._control}/{path}", params=query, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@contextmanager
+def simulated_cloud(*arguments: str) -> Iterator[SimulatedCloud]:
+    command = [sys.executable, "-m", "exporter.simulator", "--listen", "127.0.0.1:0", "--token", TOKEN, *arguments]
+    with running(command) as process:
+        yield SimulatedCloud(process)
+
+
+class Exporter:
+    """The exporter's process and its pages."""
+
+    def __init__(self, process: Process, config: Path) -> None:
+        self.process = process
+        self.config = config
+        self.url = process.wait_for(r"address=(http://\S+)")[1]
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return requests.get(self.url + path, headers=headers, timeout=30)
+
+    def page(self) -> bytes:
+        return self.get("/metrics").content
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.process.popen.pid}/status").read_text()
+        match = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert match is not None
+        return int(match[1]) * 1024
+
+
+@contextmanager
+def exporter(folder: Path, config: dict[str, Any], *arguments: str) -> Iterator[Exporter]:
+    path = folder / "config.yaml"
+    write_config(path, config)
+    command = [sys.executable, "-m", "exporter", "--config.file", str(path), "--web.listen-address", "127.0.0.1:0", *arguments]
+    with running(command, {"ATESS_API_TOKEN": TOKEN}) as process:
+        yield Exporter(process, path)
+
+
+def write_config(path: Path, config: dict[str, Any]) -> None:
+    # JSON is YAML; replaced in one step, as a careful user would
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(config))
+    fresh.replace(path)
+
+
+def device_lists(devices: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
+    for type, sn in devices:
+        lists.setdefault(type, []).append(sn)
+    return lists
+
+
+class Prometheus:
+    """A real Prometheus that scrapes one target every second."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def query(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10)
+        answer.raise_for_status()
+        found = {}
+        for sample in answer.json()["data"]["result"]:
+            labels = {name: value for name, value in sample["metric"].items() if name not in ("job", "instance")}
+            found[frozenset(labels.items())] = float(sample["value"][1])
+        return found
+
+
+@contextmanager
+def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
+    binary = shutil.which("prometheus")
+    assert binary, "no prometheus: run the tests by make test"
+    config = folder / "prometheus.yml"
+    scrape = {"job_name": "atess", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": [{"targets": [target]}]}
+    config.write_text(json.dumps({"scrape_configs": [scrape]}))
+    port = free_port()
+    command = [
+        binary,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with running(command) as process:
+        process.wait_for("Server is ready to receive web requests")
+        yield Prometheus(f"http://127.0.0.1:{port}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def eventually(what: Callable[[], Result], seconds: float = 30) -> Result:
+    """What `what` returns once it is true; for programs that offer nothing to wait on."""
+    end = time.monotonic() + seconds
+    while True:
+        result = what()
+        if result or time.monotonic() > end:
+            assert result, f"not within {seconds} s: {what}"
+            return result
+        time.sleep(0.1)

@@ -1,0 +1,126 @@
+"""The command as a user types it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from exporter import __version__
+from tests.integration.processes import eventually, running
+from tests.support import samples
+
+CONFIG = "devices:\n  pbd:\n    - UMD1\n"
+
+
+def run(*arguments: str, token: str | None = "made-up-token") -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if name != "ATESS_API_TOKEN"}
+    if token:
+        env["ATESS_API_TOKEN"] = token
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *arguments], capture_output=True, text=True, env=env, timeout=60, check=False
+    )
+
+
+def test_version() -> None:
+    result = run("--version")
+    assert result.returncode == 0
+    assert re.fullmatch(rf"atess-exporter, version {re.escape(__version__)} \(Python 3\.\d+\.\d+\)\n", result.stdout)
+
+
+def test_the_command_is_installed() -> None:
+    result = subprocess.run(
+        [Path(sys.executable).parent / "atess-exporter", "--version"], capture_output=True, text=True, check=True
+    )
+    assert __version__ in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--config.fil=x"], "unrecognized arguments"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["--log.level", "loud"], "invalid choice: 'loud'"),
+        (["--web.listen-address", "nowhere"], "expected host:port, :port or [v6]:port, got 'nowhere'"),
+        (["--web.listen-address", ":99999"], "expected host:port, :port or [v6]:port, got ':99999'"),
+        (["--web.telemetry-path", "metrics"], "expected a path such as /metrics, got 'metrics'"),
+        (["--config.file"], "expected one argument"),
+    ],
+)
+def test_usage_errors_leave_with_two(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bad_config_leaves_with_one_and_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG + "poll: {interval: soon}\n")
+    for arguments in ([], ["--config.check"]):
+        result = run("--config.file", str(path), *arguments)
+        assert result.returncode == 1
+        assert result.stderr == f"{path}:4: poll.interval: expected a duration such as 300, 30s, 5m or 1h, got 'soon'\n"
+        assert result.stdout == ""
+
+
+def test_the_default_config_file_is_config_yaml() -> None:
+    result = subprocess.run([sys.executable, "-m", "exporter"], capture_output=True, text=True, cwd="/", check=False)
+    assert result.returncode == 1
+    assert result.stderr == "config.yaml: cannot be read: No such file or directory\n"
+
+
+def test_check_prints_the_devices_and_not_the_token(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    result = run("--config.file", str(path), "--config.check")
+    assert result.returncode == 0
+    assert "pbd   UMD1      pbd/data-last  300s      documented by the vendor" in result.stdout
+    assert "made-up-token" not in result.stdout + result.stderr
+
+
+def test_an_address_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("--config.file", str(path), "--web.listen-address", address)
+    assert result.returncode == 1
+    assert result.stderr == f"atess-exporter: cannot listen on {address}: Address already in use\n"
+
+
+@pytest.mark.parametrize("address", [":0", "[::1]:0", "localhost:0"])
+def test_forms_of_an_address(address: str) -> None:
+    with running([sys.executable, "-m", "exporter", "demo", "--web.listen-address", address]) as process:
+        url = process.wait_for(r"Open (http://\S+)/ ")[1]
+        assert eventually(lambda: requests.get(f"{url}/-/ready", timeout=10)).status_code == 200
+
+
+def test_the_demo_shows_moving_numbers_of_every_type_and_an_offline_device() -> None:
+    with running([sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0"]) as process:
+        url = process.wait_for(r"Open (http://\S+)/ ")[1]
+        process.wait_for("msg=started")
+
+        def page() -> dict[str, float]:
+            return samples(requests.get(f"{url}/metrics", timeout=10).content)
+
+        def up() -> set[str]:
+            return {name.split('type="')[1].rstrip('"}') for name, value in page().items() if "device_up{" in name and value == 1}
+
+        eventually(lambda: up() == {"pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms"})
+        assert "simulated" in requests.get(url, timeout=10).text
+        first = page()
+        eventually(
+            lambda: {name for name, value in page().items() if "atess_vbat{" in name and first.get(name, value) != value}, 40
+        )
+        times = {name: value for name, value in page().items() if "data_timestamp" in name}
+        assert max(times.values()) - min(times.values()) > 3600
+        process.signal(signal.SIGINT)
+        assert process.popen.wait(10) == 0
+        assert "Traceback" not in process.output

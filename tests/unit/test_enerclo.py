@@ -1,0 +1,396 @@
+"""The client against real HTTP: the simulated cloud where it can, a bare socket where it must."""
+
+import http.server
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from exporter import enerclo
+from exporter.enerclo import (
+    MAX_ANSWER,
+    ApiError,
+    Client,
+    ConnectionFailed,
+    EnercloError,
+    HttpStatus,
+    InvalidPayload,
+    NotFound,
+    RateLimited,
+    TimedOut,
+    Unauthorized,
+)
+from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.token import Token
+from tests.conftest import Certificates
+
+TOKEN = "Basic bWFkZTp1cA=="
+SN = "UMD0D23202"
+QUERY = {"deviceSn": SN}
+
+
+def client(url: str, timeout: float = 5.0, token: str = TOKEN) -> Client:
+    return Client(url, Token(value=token), language="en", timeout=timeout, concurrency=4)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    return Cloud([SimDevice("pbd", SN)], SimClock(datetime(2026, 6, 1, 10, tzinfo=UTC), timezone=UTC), token=TOKEN)
+
+
+@pytest.fixture(scope="module")
+def served(cloud: Cloud) -> Iterator[ServedCloud]:
+    with serve(cloud) as server:
+        yield server
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[str]:
+    """A server that gives each connection's requests these raw answers in turn, then closes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                for answer in answers:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def envelope(body: str, headers: str = "", status: str = "200 OK") -> bytes:
+    payload = body.encode()
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(payload)}\r\n{headers}\r\n".encode() + payload
+
+
+def test_a_reading_comes_whole(cloud: Cloud, served: ServedCloud) -> None:
+    data = client(served.url).get("pbd/data-last", QUERY)
+    assert data == cloud.served("pbd", SN)[-1].data
+    assert len(data) == 78
+
+
+def test_the_cloud_sees_a_get_with_the_documented_headers(cloud: Cloud, served: ServedCloud) -> None:
+    cloud.clear_requests()
+    client(served.url).get("pbd/data-last", QUERY)
+    (request,) = cloud.requests
+    assert request.method == "GET"
+    assert request.authorization == TOKEN
+    assert request.accept_language == "en"
+    assert dict(request.query) == QUERY
+
+
+def test_a_netrc_file_does_not_replace_the_token(
+    cloud: Cloud, served: ServedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    cloud.clear_requests()
+    client(served.url).get("pbd/data-last", QUERY)
+    assert cloud.requests[0].authorization == TOKEN
+
+
+def test_connections_are_kept_alive() -> None:
+    with answering(envelope('{"code":0,"data":1}'), envelope('{"code":200,"data":2}')) as url:
+        it = client(url)
+        # the server closes after two: the same connection served both
+        assert [it.get("x", {}), it.get("x", {})] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        ('{"code":500,"data":null,"msg":"fail"}', ApiError, "code 500: fail"),
+        ('{"code":7}', ApiError, "code 7"),
+        ('{"code":400,"msg":"not found"}', NotFound, "code 400: not found"),
+        ('{"code":403,"msg":"no access"}', Unauthorized, "code 403: no access"),
+        ('{"code":10012,"msg":"too frequent"}', RateLimited, "code 10012: too frequent"),
+        ('{"code":"0"}', InvalidPayload, "code is not a whole number"),
+        ('{"code":true}', InvalidPayload, "code is not a whole number"),
+        ('{"code":0.0}', InvalidPayload, "code is not a whole number"),
+        ("{}", InvalidPayload, "code is not a whole number"),
+        ("[]", InvalidPayload, "not an envelope"),
+        ("null", InvalidPayload, "not an envelope"),
+        ("", InvalidPayload, "not JSON"),
+        ("<html>", InvalidPayload, "not JSON"),
+        ('{"code":0', InvalidPayload, "not JSON"),
+        ("[" * 100_000, InvalidPayload, "nested too deeply"),
+        ('{"code":' + "9" * 5000 + "}", InvalidPayload, "not JSON"),
+        ('{"code":' + "9" * 400 + "}", ApiError, "code out of range"),
+        ('{"code":1,"msg":"\\ud800"}', ApiError, r"code 1: \\ud800"),
+        ('{"code":1,"msg":"' + "x" * 5000 + '"}', ApiError, "code 1: " + "x" * 200 + "$"),
+    ],
+)
+def test_what_an_envelope_says(body: str, error: type[EnercloError], message: str) -> None:
+    with answering(envelope(body)) as url, pytest.raises(error, match=message):
+        client(url).get("x", {})
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "retryable"),
+    [
+        ("201 Created", HttpStatus, False),
+        ("204 No Content", HttpStatus, False),
+        ("301 Moved", HttpStatus, False),
+        ("302 Found", HttpStatus, False),
+        ("400 Bad Request", HttpStatus, False),
+        ("401 Unauthorized", Unauthorized, False),
+        ("403 Forbidden", Unauthorized, False),
+        ("404 Not Found", NotFound, False),
+        ("429 Too Many", RateLimited, False),
+        ("500 Oops", HttpStatus, False),
+        ("502 Bad Gateway", HttpStatus, True),
+        ("503 Unavailable", HttpStatus, True),
+        ("504 Gateway Timeout", HttpStatus, True),
+    ],
+)
+def test_what_an_http_status_says(status: str, error: type[EnercloError], retryable: bool) -> None:
+    with answering(envelope('{"code":0,"data":{}}', "Location: /elsewhere\r\n", status)) as url:
+        with pytest.raises(error) as caught:
+            client(url).get("x", {})
+        assert type(caught.value) is error
+        assert caught.value.retryable is retryable
+
+
+def test_a_redirect_is_not_followed(cloud: Cloud, served: ServedCloud) -> None:
+    cloud.faults.set("pbd", SN, "redirect")
+    cloud.clear_requests()
+    try:
+        with pytest.raises(HttpStatus, match="302"):
+            client(served.url).get("pbd/data-last", QUERY)
+        assert len(cloud.requests) == 1
+    finally:
+        cloud.faults.clear_all()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7),
+        (" 120 ", 120),
+        (format_datetime(datetime.fromtimestamp(1_790_000_090, UTC), usegmt=True), 90),
+        (format_datetime(datetime.fromtimestamp(1_789_999_000, UTC), usegmt=True), 0),
+        ("Mon, 21 Sep 2026 14:14:50", 1_790_000_090 - 1_790_000_000),
+        ("soon", None),
+        ("-5", None),
+        ("٣", None),
+        ("", None),
+        ("Mon, 99 Sep 9999999 99:99:99 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    with answering(envelope("", f"Retry-After: {value}\r\n", "429 Too Many")) as url:
+        it = Client(url, Token(value=TOKEN), language="en", timeout=5, concurrency=1, wall=lambda: 1_790_000_000)
+        with pytest.raises(RateLimited) as caught:
+            it.get("x", {})
+        assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("fault", ["timeout", "drip", "drip_headers"])
+def test_the_deadline_is_for_the_whole_answer(cloud: Cloud, served: ServedCloud, fault: str) -> None:
+    cloud.faults.set("pbd", SN, fault)
+    try:
+        with pytest.raises(TimedOut, match=r"no whole answer within 0\.3 s"):
+            client(served.url, timeout=0.3).get("pbd/data-last", QUERY)
+    finally:
+        cloud.faults.clear_all()
+
+
+def test_an_answer_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    frame = len('{"code":0,"data":""}')
+    fits = '{"code":0,"data":"' + "x" * (MAX_ANSWER - frame) + '"}'
+    with answering(envelope(fits)) as url:
+        assert len(client(url).get("x", {})) == MAX_ANSWER - frame
+    with answering(envelope(fits + " ")) as url, pytest.raises(InvalidPayload, match="larger than 2097152 bytes"):
+        client(url).get("x", {})
+
+
+def test_nobody_listening_is_said_in_the_system_s_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ConnectionFailed, match=r"^Connection refused$") as caught:
+        client(f"http://127.0.0.1:{port}").get("x", {})
+    assert caught.value.retryable
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".invalid", "[::1", "xn--\u2603.invalid"])
+def test_a_host_that_is_none(host: str) -> None:
+    with pytest.raises(ConnectionFailed):
+        client(f"http://{host}/api").get("x", {})
+
+
+def test_a_proxy_that_is_down(monkeypatch: pytest.MonkeyPatch, served: ServedCloud) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://user:secret@127.0.0.1:{port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(ConnectionFailed) as caught:
+        client("http://cloud.invalid/api").get("x", {})
+    assert "secret" not in str(caught.value)
+
+
+def test_cookies_are_not_kept() -> None:
+    seen: list[str | None] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Cookie"))
+            body = b'{"code":0}'
+            self.send_response(200)
+            self.send_header("Set-Cookie", "session=1; Path=/")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        it = client(f"http://127.0.0.1:{server.server_port}")
+        it.get("x", {})
+        it.get("x", {})
+        it.close()
+        server.shutdown()
+    assert seen == [None, None]
+
+
+@contextmanager
+def tls_server(certificate: Path, key: Path, hold: threading.Event | None = None) -> Iterator[int]:
+    """Answers over TLS; with `hold`, not before that is set."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(connection, server_side=True) as secured:
+                    secured.recv(65536)
+                    if hold is not None:
+                        hold.wait(60)
+                    secured.sendall(envelope('{"code":0,"data":"secret"}'))
+            except OSError:
+                continue
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        if hold is not None:
+            hold.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "trusted", "message"),
+    [
+        ("localhost", 1, True, None),
+        ("localhost", 1, False, "TLS certificate refused: unable to get local issuer certificate"),
+        ("elsewhere.invalid", 1, True, "TLS certificate refused: Hostname mismatch"),
+        ("localhost", -1, True, "TLS certificate refused: certificate has expired"),
+    ],
+)
+def test_tls_is_verified(
+    monkeypatch: pytest.MonkeyPatch, certificates: Certificates, name: str, days: int, trusted: bool, message: str | None
+) -> None:
+    certificate, key, authority = certificates(name, days)
+    if trusted:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    with tls_server(certificate, key) as port:
+        it = client(f"https://localhost:{port}")
+        if message is None:
+            assert it.get("x", {}) == "secret"
+        else:
+            with pytest.raises(ConnectionFailed, match=message):
+                it.get("x", {})
+
+
+def test_the_deadline_holds_over_tls_too(monkeypatch: pytest.MonkeyPatch, certificates: Certificates) -> None:
+    certificate, key, authority = certificates("localhost", 1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    with tls_server(certificate, key, hold=threading.Event()) as port, pytest.raises(TimedOut):
+        client(f"https://localhost:{port}", timeout=0.3).get("x", {})
+
+
+def test_the_token_is_in_no_error_and_no_repr(cloud: Cloud, served: ServedCloud) -> None:
+    token = Token(value=TOKEN)
+    it = client(served.url, timeout=0.3)
+    assert "bWFkZTp1cA" not in repr(token) + str(token) + repr(it) + repr(vars(it))
+    for fault in ("timeout", "reset", "http_500", "html", "code_403", "not_http", "chunked_garbage", "short_body"):
+        cloud.faults.set("pbd", SN, fault)
+        try:
+            it.get("pbd/data-last", QUERY)
+        except EnercloError as error:
+            text = repr(error) + str(error) + repr(error.__cause__)
+            assert "bWFkZTp1cA" not in text
+        finally:
+            cloud.faults.clear_all()
+
+
+def test_every_reason_has_one_error_and_the_contract_s_name() -> None:
+    assert enerclo.REASONS == (
+        "timeout",
+        "connection",
+        "http_status",
+        "rate_limited",
+        "unauthorized",
+        "not_found",
+        "api_error",
+        "invalid_payload",
+    )
+    assert len({error.reason for error in EnercloError.__subclasses__()}) == len(EnercloError.__subclasses__()) == 8
+
+
+def test_requests_of_several_threads_do_not_mix(cloud: Cloud, served: ServedCloud) -> None:
+    it = client(served.url)
+    problems: list[object] = []
+
+    def ask() -> None:
+        for _ in range(20):
+            data = it.get("pbd/data-last", QUERY)
+            if data["deviceSn"] != SN:
+                problems.append(data)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not problems
+
+
+def test_a_short_deadline_of_one_request_is_not_the_next_one_s() -> None:
+    with answering(envelope('{"code":0,"data":1}')) as url:
+        it = client(url, timeout=0.2)
+        it.get("x", {})
+        time.sleep(0.25)  # the first request's deadline must really be over
+        assert it.get("x", {}) == 1

@@ -1,0 +1,401 @@
+import random
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from exporter.account import Account, State
+from exporter.budget import Budget
+from exporter.devices import Device
+from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
+from exporter.pacing import fit
+from exporter.poller import Poller
+from exporter.reading import metric_name
+from exporter.scheduler import TICK, Plan, Scheduler
+from exporter.series import Series
+from exporter.telemetry import Telemetry
+from exporter.token import Token
+from tests.support import FakeClient, FakeClock, InlinePool, device, samples
+
+
+class Fleet:
+    """The whole polling side on one thread and a fake clock; requests take no time but what the budget makes them wait."""
+
+    def __init__(self, clock: FakeClock, devices: list[Device], rate: float = 6000, token: Token | None = None) -> None:
+        self.clock = clock
+        self.sent: list[tuple[float, str]] = []
+        self.answer: Callable[[str], Any] = lambda sn: {"ppv": clock.now(), "deviceSn": sn}
+        self.client = FakeClient(self._answer)
+        self.telemetry = Telemetry("0", REASONS, ["unauthorized", "unreachable"])
+        self.series = Series(metric_name, lambda name: name)
+        self.budget = Budget(rate, clock)
+        self.account = Account(clock)
+        self.poller = Poller(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
+        self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
+        self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
+        self.rate = rate
+        self.apply(devices)
+
+    def apply(self, devices: list[Device]) -> None:
+        stretch = fit((it.interval for it in devices), self.rate).stretch
+        self.scheduler.apply(Plan(tuple(devices), stretch, None, self.rate, None))
+
+    def run(self, seconds: float, tick: float = TICK) -> None:
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            self.clock.advance(tick)
+            self.scheduler.tick()
+            self.pool.drain()
+
+    def up(self, sn: str) -> float | None:
+        return self.value("device_up", sn)
+
+    def value(self, metric: str, sn: str) -> float | None:
+        return samples(self.series.page()).get(f'atess_{metric}{{deviceSn="{sn}",type="pbd"}}')
+
+    def times(self, sn: str) -> list[float]:
+        return [time for time, asked in self.sent if asked == sn]
+
+    def _answer(self, sn: str) -> Any:
+        self.sent.append((self.clock.now(), sn))
+        return self.answer(sn)
+
+
+def devices(count: int, interval: float = 300) -> list[Device]:
+    return [device(f"S{n}", interval=interval) for n in range(count)]
+
+
+def failing(error: EnercloError) -> Callable[[str], Any]:
+    def answer(sn: str) -> Any:
+        raise error
+
+    return answer
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def most_in(seconds: float, times: list[float]) -> int:
+    return max(sum(start <= time < start + seconds for time in times[n : n + 500]) for n, start in enumerate(times))
+
+
+@pytest.mark.parametrize(("count", "interval"), [(1, 300), (12, 300), (12, 10), (500, 300), (3, 1)])
+def test_every_device_is_first_polled_within_the_start_window(clock: FakeClock, count: int, interval: float) -> None:
+    fleet = Fleet(clock, devices(count, interval))
+    start = clock.now()
+    fleet.run(min(interval, 30) + TICK)
+    first = {sn: fleet.times(sn)[0] - start for sn in {sn for _, sn in fleet.sent}}
+    assert len(first) == count
+    assert max(first.values()) <= min(interval, 30) + TICK
+
+
+def test_the_budget_goes_before_the_start_window(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(100), rate=60)
+    fleet.run(120)
+    assert len({sn for _, sn in fleet.sent}) == 100
+    assert most_in(60, [time for time, _ in fleet.sent]) <= 60
+
+
+def test_after_the_start_every_device_keeps_its_interval(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(50))
+    fleet.run(3600)
+    for n in range(50):
+        first, *rest = gaps(fleet.times(f"S{n}"))
+        assert 300 - 2 * TICK <= first < 600 + 2 * TICK
+        assert all(gap == pytest.approx(300, abs=2 * TICK) for gap in rest)
+        assert len(rest) >= 9
+
+
+def test_a_thousand_devices_are_spread_over_the_interval(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1000))
+    fleet.run(900)
+    late = [time for time, _ in fleet.sent if time > clock.now() - 300]
+    per_second = Counter(int(time) for time in late)
+    assert len(late) == pytest.approx(1000, abs=10)
+    assert max(per_second.values()) <= 2 * 1000 / 300
+
+
+def test_spread_devices_stay_spread_after_a_stall(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(300))
+    fleet.run(700)
+    clock.advance(40)
+    fleet.run(700)
+    late = Counter(int(time) for time, _ in fleet.sent if time > clock.now() - 300)
+    assert max(late.values()) <= 3
+
+
+def test_a_schedule_over_budget_is_stretched_to_fit(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(500), rate=60)
+    fleet.run(3000)
+    assert fleet.value("device_poll_interval_seconds", "S0") == pytest.approx(500 / 0.95)
+    times = [time for time, _ in fleet.sent]
+    assert most_in(60, times) <= 60
+    assert max(max(gaps(fleet.times(f"S{n}"))) for n in range(500)) < 2 * 500 / 0.95 + 2
+    assert fleet.scheduler.lag() < 10
+
+
+def test_fast_and_slow_devices_each_keep_their_own_interval(clock: FakeClock) -> None:
+    fleet = Fleet(clock, [device("FAST", interval=10), device("SLOW", interval=600)])
+    fleet.run(3700)
+    assert all(gap == pytest.approx(10, abs=2 * TICK) for gap in gaps(fleet.times("FAST"))[1:])
+    assert all(gap == pytest.approx(600, abs=2 * TICK) for gap in gaps(fleet.times("SLOW"))[1:])
+
+
+def test_a_device_whose_last_poll_still_runs_is_skipped_and_counts_as_late(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1, 10))
+    fleet.run(30)
+    assert fleet.scheduler.lag() <= TICK
+    fleet.pool.drain = lambda: None  # type: ignore[method-assign]
+    fleet.run(35)
+    assert len(fleet.pool.queue) == 1
+    assert 20 < fleet.scheduler.lag() <= 35
+    InlinePool.drain(fleet.pool)
+    assert fleet.scheduler.lag() <= TICK
+
+
+def test_one_failing_device_backs_off_and_leaves_the_others_alone(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(10))
+
+    def answer(sn: str) -> Any:
+        if sn == "S3":
+            raise InvalidPayload("x")
+        return {"ppv": 1}
+
+    fleet.answer = answer
+    fleet.run(300 * 40)
+    assert fleet.up("S3") == 0
+    assert fleet.value("device_stale", 'S3",type="pbd",cause="failing') is None
+    assert max(gaps(fleet.times("S3"))) <= 8 * 300 + 1
+    assert len(fleet.times("S3")) < 15
+    for n in {*range(10)} - {3}:
+        assert fleet.up(f"S{n}") == 1
+        assert max(gaps(fleet.times(f"S{n}"))) < 600
+        assert max(gaps(fleet.times(f"S{n}"))[1:]) < 301
+    fleet.answer = lambda sn: {"ppv": 2}
+    fleet.run(300 * 9)
+    assert fleet.value("ppv", "S3") == 2
+    assert gaps(fleet.times("S3"))[-1] == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize("error", [ConnectionFailed("x"), HttpStatus(502), HttpStatus(503), HttpStatus(504)])
+def test_what_may_be_a_passing_fault_is_tried_once_more_within_the_poll(clock: FakeClock, error: EnercloError) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.answer = failing(error)
+    fleet.run(31)
+    assert len(fleet.sent) == 2
+    page = fleet.telemetry.page(openmetrics=False).decode()
+    assert f'failures_total{{reason="{error.reason}",type="pbd"}} 2.0' in page
+    assert 'requests_total{type="pbd"} 2.0' in page
+
+
+@pytest.mark.parametrize("error", [HttpStatus(500), InvalidPayload("x"), HttpStatus(302)])
+def test_what_is_no_passing_fault_is_not_tried_again(clock: FakeClock, error: EnercloError) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.answer = failing(error)
+    fleet.run(31)
+    assert len(fleet.sent) == 1
+
+
+def test_a_retry_that_succeeds_is_a_success(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1))
+    outcomes = iter([ConnectionFailed("x")])
+
+    def answer(sn: str) -> Any:
+        for error in outcomes:
+            raise error
+        return {"ppv": 3}
+
+    fleet.answer = answer
+    fleet.run(31)
+    assert fleet.value("ppv", "S0") == 3
+    assert fleet.up("S0") == 1
+
+
+def test_a_refused_token_stops_everything_but_a_probe_a_minute(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(100))
+    fleet.run(700)
+    fleet.answer = failing(Unauthorized("code 403"))
+    fleet.sent.clear()
+    fleet.run(3600)
+    assert 58 <= len(fleet.sent) <= 66
+    assert most_in(60, [time for time, _ in fleet.sent[6:]]) <= 2
+    assert fleet.account.state is State.UNAUTHORIZED
+    assert all(fleet.up(f"S{n}") == 0 for n in range(100))
+    fleet.answer = lambda sn: {"ppv": 1}
+    fleet.run(61 + 30)
+    assert all(fleet.up(f"S{n}") == 1 for n in range(100))
+
+
+def test_the_token_file_is_read_again_and_a_new_token_tried_at_once(clock: FakeClock, tmp_path: Any) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    token = Token(path=path)
+    fleet = Fleet(clock, devices(10), token=token)
+
+    def answer(sn: str) -> Any:
+        if token.reveal() != "new":
+            raise Unauthorized("code 403")
+        return {"ppv": 1}
+
+    fleet.answer = answer
+    fleet.run(65)
+    assert fleet.account.suspended
+    path.write_text("new\n")
+    fleet.run(60 + 30)
+    assert all(fleet.up(f"S{n}") == 1 for n in range(10))
+
+
+def test_an_unreadable_token_file_is_no_reason_to_stop(clock: FakeClock, tmp_path: Any) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    fleet = Fleet(clock, devices(10), token=Token(path=path))
+    path.unlink()
+    fleet.answer = failing(Unauthorized("code 403"))
+    fleet.run(100)
+    fleet.answer = lambda sn: {"ppv": 1}
+    fleet.run(100)
+    assert fleet.up("S0") == 1
+
+
+def test_a_device_of_somebody_else_s_does_not_silence_the_account(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(10))
+
+    def answer(sn: str) -> Any:
+        if sn == "S0":
+            raise Unauthorized("code 403")
+        return {"ppv": 1}
+
+    fleet.answer = answer
+    fleet.run(7200)
+    assert not fleet.account.suspended
+    assert fleet.up("S0") == 0
+    assert len(fleet.times("S0")) < 10
+    assert all(max(gaps(fleet.times(f"S{n}"))[1:]) < 301 for n in range(1, 10))
+
+
+def test_too_many_requests_slow_the_whole_account_and_lose_no_device(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(20), rate=60)
+    fleet.run(700)
+    refusals = iter([RateLimited("429", 120.0)])
+
+    def answer(sn: str) -> Any:
+        for error in refusals:
+            raise error
+        return {"ppv": 1}
+
+    fleet.answer = answer
+    fleet.sent.clear()
+    fleet.run(300)
+    first, second, third, *_ = [time for time, _ in fleet.sent]
+    assert second - first >= 120
+    assert third - second >= 2
+    fleet.run(900)
+    assert all(fleet.up(f"S{n}") == 1 for n in range(20))
+    assert fleet.budget.requests_per_minute == 60
+
+
+@pytest.mark.parametrize("count", [1, 3, 100])
+def test_a_cloud_that_is_down_for_a_day_costs_a_probe_s_worth_of_requests_and_then_all_are_back(
+    clock: FakeClock, count: int
+) -> None:
+    fleet = Fleet(clock, devices(count), rate=60)
+    fleet.run(1200)
+    fleet.answer = failing(ConnectionFailed("refused"))
+    fleet.sent.clear()
+    fleet.run(86400, tick=1)
+    assert len(fleet.sent) <= 24 * 60 + 10
+    assert all(fleet.up(f"S{n}") == 0 for n in range(count))
+    fleet.answer = lambda sn: {"ppv": 1}
+    fleet.sent.clear()
+    fleet.run(300)
+    assert all(fleet.up(f"S{n}") == 1 for n in range(count))
+    assert most_in(60, [time for time, _ in fleet.sent]) <= 60
+
+
+def test_a_cloud_that_is_down_is_asked_for_no_device_more_often_than_its_interval(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(2))
+    fleet.answer = failing(HttpStatus(500))
+    fleet.run(86400, tick=1)
+    assert min(gaps(fleet.times("S0"))) >= 300 - 1
+
+
+def test_a_long_sleep_ends_without_a_burst_and_old_values_are_gone_at_once(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(100), rate=60)
+    fleet.run(1000)
+    clock.advance(8 * 3600)
+    fleet.scheduler.expire()
+    assert fleet.value("ppv", "S0") is None
+    fleet.sent.clear()
+    fleet.run(400)
+    times = [time for time, _ in fleet.sent]
+    assert most_in(60, times) <= 60
+    assert {sn for _, sn in fleet.sent} == {f"S{n}" for n in range(100)}
+    assert fleet.value("ppv", "S0") is not None
+
+
+def test_a_wall_clock_that_is_stepped_moves_no_poll(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(20))
+    fleet.run(1000)
+    for step in (7200, -7200, -7200, 7200):
+        clock.wall_offset += step
+        fleet.run(1000)
+    for n in range(20):
+        assert all(gap == pytest.approx(300, abs=2 * TICK) for gap in gaps(fleet.times(f"S{n}"))[1:])
+
+
+def test_devices_that_stay_keep_everything_when_others_come_and_go(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(10))
+    fleet.run(1000)
+    before = {n: fleet.value("ppv", f"S{n}") for n in range(10)}
+    due = {key: job.due for key, job in fleet.scheduler._by_key.items()}
+    start = clock.now()
+    fleet.apply([*devices(10)[:5], *[device(f"N{n}") for n in range(5)]])
+    assert {n: fleet.value("ppv", f"S{n}") for n in range(5)} == {n: before[n] for n in range(5)}
+    assert all(fleet.value("ppv", f"S{n}") is None and fleet.up(f"S{n}") is None for n in range(5, 10))
+    assert all(fleet.scheduler._by_key["pbd", f"S{n}"].due == due["pbd", f"S{n}"] for n in range(5))
+    fleet.run(31)
+    assert all(start < fleet.times(f"N{n}")[0] <= start + 31 for n in range(5))
+    fleet.run(600)
+    assert not any(time > start for n in range(5, 10) for time in fleet.times(f"S{n}"))
+
+
+def test_a_shorter_interval_takes_effect_at_once(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1, 3600))
+    fleet.run(100)
+    fleet.apply(devices(1, 10))
+    fleet.run(30)
+    assert len(fleet.times("S0")) == 4
+    assert fleet.value("device_poll_interval_seconds", "S0") == 10
+
+
+def test_a_hundred_reloads_are_no_burst(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(50), rate=60)
+    for n in range(100):
+        fleet.apply([*devices(50), device(f"N{n}")])
+        fleet.run(5)
+    assert most_in(60, [time for time, _ in fleet.sent]) <= 60
+
+
+def test_health_is_about_the_loop_and_the_workers(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.scheduler.tick()
+    assert fleet.scheduler.problems() == []
+    clock.advance(10.5)
+    assert fleet.scheduler.problems() == ["the scheduler loop has not ticked for 10 s"]
+    fleet.scheduler.tick()
+    assert fleet.scheduler.problems() == []
+    fleet.pool.alive = 0
+    assert fleet.scheduler.problems() == ["no worker is alive"]
+
+
+def test_fields_left_out_are_counted(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1, 10))
+    fleet.answer = lambda sn: {"ppv": 1, "a b": 2, "deviceUp": 3}
+    fleet.run(15)
+    page = fleet.telemetry.page(openmetrics=False).decode()
+    polls = len(fleet.sent)
+    assert f'fields_left_out_total{{cause="name",type="pbd"}} {polls}.0' in page
+    assert f'fields_left_out_total{{cause="collision",type="pbd"}} {polls}.0' in page

@@ -1,0 +1,239 @@
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.reading import metric_name
+from exporter.series import DEVICE_FAMILIES, Series
+from tests.support import samples
+
+
+@pytest.fixture
+def series() -> Series:
+    return Series(metric_name, lambda name: f"What {name} means.", ["ppv", "vbat"])
+
+
+def test_a_reading_becomes_lines_under_its_families(series: Series) -> None:
+    row = series.add("pbd", "UMD1")
+    series.update(row, {"vbat": 52.5, "ppv": 7})
+    assert series.page() == (
+        b"# HELP atess_ppv What ppv means.\n# TYPE atess_ppv gauge\n"
+        b'atess_ppv{deviceSn="UMD1",type="pbd"} 7\n'
+        b"# HELP atess_vbat What vbat means.\n# TYPE atess_vbat gauge\n"
+        b'atess_vbat{deviceSn="UMD1",type="pbd"} 52.5\n'
+    )
+
+
+def test_every_family_is_one_group_across_types(series: Series) -> None:
+    rows = [series.add(kind, f"{kind}{n}") for n in range(3) for kind in ("pbd", "hps_central")]
+    for n, row in enumerate(rows):
+        series.update(row, {"ppv": n, "vbat": n})
+        series.set(row, "atess_device_up", 1)
+    lines = series.page().decode().splitlines()
+    names = [line.split("{")[0].split(" ")[2] if line.startswith("#") else line.split("{")[0] for line in lines]
+    assert [name for n, name in enumerate(names) if n == 0 or names[n - 1] != name] == [
+        "atess_device_up",
+        "atess_ppv",
+        "atess_vbat",
+    ]
+    assert len(lines) == 3 * (2 + 6)
+
+
+def test_a_field_that_is_missing_now_vanishes_and_others_stay(series: Series) -> None:
+    one, two = series.add("pbd", "A"), series.add("pbd", "B")
+    series.update(one, {"ppv": 1, "vbat": 2})
+    series.update(two, {"ppv": 3, "vbat": 4})
+    series.update(one, {"vbat": 5})
+    assert samples(series.page()) == {
+        'atess_ppv{deviceSn="B",type="pbd"}': 3,
+        'atess_vbat{deviceSn="A",type="pbd"}': 5,
+        'atess_vbat{deviceSn="B",type="pbd"}': 4,
+    }
+
+
+def test_a_family_without_samples_has_no_header(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": 1, "vbat": 2})
+    series.update(row, {"ppv": 1})
+    assert b"vbat" not in series.page()
+    series.clear(row)
+    assert series.page() == b""
+
+
+def test_fields_in_another_order_keep_their_values(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": 1, "vbat": 2})
+    series.update(row, {"vbat": 2, "ppv": 1})
+    assert samples(series.page()) == {'atess_ppv{deviceSn="A",type="pbd"}': 1, 'atess_vbat{deviceSn="A",type="pbd"}': 2}
+
+
+def test_clearing_leaves_what_is_said_about_the_device_itself(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.set(row, "atess_device_up", 1)
+    series.update(row, {"ppv": 1})
+    series.clear(row)
+    series.set(row, "atess_device_up", 0)
+    assert samples(series.page()) == {'atess_device_up{deviceSn="A",type="pbd"}': 0}
+    series.update(row, {"ppv": 1})
+    assert samples(series.page())['atess_ppv{deviceSn="A",type="pbd"}'] == 1
+
+
+def test_a_removed_device_leaves_nothing_and_its_slot_serves_the_next(series: Series) -> None:
+    old = series.add("pbd", "OLD")
+    series.update(old, {"ppv": 1})
+    series.set(old, "atess_device_up", 1)
+    series.set(old, "atess_device_info", 1, {"site": "x"})
+    series.remove(old)
+    assert series.page() == b""
+    new = series.add("pbd", "NEW")
+    assert new.slot == 0
+    series.update(new, {"ppv": 2})
+    # a poll of the old device that was still under way
+    series.update(old, {"ppv": 9})
+    series.set(old, "atess_device_up", 1)
+    series.clear(old)
+    series.remove(old)
+    assert samples(series.page()) == {'atess_ppv{deviceSn="NEW",type="pbd"}': 2}
+
+
+def test_labels_tell_samples_of_one_family_apart_and_none_takes_one_away(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.set(row, "atess_device_stale", 0, {"cause": "failing"})
+    series.set(row, "atess_device_stale", 1, {"cause": "frozen"})
+    assert samples(series.page()) == {
+        'atess_device_stale{deviceSn="A",type="pbd",cause="failing"}': 0,
+        'atess_device_stale{deviceSn="A",type="pbd",cause="frozen"}': 1,
+    }
+    series.set(row, "atess_device_stale", None, {"cause": "failing"})
+    series.set(row, "atess_device_stale", None, {"cause": "failing"})
+    assert list(samples(series.page())) == ['atess_device_stale{deviceSn="A",type="pbd",cause="frozen"}']
+
+
+@pytest.mark.parametrize(
+    ("fields", "left_out"),
+    [
+        ({"a b": 1, "ppv": 1}, (("a b", "name"),)),
+        ({"fooBar": 1, "foo_bar": 2}, (("foo_bar", "collision"),)),
+        ({"Ppv": 1}, (("Ppv", "collision"),)),
+        ({"deviceUp": 1}, (("deviceUp", "collision"),)),
+        ({"exporterAnything": 1}, (("exporterAnything", "collision"),)),
+        ({"deviceSn2": 1}, ()),
+    ],
+)
+def test_what_cannot_be_shown_is_said(series: Series, fields: dict[str, int], left_out: tuple[tuple[str, str], ...]) -> None:
+    row = series.add("pbd", "A")
+    assert series.update(row, fields) == left_out
+    assert series.update(row, fields) == left_out
+    shown = {name: value for name, value in fields.items() if name not in dict(left_out)}
+    assert samples(series.page()) == {f'{metric_name(name)}{{deviceSn="A",type="pbd"}}': value for name, value in shown.items()}
+
+
+def test_a_metric_belongs_to_the_field_that_came_first_while_it_lives(series: Series) -> None:
+    one, two = series.add("pbd", "A"), series.add("pbd", "B")
+    series.update(one, {"fooBar": 1})
+    assert series.update(two, {"foo_bar": 2}) == (("foo_bar", "collision"),)
+    series.clear(one)
+    series.clear(two)
+    assert series.update(two, {"foo_bar": 2}) == ()
+    assert b"What foo_bar means." in series.page()
+
+
+def test_fresh_fields_for_ever_leave_nothing_behind(series: Series) -> None:
+    row = series.add("pbd", "A")
+    for n in range(50):
+        series.update(row, {f"random{n}": n, "ppv": n})
+    assert samples(series.page()) == {'atess_ppv{deviceSn="A",type="pbd"}': 49, 'atess_random49{deviceSn="A",type="pbd"}': 49}
+    assert len(series._families) == 2
+    assert len(series._layouts) == 1
+
+
+@pytest.mark.parametrize(
+    "sn", ['quote"s', "back\\slash", "new\nline", "<script>", "ünïcode ☀", "\ud800", "\u202eright to left", "\r"]
+)
+def test_any_serial_number_is_harmless(sn: str) -> None:
+    series = Series(metric_name, lambda name: 'A "quoted" \\ help\ntext.')
+    row = series.add("pbd", sn)
+    series.update(row, {"ppv": 1})
+    page = series.page().decode()
+    plain = sn.encode("utf-8", "backslashreplace").decode()
+    for families in (parse_text(page), parse_openmetrics(page + "# EOF\n")):
+        (family,) = families
+        assert [sample.labels for sample in family.samples] == [{"deviceSn": plain, "type": "pbd"}]
+        assert family.documentation == "A 'quoted' \\ help\ntext."
+
+
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+readings = st.dictionaries(st.sampled_from(["ppv", "vbat", "fooBar", "foo_bar", "a b", "x1", "deviceUp"]), numbers)
+steps = st.lists(st.tuples(st.sampled_from(["update", "clear", "remove", "up"]), st.integers(0, 3), readings), max_size=30)
+
+
+@given(steps)
+@settings(max_examples=200)
+def test_the_page_is_always_what_was_put_into_it(script: list[tuple[str, int, dict[str, float]]]) -> None:
+    series = Series(metric_name, lambda name: name)
+    rows = {n: series.add("pbd" if n % 2 else "pcs", f"S{n}") for n in range(4)}
+    shown: dict[int, dict[str, float]] = {}
+    for action, n, fields in script:
+        if action == "update":
+            left_out = dict(series.update(rows[n], fields))
+            shown[n] = {str(metric_name(name)): value for name, value in fields.items() if name not in left_out}
+        elif action == "clear":
+            series.clear(rows[n])
+            shown.pop(n, None)
+        elif action == "up":
+            series.set(rows[n], "atess_device_up", 1)
+            series.set(rows[n], "atess_device_up", None)
+        else:
+            series.remove(rows[n])
+            shown.pop(n, None)
+            rows[n] = series.add("pbd" if n % 2 else "pcs", f"S{n}")
+    expected = {
+        f'{metric}{{deviceSn="S{n}",type="{"pbd" if n % 2 else "pcs"}"}}': float(value)
+        for n, fields in shown.items()
+        for metric, value in fields.items()
+    }
+    page = series.page()
+    assert samples(page) == expected
+    parsed = list(parse_openmetrics(page.decode() + "# EOF\n"))
+    assert [family.name for family in parsed] == sorted(family.name for family in parsed)
+    assert sum(len(family.samples) for family in parsed) == len(expected)
+
+
+def test_a_scrape_sees_each_reading_whole() -> None:
+    series = Series(metric_name, lambda name: name)
+    rows = [series.add("pbd", f"S{n}") for n in range(20)]
+    stop = threading.Event()
+
+    def update() -> None:
+        sequence = 0
+        while not stop.is_set():
+            sequence += 1
+            for row in rows:
+                series.update(row, {f"f{i}": sequence for i in range(40)})
+
+    updaters = [threading.Thread(target=update) for _ in range(2)]
+    for thread in updaters:
+        thread.start()
+    try:
+        for _ in range(200):
+            seen: dict[str, set[float]] = {}
+            for key, value in samples(series.page()).items():
+                seen.setdefault(key.split('"')[1], set()).add(value)
+            assert all(len(values) == 1 for values in seen.values())
+    finally:
+        stop.set()
+        for thread in updaters:
+            thread.join()
+
+
+def test_the_families_about_devices_have_help() -> None:
+    series = Series(metric_name, lambda name: name)
+    row = series.add("pbd", "A")
+    for family in DEVICE_FAMILIES:
+        series.set(row, family, 1)
+    for parsed in parse_openmetrics(series.page().decode() + "# EOF\n"):
+        assert parsed.type == "gauge"
+        assert len(parsed.documentation) > 20

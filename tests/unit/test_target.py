@@ -1,0 +1,214 @@
+import random
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exporter.reading import Reading, metric_name
+from exporter.series import Series
+from exporter.target import Target
+from tests.support import FakeClock, device, samples
+
+KEY = '{deviceSn="UMD0D23202",type="pbd"'
+
+
+class Bench:
+    """A target with its series, and what the page says of it."""
+
+    def __init__(
+        self, clock: FakeClock, *, interval: float = 300, stale_after: float | None = None, zone: str | None = None
+    ) -> None:
+        self.clock = clock
+        self.series = Series(metric_name, lambda name: name)
+        self.target = Target(device(interval=interval), self.series, clock, random.Random(1))
+        self.target.configure(device(interval=interval), 1.0, stale_after, ZoneInfo(zone) if zone else None)
+
+    def read(self, time: str | None = None, **fields: float) -> None:
+        self.target.succeeded(Reading(fields or {"ppv": 1}, time))
+
+    def shown(self, name: str, labels: str = "") -> float | None:
+        self.target.expire()
+        return samples(self.series.page()).get(f"atess_{name}{KEY}{labels}}}")
+
+    def stale(self) -> dict[str, float | None]:
+        return {cause: self.shown("device_stale", f',cause="{cause}"') for cause in ("failing", "frozen")}
+
+
+def test_before_the_first_poll_nothing_is_claimed(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    assert bench.shown("device_up") is None
+    assert bench.shown("device_info") == 1
+    assert bench.shown("device_poll_interval_seconds") == 300
+    assert bench.stale() == {"failing": 0, "frozen": 0}
+
+
+def test_a_success_shows_the_reading_and_when_it_came(clock: FakeClock) -> None:
+    bench = Bench(clock, zone="Asia/Bangkok")
+    bench.read("2026-11-22 10:00:00", ppv=5)
+    assert bench.shown("ppv") == 5
+    assert bench.shown("device_up") == 1
+    assert bench.shown("device_last_success_timestamp_seconds") == clock.wall()
+    assert bench.shown("device_data_timestamp_seconds") == 1795316400
+
+
+def test_without_a_zone_or_a_time_there_is_no_data_timestamp(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    bench.read("2026-11-22 10:00:00")
+    assert bench.shown("device_data_timestamp_seconds") is None
+    zoned = Bench(clock, zone="UTC")
+    zoned.read("2026-11-22 10:00:00")
+    assert zoned.shown("device_data_timestamp_seconds") is not None
+    zoned.read(None)
+    assert zoned.shown("device_data_timestamp_seconds") is None
+
+
+def test_a_failing_device_keeps_its_values_until_they_are_stale_and_then_only_they_vanish(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    bench.read("t1", ppv=5)
+    success = clock.wall()
+    clock.advance(899)
+    bench.target.failed(back_off=True)
+    assert bench.shown("ppv") == 5
+    assert bench.shown("device_up") == 0
+    assert bench.stale() == {"failing": 0, "frozen": 0}
+    clock.advance(1)
+    assert bench.target.expire() == "failing"
+    assert bench.target.expire() is None
+    assert bench.shown("ppv") is None
+    assert bench.shown("device_up") == 0
+    assert bench.shown("device_last_success_timestamp_seconds") == success
+    assert bench.stale() == {"failing": 1, "frozen": 0}
+
+
+def test_a_device_that_never_answered_becomes_stale_too(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    clock.advance(900)
+    assert bench.stale() == {"failing": 1, "frozen": 0}
+
+
+def test_a_reading_whose_time_stands_still_is_withheld_though_the_api_answers(clock: FakeClock) -> None:
+    bench = Bench(clock, interval=100)
+    for _ in range(9):
+        bench.read("2026-11-22 10:00:00", ppv=5)
+        assert bench.shown("ppv") == 5
+        clock.advance(100)
+    bench.read("2026-11-22 10:00:00", ppv=5)
+    assert bench.shown("ppv") is None
+    assert bench.shown("device_up") == 1
+    assert bench.stale() == {"failing": 0, "frozen": 1}
+    clock.advance(100)
+    bench.read("2026-11-22 10:05:00", ppv=6)
+    assert bench.shown("ppv") == 6
+    assert bench.stale() == {"failing": 0, "frozen": 0}
+
+
+def test_frozen_values_vanish_between_two_polls_too(clock: FakeClock) -> None:
+    bench = Bench(clock, interval=600)
+    bench.read("t1", ppv=5)
+    clock.advance(600)
+    bench.read("t1", ppv=5)
+    clock.advance(1199)
+    assert bench.shown("ppv") == 5
+    clock.advance(1)
+    assert bench.stale() == {"failing": 0, "frozen": 1}
+    assert bench.shown("ppv") is None
+
+
+def test_a_frozen_device_that_then_fails_is_failing(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    bench.read("t1")
+    clock.advance(1000)
+    bench.read("t1")
+    assert bench.stale() == {"failing": 0, "frozen": 1}
+    clock.advance(900)
+    bench.target.failed(back_off=True)
+    assert bench.stale() == {"failing": 1, "frozen": 0}
+
+
+def test_a_reading_without_time_counts_by_its_arrival(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    for _ in range(10):
+        bench.read(None, ppv=5)
+        clock.advance(300)
+        assert bench.shown("ppv") == 5
+    clock.advance(600)
+    assert bench.shown("ppv") is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "stretch", "stale_after", "expected"),
+    [(300, 1, None, 900), (10, 1, None, 900), (600, 1, None, 1800), (300, 4, None, 3600), (300, 4, 120.0, 120)],
+)
+def test_when_values_are_stale(
+    clock: FakeClock, interval: float, stretch: float, stale_after: float | None, expected: float
+) -> None:
+    bench = Bench(clock, interval=interval)
+    bench.target.configure(device(interval=interval), stretch, stale_after, None)
+    assert bench.shown("device_poll_interval_seconds") == interval * stretch
+    bench.read("t1")
+    clock.advance(expected - 1)
+    assert bench.shown("ppv") == 1
+    clock.advance(1)
+    assert bench.shown("ppv") is None
+
+
+def test_changed_info_replaces_the_old(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    bench.target.configure(device(site="North"), 1.0, None, None)
+    bench.target.configure(device(site="South"), 1.0, None, None)
+    lines = [name for name in samples(bench.series.page()) if "device_info" in name]
+    assert lines == [f'atess_device_info{KEY},site="South"}}']
+
+
+def test_failures_back_off_in_whole_slots_up_to_eight_intervals_and_success_ends_it(clock: FakeClock) -> None:
+    seen: list[set[int]] = [set() for _ in range(8)]
+    for seed in range(200):
+        series = Series(metric_name, lambda name: name)
+        target = Target(device(), series, clock, random.Random(seed))
+        for failures in range(8):
+            target.failed(back_off=True)
+            seen[failures].add(target.skip + 1)
+    assert seen[:3] == [{1}, {2}, {3, 4}]
+    assert all(intervals == {5, 6, 7, 8} for intervals in seen[3:])
+    target.succeeded(Reading({"ppv": 1}, None))
+    assert target.skip == 0
+    target.failed(back_off=True)
+    assert target.skip == 0
+
+
+def test_a_hundred_thousand_failures_are_no_problem(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    for _ in range(100_000):
+        bench.target.failed(back_off=True)
+    assert 4 <= bench.target.skip <= 7
+
+
+def test_the_account_s_failures_are_not_the_device_s(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    for _ in range(5):
+        bench.target.failed(back_off=False)
+    assert bench.target.skip == 0
+    assert bench.shown("device_up") == 0
+
+
+def test_coming_up_and_going_down_is_news_once(clock: FakeClock) -> None:
+    target = Bench(clock).target
+    assert target.failed(back_off=True)
+    assert not target.failed(back_off=True)
+    assert target.succeeded(Reading({"ppv": 1}, None))[0]
+    assert not target.succeeded(Reading({"ppv": 1}, None))[0]
+    target.left_out()
+    assert target.succeeded(Reading({"ppv": 1}, None))[0]
+
+
+def test_who_is_polled_soon_when_the_account_is_open_again(clock: FakeClock) -> None:
+    target = Bench(clock).target
+    assert not target.resume()
+    target.succeeded(Reading({"ppv": 1}, None))
+    assert not target.resume()
+    target.left_out()
+    assert target.resume()
+    for _ in range(4):
+        target.failed(back_off=True)
+    assert target.skip > 0
+    assert target.resume()
+    assert target.skip == 0

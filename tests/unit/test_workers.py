@@ -1,0 +1,86 @@
+import os
+import threading
+
+import pytest
+
+from exporter.workers import Workers
+
+
+def test_every_item_is_worked_on_even_if_some_raise() -> None:
+    done: list[int] = []
+    finished = threading.Event()
+
+    def work(item: int) -> None:
+        if item % 2:
+            raise RuntimeError("broken")
+        done.append(item)
+        if item == 8:
+            finished.set()
+
+    workers: Workers[int] = Workers(work, 1)
+    workers.maintain()
+    for item in range(9):
+        workers.submit(item)
+    assert finished.wait(10)
+    assert done == [0, 2, 4, 6, 8]
+    assert workers.alive == 1
+    workers.resize(0)
+
+
+def test_no_more_than_size_at_once() -> None:
+    barrier = threading.Barrier(3, timeout=10)
+    workers: Workers[int] = Workers(lambda item: barrier.wait() and None, 2)
+    workers.maintain()
+    workers.maintain()
+    assert workers.alive == 2
+    for item in range(4):
+        workers.submit(item)
+    # two workers and this thread make the barrier's three, twice
+    barrier.wait()
+    barrier.wait()
+    workers.resize(0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_worker_is_replaced_and_surplus_ones_end() -> None:
+    ended = threading.Semaphore(0)
+
+    def work(item: str) -> None:
+        if item == "die":
+            ended.release()
+            raise SystemExit
+
+    workers: Workers[str] = Workers(work, 3)
+    workers.maintain()
+    threads = list(workers._threads)
+    workers.submit("die")
+    assert ended.acquire(timeout=10)
+    while workers.alive == 3:
+        os.sched_yield()
+    workers.maintain()
+    assert workers.alive == 3
+    threads = [thread for thread in {*threads, *workers._threads} if thread.is_alive()]
+    workers.resize(1)
+    while workers.alive > 1:
+        os.sched_yield()
+    workers.maintain()
+    assert workers.alive == 1
+    assert sum(thread.is_alive() for thread in threads) == 1
+    workers.resize(0)
+
+
+def test_a_thread_that_cannot_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers: Workers[int] = Workers(lambda item: None, 2)
+    real = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    workers.maintain()
+    workers.maintain()
+    assert workers.alive == 0
+    monkeypatch.setattr(threading.Thread, "start", real)
+    workers.maintain()
+    assert workers.alive == 2
+    workers.resize(0)
