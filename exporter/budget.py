@@ -38,7 +38,7 @@ class Budget:
         self._requests_per_minute = requests_per_minute
         self._slowdown = 1.0
         self._next = clock.now()
-        self._slowed_at = self._next
+        self._slowed_at = self._next - _RECOVERY
         self._closed = False
 
     @property

@@ -84,6 +84,13 @@ class Listener:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    listener = _bind(host, port)
+    # asyncio switches Nagle's algorithm off only where a socket says that it speaks TCP, which create_server() leaves open;
+    # with it on, an answer that does not fill its last packet waits for the client's delayed acknowledgement
+    return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
+
+
+def _bind(host: str, port: int) -> socket.socket:
     if not host:
         # every address of the machine, as Prometheus' own programs take `:port`
         if socket.has_dualstack_ipv6():

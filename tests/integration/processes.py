@@ -98,7 +98,7 @@ class SimulatedCloud:
         self._control = self.url.replace("/api/v1", "/_simulator")
 
     def devices(self) -> list[tuple[str, str]]:
-        return [(device["type"], device["deviceSn"]) for device in self._get("devices")]
+        return [(device["type"], device["sn"]) for device in self._get("devices")]
 
     def requests(self) -> list[dict[str, Any]]:
         return list(self._get("requests"))

@@ -1,0 +1,41 @@
+"""A large fleet at its real pace: how requests are spread, and what memory and CPU it takes.
+
+Run from the project's folder: python -m benchmarks.fleet [DEVICES] [MINUTES]. Intervals are 5 minutes.
+"""
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.integration.processes import device_lists, exporter, simulated_cloud
+from tests.support import samples
+
+
+def main(devices: int = 1000, minutes: float = 16) -> None:
+    """Print the figures of the last whole interval."""
+    with simulated_cloud("--fleet", str(devices)) as cloud, tempfile.TemporaryDirectory() as folder:
+        config = {
+            "api": {"base_url": cloud.url, "requests_per_minute": devices},
+            "poll": {"interval": "5m"},
+            "devices": device_lists(cloud.devices()),
+        }
+        with exporter(Path(folder), config) as it:
+            begin = time.monotonic()
+            while time.monotonic() - begin < minutes * 60:
+                time.sleep(15)
+                page = it.page()
+            arrivals = [request["at"] for request in cloud.requests()]
+            end = max(arrivals)
+            late = [at for at in arrivals if at > end - 300]
+            per_second = Counter(int(at - end) for at in late)
+            found = samples(page)
+            print(f"{devices} devices, {minutes:g} minutes, page of {len(found)} samples, {len(page)} bytes")
+            print(f"last 5 minutes: {len(late)} requests, mean {len(late) / 300:.2f} a second, most {max(per_second.values())}")
+            print(f"resident memory {it.resident_bytes() / 1e6:.0f} MB")
+            print(f"CPU {found['process_cpu_seconds_total'] / (time.monotonic() - begin) * 100:.1f} % of one core, scraped every 15 s")
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))

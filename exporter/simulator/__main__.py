@@ -1,0 +1,91 @@
+"""`python -m exporter.simulator`: a simulated cloud as a process of its own."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from exporter.simulator.clock import SimClock
+from exporter.simulator.cloud import Cloud
+from exporter.simulator.device import SimDevice, demo_site, fleet
+from exporter.simulator.server import serve
+
+_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        cloud = _cloud(options)
+        # Blocked before the server's thread is there to inherit it, and fetched with sigwait: none comes at a bad moment.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        with serve(cloud, *options.listen) as served:
+            print(f"simulated cloud on {served.url}", flush=True)
+            signal.sigwait(_SIGNALS)
+    except (ValueError, OSError) as mistake:
+        parser.error(str(mistake))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m exporter.simulator", description="A simulated Enerclo cloud.")
+    parser.add_argument("--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT", help="port 0: any free")
+    devices = parser.add_mutually_exclusive_group(required=True)
+    devices.add_argument("--site", action="store_true", help="a small demo site")
+    devices.add_argument("--fleet", type=int, metavar="N", help="N devices of all types")
+    devices.add_argument("--devices", type=_devices, metavar="TYPE:SN,...", help="these devices")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other readings")
+    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
+    parser.add_argument("--start", type=datetime.fromisoformat, metavar="ISO", help="simulated time to begin at; default: now")
+    parser.add_argument("--timezone", type=_zone, default=ZoneInfo("Asia/Bangkok"), help="the zone of the site")
+    parser.add_argument("--token", help="refuse requests without exactly this Authorization")
+    parser.add_argument("--upload-interval", type=float, default=300.0, metavar="S", help="simulated seconds")
+    parser.add_argument("--fault", type=_fault, action="append", default=[], metavar="TYPE:SN=NAME", help="a fault to set")
+    return parser
+
+
+def _cloud(options: argparse.Namespace) -> Cloud:
+    start: datetime = options.start or datetime.now(UTC)
+    if start.tzinfo is None:
+        start = start.replace(tzinfo=options.timezone)
+    clock = SimClock(start, options.speed, timezone=options.timezone)
+    if options.site:
+        devices = demo_site(clock.now())
+    elif options.fleet is not None:
+        devices = fleet(options.fleet, options.seed)
+    else:
+        devices = options.devices
+    cloud = Cloud(devices, clock, options.seed, options.token, options.upload_interval)
+    for kind, sn, name in options.fault:
+        cloud.faults.set(kind, sn, name)
+    return cloud
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _devices(text: str) -> list[SimDevice]:
+    return [SimDevice(kind, sn) for kind, _, sn in (part.partition(":") for part in text.split(","))]
+
+
+def _fault(text: str) -> tuple[str, str, str]:
+    device, _, name = text.partition("=")
+    kind, _, sn = device.partition(":")
+    return kind, sn, name
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (OSError, KeyError) as mistake:
+        raise ValueError(text) from mistake
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The control side, under `/_simulator/`, for tests in another process. Its requests are not logged."""
+
+import dataclasses
+import json
+from datetime import datetime
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from exporter.simulator.cloud import Cloud, UnknownDevice
+from exporter.simulator.page import page
+
+
+class Control:
+    """The control endpoints of one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def routes(self) -> list[Route]:
+        """All control routes, and the page at `/`."""
+        return [
+            Route("/", self.index, methods=["GET"]),
+            Route("/_simulator/requests", self.requests, methods=["GET"]),
+            Route("/_simulator/requests", self.clear_requests, methods=["DELETE"]),
+            Route("/_simulator/served", self.served, methods=["GET"]),
+            Route("/_simulator/devices", self.devices, methods=["GET"]),
+            Route("/_simulator/devices", self.remove_device, methods=["DELETE"]),
+            Route("/_simulator/faults", self.set_fault, methods=["PUT"]),
+            Route("/_simulator/faults", self.clear_faults, methods=["DELETE"]),
+            Route("/_simulator/advance", self.advance, methods=["POST"]),
+        ]
+
+    async def index(self, request: Request) -> Response:
+        """A page for people."""
+        return HTMLResponse(page(self._cloud.devices, str(request.base_url)))
+
+    async def requests(self, request: Request) -> Response:
+        """The request log: a list of objects, oldest first."""
+        return _json([dataclasses.asdict(record) for record in self._cloud.requests])
+
+    async def clear_requests(self, request: Request) -> Response:
+        """Empty the request log."""
+        self._cloud.clear_requests()
+        return _done()
+
+    async def served(self, request: Request) -> Response:
+        """The last readings served for the device in the query: a list of `{"at", "data"}`."""
+        return _json([dataclasses.asdict(served) for served in self._cloud.served(*_key(request))])
+
+    async def devices(self, request: Request) -> Response:
+        """All devices: a list of `{"type", "sn", "datalog_sn", "offline_since"}`."""
+        return _json([dataclasses.asdict(device) for device in self._cloud.devices])
+
+    async def remove_device(self, request: Request) -> Response:
+        """Remove the device in the query."""
+        try:
+            self._cloud.remove(*_key(request))
+        except UnknownDevice as unknown:
+            raise HTTPException(404, f"no such device: {unknown}") from None
+        return _done()
+
+    async def set_fault(self, request: Request) -> Response:
+        """Set a fault: `{"type", "deviceSn", "fault", "params"}`; for all if it names no device."""
+        wanted = await _object(request)
+        name, params = wanted.get("fault"), wanted.get("params") or {}
+        if not isinstance(name, str) or not isinstance(params, dict):
+            raise HTTPException(400, "expected a fault's name, and params as an object")
+        kind, sn = wanted.get("type"), wanted.get("deviceSn")
+        try:
+            if kind is None and sn is None:
+                self._cloud.faults.set_all(name, **params)
+            elif isinstance(kind, str) and isinstance(sn, str):
+                self._cloud.faults.set(kind, sn, name, **params)
+            else:
+                raise HTTPException(400, "expected both type and deviceSn, or neither")
+        except ValueError as mistake:
+            raise HTTPException(400, str(mistake)) from None
+        return _done()
+
+    async def clear_faults(self, request: Request) -> Response:
+        """Clear all faults, or that of the device in the query."""
+        if request.query_params:
+            self._cloud.faults.clear(*_key(request))
+        else:
+            self._cloud.faults.clear_all()
+        return _done()
+
+    async def advance(self, request: Request) -> Response:
+        """Let the simulated clock jump forward: `{"seconds"}`. Answers `{"now"}`."""
+        seconds = (await _object(request)).get("seconds")
+        if not isinstance(seconds, int | float) or not seconds >= 0:
+            raise HTTPException(400, "expected seconds, 0 or more")
+        self._cloud.clock.advance(seconds)
+        return _json({"now": self._cloud.clock.now()})
+
+
+def _key(request: Request) -> tuple[str, str]:
+    try:
+        return request.query_params["type"], request.query_params["deviceSn"]
+    except KeyError:
+        raise HTTPException(400, "expected the query parameters type and deviceSn") from None
+
+
+async def _object(request: Request) -> dict[str, object]:
+    try:
+        wanted = json.loads(await request.body())
+    except ValueError:
+        raise HTTPException(400, "expected JSON") from None
+    if not isinstance(wanted, dict):
+        raise HTTPException(400, "expected a JSON object")
+    return wanted
+
+
+def _json(value: object) -> Response:
+    # Not Starlette's JSONResponse: what faults served may be NaN, or text that UTF-8 can't hold.
+    return Response(json.dumps(value, default=datetime.isoformat), media_type="application/json")
+
+
+def _done() -> Response:
+    return Response(status_code=204)

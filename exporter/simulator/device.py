@@ -1,0 +1,64 @@
+"""A simulated device, and ready-made sets of them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+TYPES = ("pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms")
+
+# The families' first letters: PBD and HPS as in the vendor's two examples, the others made up in the same style.
+_PREFIX = {"pbd": "UMD", "pcs": "PND", "hps_central": "TND", "hps_string": "TSD", "bcu": "BCD", "mbms": "MBD"}
+_FIRST_LOGGER = "DLD0D20001"
+
+
+@dataclass(frozen=True)
+class SimDevice:
+    """One device behind a data logger.
+
+    From `offline_since` on the device uploads nothing, and the cloud keeps answering its last reading before that.
+    """
+
+    type: str
+    sn: str
+    datalog_sn: str = _FIRST_LOGGER
+    offline_since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.type not in TYPES:
+            raise ValueError(f"unknown device type {self.type!r}, expected one of {', '.join(TYPES)}")
+        if not self.sn:
+            raise ValueError("a device needs a serial number")
+        if self.offline_since is not None and self.offline_since.tzinfo is None:
+            raise ValueError("offline_since must be an aware datetime")
+
+
+def demo_site(clock_start: datetime) -> list[SimDevice]:
+    """A small site behind two data loggers: eight live devices of all types, and one that is offline for five hours.
+
+    `UMD0D23202` and `TND0D20233` are the examples on the vendor's pages; the other serials are made up in their style.
+    """
+    west, east = _FIRST_LOGGER, "DLD0D20002"
+    return [
+        SimDevice("pbd", "UMD0D23202", west),
+        SimDevice("pbd", "UMD0D23203", west),
+        SimDevice("pcs", "PND0D21507", west),
+        SimDevice("bcu", "BCD0D24101", west),
+        SimDevice("mbms", "MBD0D24001", west),
+        SimDevice("hps_central", "TND0D20233", east),
+        SimDevice("hps_string", "TSD0D22019", east),
+        SimDevice("bcu", "BCD0D24102", east),
+        SimDevice("hps_central", "TND0D20234", east, offline_since=clock_start - timedelta(hours=5)),
+    ]
+
+
+def fleet(count: int, seed: int) -> list[SimDevice]:
+    """`count` devices with unique serials: mostly PBD and HPS, some 20 to a data logger, the same for the same `seed`."""
+    return list(_fleet(count, random.Random(seed)))
+
+
+def _fleet(count: int, chance: random.Random) -> Iterator[SimDevice]:
+    # One device of every type first, so that a small fleet too shows them all.
+    kinds = (*TYPES, *chance.choices(TYPES, weights=(30, 10, 30, 20, 6, 4), k=count))
+    for number, kind in enumerate(kinds[:count]):
+        yield SimDevice(kind, f"{_PREFIX[kind]}{number:07d}", f"DLD{number // 20:07d}")

@@ -1,0 +1,78 @@
+"""One API request and its answer: all that a fault gets to work with."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+
+from starlette.types import Send
+
+from exporter.simulator.answer import JSON_TYPE, Answer
+from exporter.simulator.jsontypes import Reading
+from exporter.simulator.traffic import Flight
+from exporter.simulator.wire import Wire
+
+
+class Exchange:
+    """A request that waits for its answer.
+
+    `ask` gives what a healthy cloud would answer (refusals included) at a time, or now; `serve` notes a reading that is
+    sent; `path` and `query` are the request's; `wire` is the connection, for answers that are not HTTP; `since` is the simulated
+    time at which the fault that is about to answer was set.
+    """
+
+    def __init__(
+        self,
+        *,
+        ask: Callable[[datetime | None], Answer],
+        serve: Callable[[Reading], None],
+        flight: Flight,
+        wire: Wire,
+        send: Send,
+        path: str,
+        query: str,
+        since: datetime | None,
+    ) -> None:
+        self.ask = ask
+        self.wire = wire
+        self.path = path
+        self.query = query
+        self.since = since
+        self._serve = serve
+        self._flight = flight
+        self._send = send
+
+    @cached_property
+    def answer(self) -> Answer:
+        """What a healthy cloud would answer now."""
+        return self.ask(None)
+
+    async def reply(self, answer: Answer, body: bytes | None = None) -> None:
+        """Send an answer with status 200, as `body` if its JSON is to be other than the plain one."""
+        self.note(answer)
+        await self.send(answer.body() if body is None else body)
+
+    def note(self, answer: Answer) -> None:
+        """Note the reading in an answer, if it holds one, as served."""
+        if isinstance(answer.data, dict):
+            self._serve(answer.data)
+
+    async def send(
+        self, body: bytes, *, status: int = 200, content_type: str = JSON_TYPE, headers: dict[str, str] | None = None
+    ) -> None:
+        """Send a complete HTTP response with its Content-Length."""
+        await self.begin(len(body), status=status, content_type=content_type, headers=headers)
+        # Landed before the last byte is out: a client that has the whole answer must not find itself still in flight.
+        self._flight.land()
+        await self.continue_with(body, more=False)
+
+    async def begin(
+        self, length: int, *, status: int = 200, content_type: str = JSON_TYPE, headers: dict[str, str] | None = None
+    ) -> None:
+        """Send the head of a response whose body will be `length` bytes."""
+        fields = {"content-type": content_type, "content-length": str(length), **(headers or {})}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def continue_with(self, part: bytes, *, more: bool = True) -> None:
+        """Send a part of the body, waiting while the client does not read."""
+        await self._send({"type": "http.response.body", "body": part, "more_body": more})

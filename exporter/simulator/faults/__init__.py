@@ -1,0 +1,22 @@
+"""The faults that the cloud can be told to show. A new one is a function with `@fault` in one of these modules."""
+
+from collections.abc import Mapping
+
+from exporter.simulator.faults import bodies, connections, envelopes, names, statuses, values
+from exporter.simulator.faults.board import FaultBoard
+from exporter.simulator.faults.registry import REGISTRY, ActiveFault
+
+FAULTS: Mapping[str, str] = {name: registered.description for name, registered in REGISTRY.items()}
+"""Every fault's name, and in one line what it does."""
+
+__all__ = [
+    "FAULTS",
+    "ActiveFault",
+    "FaultBoard",
+    "bodies",
+    "connections",
+    "envelopes",
+    "names",
+    "statuses",
+    "values",
+]

@@ -1,0 +1,80 @@
+"""Faults of the values in a reading: well-formed answers (or nearly) that hold what no meter measures."""
+
+import math
+
+from exporter.simulator.exchange import Exchange
+from exporter.simulator.faults.distort import distort, each_number, some_numbers
+from exporter.simulator.faults.registry import fault
+from exporter.simulator.jsontypes import Reading
+
+
+@fault
+async def all_null(x: Exchange) -> None:
+    """Every numeric field is null, booleans included."""
+    await x.reply(distort(x.answer, _without_numbers))
+
+
+def _without_numbers(reading: Reading) -> Reading:
+    return {name: value if isinstance(value, str) else None for name, value in reading.items()}
+
+
+@fault
+async def nan(x: Exchange) -> None:
+    """Some fields are the literals NaN, Infinity and -Infinity."""
+    await x.reply(distort(x.answer, some_numbers(math.nan, math.inf, -math.inf, math.nan)))
+
+
+@fault
+async def overflow_float(x: Exchange) -> None:
+    """Some fields are 1e999, beyond any float."""
+    answer = distort(x.answer, some_numbers(math.inf, math.inf, -math.inf))
+    await x.reply(answer, answer.body().replace(b"Infinity", b"1e999"))
+
+
+@fault
+async def huge_integers(x: Exchange) -> None:
+    """Some fields are integers of 400 digits."""
+    await x.reply(distort(x.answer, some_numbers(10**399, 7 * 10**399 + 1, -(10**399))))
+
+
+@fault
+async def text_numbers(x: Exchange) -> None:
+    """All numbers come as JSON strings."""
+    await x.reply(distort(x.answer, each_number(repr)))
+
+
+@fault
+async def text_values(x: Exchange) -> None:
+    """All numeric fields hold words."""
+    await x.reply(distort(x.answer, each_number(lambda _: "normal")))
+
+
+@fault
+async def wrong_device(x: Exchange) -> None:
+    """The data carry the serial number of another device."""
+    await x.reply(distort(x.answer, _of_another))
+
+
+def _of_another(reading: Reading) -> Reading:
+    sn = reading.get("deviceSn")
+    if not isinstance(sn, str):
+        return reading
+    return reading | {"deviceSn": sn[:-1] + ("0" if sn[-1] != "0" else "1")}
+
+
+@fault
+async def clock_frozen(x: Exchange) -> None:
+    """The data stay as they were when the fault was set, with their old time."""
+    await x.reply(x.ask(x.since))
+
+
+@fault
+async def no_time(x: Exchange) -> None:
+    """The data have no time."""
+    await x.reply(distort(x.answer, lambda reading: {name: value for name, value in reading.items() if name != "time"}))
+
+
+@fault
+async def bad_time(x: Exchange) -> None:
+    """The time is "soon"."""
+    await x.reply(distort(x.answer, lambda reading: reading | {"time": "soon"}))

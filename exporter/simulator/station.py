@@ -1,0 +1,44 @@
+"""One device as the cloud sees it: the readings that it has uploaded."""
+
+from exporter.simulator.device import SimDevice
+from exporter.simulator.fields import READINGS
+from exporter.simulator.jsontypes import Reading
+from exporter.simulator.localday import Calendar
+from exporter.simulator.noise import unit
+from exporter.simulator.plant import Plant
+from exporter.simulator.uploads import Uploads
+
+
+class Station:
+    """A device and its uploads. Instants are seconds since 1970, `interval` is the seconds between uploads."""
+
+    def __init__(self, device: SimDevice, seed: int, interval: float, calendar: Calendar) -> None:
+        self.device = device
+        # Loggers don't upload in step: each device has its own place in the interval.
+        self._uploads = Uploads(interval, int(interval * unit(seed, "upload", device.type, device.sn)))
+        self._plant = Plant(seed, device)
+        self._calendar = calendar
+        self._latest: tuple[int, Reading] | None = None
+
+    def lost(self, timestamp: float) -> bool:
+        """Whether the device is offline at that time."""
+        since = self.device.offline_since
+        return since is not None and timestamp >= since.timestamp()
+
+    def reading(self, timestamp: float) -> Reading:
+        """The last reading uploaded at or before that time."""
+        since = self.device.offline_since
+        reached = timestamp if since is None else min(timestamp, since.timestamp())
+        return self.upload(self._uploads.number(reached))
+
+    def uploads(self, start: float, end: float) -> range:
+        """The numbers of the uploads from `start` to `end`, both included."""
+        since = self.device.offline_since
+        return self._uploads.between(start, end if since is None else min(end, since.timestamp()))
+
+    def upload(self, number: int) -> Reading:
+        """The reading of one upload; the caller may change it."""
+        if self._latest is None or self._latest[0] != number:
+            snapshot = self._plant.measure(self._calendar, self._uploads.timestamp(number))
+            self._latest = (number, READINGS[self.device.type](snapshot))
+        return dict(self._latest[1])

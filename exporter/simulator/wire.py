@@ -1,0 +1,78 @@
+"""The HTTP server's side of a connection, with a handle on the bare socket for faults that HTTP servers can't commit."""
+
+import asyncio
+import logging
+import socket
+import struct
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+# Clients that misbehave are the point here; uvicorn's own loggers belong to whatever else runs in this process.
+_SILENT = logging.Logger("exporter.simulator.wire", logging.CRITICAL)
+_SILENT.addHandler(logging.NullHandler())
+
+
+class ClientGone(Exception):
+    """The client hung up, or the server is stopping: nobody waits for the answer any more."""
+
+
+class Wire:
+    """One connection, below HTTP. Only for the event loop's thread."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._gone = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        """Put bytes on the wire as they are."""
+        self._transport.write(data)
+
+    async def pause(self, seconds: float | None = None) -> None:
+        """Wait, without end if no seconds are given. Raises ClientGone as soon as the connection is lost."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+        except TimeoutError:
+            return
+        raise ClientGone
+
+    async def close(self) -> None:
+        """End the connection once all is written (FIN)."""
+        self._transport.close()
+        await self._gone.wait()
+
+    async def reset(self) -> None:
+        """End the connection at once (RST)."""
+        bare = self._transport.get_extra_info("socket")
+        # Lingering for no time at all makes the kernel reset instead of closing in order.
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+        await self._gone.wait()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._gone.set()
+
+
+class WireProtocol(H11Protocol):
+    """uvicorn's protocol, giving each request its connection's `Wire` as `scope["state"]["wire"]`."""
+
+    def __init__(self, config: Config, state: ServerState) -> None:
+        super().__init__(config, state, {})
+        self.logger = _SILENT
+        self.access_log = False
+        self._wire: Wire | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        super().connection_made(transport)
+        self._wire = Wire(transport)
+        self.app_state = {"wire": self._wire}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, from whichever side."""
+        super().connection_lost(exc)
+        if self._wire is not None:
+            self._wire.lost()

@@ -1,0 +1,343 @@
+"""What the exporter makes of every fault that a cloud or a network can have.
+
+One device has the fault, another of the same account does not. Each case says what the poll of the first counts as (None: a
+usable reading), and always the second is untouched, the first keeps what it showed before, and it recovers in the next poll.
+"""
+
+import gc
+import os
+import random
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from exporter.account import Account
+from exporter.budget import Budget
+from exporter.clock import Clock
+from exporter.enerclo import REASONS, Client
+from exporter.poller import Poller
+from exporter.reading import metric_name
+from exporter.series import Series
+from exporter.simulator import FAULTS, Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.target import Target
+from exporter.telemetry import Telemetry
+from exporter.token import Token
+from tests.conftest import Certificates
+from tests.support import device, samples
+
+SICK, WELL = "SICK", "WELL"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`reason` is what the poll counts as; `requests` how many it takes; `left_out` the fields without series, by cause."""
+
+    reason: str | None
+    requests: int = 1
+    left_out: tuple[tuple[str, int], ...] = ()
+    text: str = ""
+
+
+#: The simulator's faults. The words are the README's.
+MATRIX = {
+    "timeout": Case("timeout", text="The cloud never answers"),
+    "drip": Case("timeout", text="The body comes a byte at a time"),
+    "drip_headers": Case("timeout", text="The headers come a byte at a time"),
+    "slow": Case(None, text="A slow answer, within the timeout"),
+    "reset": Case("connection", 2, text="The connection is reset"),
+    "close": Case("connection", 2, text="The connection closes without an answer"),
+    "short_body": Case("connection", 2, text="The connection closes in the middle of the body"),
+    "chunked_garbage": Case("connection", 2, text="Broken chunked encoding"),
+    "not_http": Case("connection", 2, text="Bytes that are no HTTP"),
+    "http_401": Case("unauthorized", text="HTTP 401"),
+    "http_403": Case("unauthorized", text="HTTP 403"),
+    "http_404": Case("not_found", text="HTTP 404"),
+    "http_429": Case("rate_limited", text="HTTP 429, with or without Retry-After"),
+    "http_500": Case("http_status", text="HTTP 500"),
+    "http_502": Case("http_status", 2, text="HTTP 502"),
+    "http_503": Case("http_status", 2, text="HTTP 503"),
+    "http_504": Case("http_status", 2, text="HTTP 504"),
+    "redirect": Case("http_status", text="A redirect"),
+    "html": Case("invalid_payload", text="An HTML page with status 200"),
+    "empty_body": Case("invalid_payload", text="An empty body"),
+    "truncated_json": Case("invalid_payload", text="JSON cut in half"),
+    "deep_json": Case("invalid_payload", text="JSON nested 100,000 deep"),
+    "huge_body": Case("invalid_payload", text="A body of 50 MiB"),
+    "gzip_bomb": Case("invalid_payload", text="500 KB of gzip that inflate to 500 MB"),
+    "many_fields": Case("invalid_payload", text="200,000 fields"),
+    "too_many_fields": Case("invalid_payload", text="More than 512 numeric fields"),
+    "code_500": Case("api_error", text="Envelope code 500"),
+    "code_400": Case("not_found", text="Envelope code 400"),
+    "code_403": Case("unauthorized", text="Envelope code 403"),
+    "code_10012": Case("rate_limited", text="Envelope code 10012, the sibling platform's \"too frequent\""),
+    "code_text": Case("invalid_payload", text="An envelope code that is text"),
+    "null_data": Case("invalid_payload", text="Null instead of data"),
+    "empty_data": Case("invalid_payload", text="Data without a field"),
+    "list_data": Case("invalid_payload", text="A list instead of data"),
+    "all_null": Case("invalid_payload", text="Every field is null"),
+    "text_values": Case("invalid_payload", text="Every field is a word"),
+    "wrong_device": Case("invalid_payload", text="Another device's data"),
+    "invalid_utf8": Case("invalid_payload", text="Bytes that are no UTF-8"),
+    "utf16": Case(None, text="The whole body in UTF-16"),
+    "nan": Case(None, text="NaN and infinities"),
+    "overflow_float": Case(None, text="1e999"),
+    "huge_integers": Case(None, text="Integers of 400 digits"),
+    "text_numbers": Case(None, text="Numbers as text"),
+    "duplicate_keys": Case(None, text="Every key twice"),
+    "surrogates": Case(None, left_out=(("name", 1),), text="Lone surrogates"),
+    "odd_names": Case(None, left_out=(("name", 7),), text="Fields named `__name__`, `le`, empty, with spaces, 5,000 characters long"),
+    "colliding_names": Case(None, left_out=(("collision", 3),), text="Two fields that become one metric, or one of the exporter's own"),
+    "fresh_fields": Case(None, text="100 new field names in every answer"),
+    "no_time": Case(None, text="A reading without time"),
+    "bad_time": Case(None, text='A time that is "soon"'),
+    "clock_frozen": Case(None, text="An offline device: the last reading again and again"),
+}
+
+#: Faults on the way to the cloud, by what the test puts there.
+NETWORK = {
+    "refused": "Nobody listens",
+    "no_such_host": "The name does not resolve",
+    "proxy_down": "The proxy is down",
+    "tls_expired": "The certificate has expired",
+    "tls_wrong_host": "The certificate is for another name",
+    "tls_untrusted": "Nobody vouches for the certificate",
+    "half_open": "The TLS handshake never ends",
+}
+
+
+def test_the_matrix_has_every_fault_of_the_simulator() -> None:
+    assert MATRIX.keys() == FAULTS.keys()
+
+
+class Bench:
+    """Two devices of one account, polled by hand over real HTTP."""
+
+    def __init__(self, url: str, timeout: float = 0.6) -> None:
+        clock = Clock()
+        token = Token(value="made-up-token")
+        self.series = Series(metric_name, lambda name: f"Field {name}.")
+        self.telemetry = Telemetry("0", REASONS, ["unauthorized", "unreachable"])
+        self.telemetry.add_type("pbd")
+        self.account = Account(clock)
+        self.account.configure(10)
+        self.client = Client(url, token, language="en", timeout=timeout, concurrency=2)
+        self.token = token
+        self.forgive()
+        self.targets = {sn: Target(device(sn), self.series, clock, random.Random(1)) for sn in (SICK, WELL)}
+
+    def forgive(self) -> None:
+        """Forget that the cloud asked for a pause."""
+        self.budget = Budget(100_000_000, Clock())
+        self.poller = Poller(self.client, self.token, self.budget, self.account, self.telemetry)
+
+    def poll(self, sn: str) -> dict[str, float]:
+        """Poll once; what the exporter counted meanwhile."""
+        before = self.counters()
+        self.poller.poll(self.targets[sn])
+        after = self.counters()
+        return {name: value - before[name] for name, value in after.items() if value != before[name]}
+
+    def counters(self) -> dict[str, float]:
+        page = samples(self.telemetry.page(openmetrics=False))
+        return {name: value for name, value in page.items() if name.split("{")[0].endswith("_total") and name.startswith("atess_")}
+
+    def shown(self, sn: str, *, values_only: bool = True) -> dict[str, float]:
+        page = self.series.page()
+        list(parse_openmetrics(page.decode() + "# EOF\n"))
+        found = {name: value for name, value in samples(page).items() if f'deviceSn="{sn}"' in name}
+        return {name: value for name, value in found.items() if not (values_only and name.startswith("atess_device_"))}
+
+    def state(self, sn: str) -> tuple[float, ...]:
+        found = self.shown(sn, values_only=False)
+        labels = f'deviceSn="{sn}",type="pbd"'
+        stale = [found[f'atess_device_stale{{{labels},cause="{cause}"}}'] for cause in ("failing", "frozen")]
+        return (found[f"atess_device_up{{{labels}}}"], *stale)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    clock = SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC)
+    return Cloud([SimDevice("pbd", SICK), SimDevice("pbd", WELL)], clock, upload_interval=300)
+
+
+@pytest.fixture(scope="module")
+def served(cloud: Cloud) -> Iterator[ServedCloud]:
+    with serve(cloud) as it:
+        yield it
+
+
+@pytest.mark.parametrize("fault", MATRIX)
+def test_a_fault_costs_only_what_the_matrix_says(cloud: Cloud, served: ServedCloud, fault: str) -> None:
+    case = MATRIX[fault]
+    bench = Bench(served.url)
+    for sn in (SICK, WELL):
+        assert bench.poll(sn) == {'atess_exporter_api_requests_total{type="pbd"}': 1}
+    sick_before, well_before = bench.shown(SICK), bench.shown(WELL)
+    assert len(sick_before) == 76
+    cloud.faults.set("pbd", SICK, fault, **({"seconds": 0.1} if fault == "slow" else {}))
+    try:
+        counted = bench.poll(SICK)
+        wanted: dict[str, float] = {'atess_exporter_api_requests_total{type="pbd"}': case.requests}
+        if case.reason:
+            wanted[f'atess_exporter_api_request_failures_total{{reason="{case.reason}",type="pbd"}}'] = case.requests
+        for cause, count in case.left_out:
+            wanted[f'atess_exporter_fields_left_out_total{{cause="{cause}",type="pbd"}}'] = count
+        assert counted == wanted
+        assert bench.state(SICK) == (0 if case.reason else 1, 0, 0)
+        if case.reason:
+            assert bench.shown(SICK) == sick_before
+        if case.reason == "rate_limited":
+            assert bench.budget.requests_per_minute == 50_000_000
+            bench.forgive()
+        # the other device of the account, meanwhile
+        assert bench.poll(WELL) == {'atess_exporter_api_requests_total{type="pbd"}': 1}
+        assert bench.state(WELL) == (1, 0, 0)
+        assert bench.shown(WELL) == well_before
+        assert not bench.account.suspended
+    finally:
+        cloud.faults.clear_all()
+    assert bench.poll(SICK) == {'atess_exporter_api_requests_total{type="pbd"}': 1}
+    assert bench.state(SICK) == (1, 0, 0)
+    assert bench.shown(SICK) == sick_before
+
+
+@pytest.mark.parametrize(
+    ("fault", "missing"),
+    [
+        ("utf16", 0),
+        ("text_numbers", 0),
+        ("duplicate_keys", 0),
+        ("bad_time", 0),
+        ("no_time", 0),
+        ("nan", None),
+        ("overflow_float", None),
+        ("huge_integers", None),
+    ],
+)
+def test_what_can_be_read_of_an_odd_answer_is_exact(cloud: Cloud, served: ServedCloud, fault: str, missing: int | None) -> None:
+    bench = Bench(served.url)
+    bench.poll(SICK)
+    good = bench.shown(SICK)
+    cloud.faults.set("pbd", SICK, fault)
+    try:
+        bench.poll(SICK)
+    finally:
+        cloud.faults.clear_all()
+    odd = bench.shown(SICK)
+    # what is left out is absent, never zero, and what is there is what the device measured
+    assert odd.items() <= good.items()
+    assert len(good) - len(odd) == missing if missing is not None else 0 < len(odd) < len(good)
+
+
+def test_faults_leave_no_thread_no_connection_and_no_memory_behind(cloud: Cloud, served: ServedCloud) -> None:
+    bench = Bench(served.url, timeout=0.3)
+    process = psutil.Process()
+
+    def round_of_faults() -> None:
+        for fault in MATRIX:
+            cloud.faults.set("pbd", SICK, fault)
+            try:
+                bench.poll(SICK)
+            finally:
+                cloud.faults.clear_all()
+            bench.forgive()
+            bench.poll(WELL)
+        bench.poll(SICK)
+        gc.collect()
+
+    round_of_faults()
+    memory, threads, files = process.memory_info().rss, threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        round_of_faults()
+    assert threading.active_count() <= threads
+    assert len(os.listdir("/proc/self/fd")) <= files + 4
+    # the simulator's memory is in this process too: 50 MiB bodies come and go
+    assert process.memory_info().rss < memory * 1.1
+
+
+@pytest.mark.parametrize("fault", NETWORK)
+def test_a_network_that_fails_is_a_connection_that_failed_and_recovers(
+    cloud: Cloud, served: ServedCloud, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    with ExitStack() as stack:
+        url = stack.enter_context(broken_network(fault, certificates, monkeypatch))
+        bench = Bench(served.url)
+        bench.poll(SICK)
+        before = bench.shown(SICK)
+        healthy, bench.poller.client = bench.poller.client, Client(
+            url, bench.token, language="en", timeout=0.6, concurrency=2
+        )
+        counted = bench.poll(SICK)
+        reason, requests = ("timeout", 1) if fault == "half_open" else ("connection", 2)
+        assert counted == {
+            'atess_exporter_api_requests_total{type="pbd"}': requests,
+            f'atess_exporter_api_request_failures_total{{reason="{reason}",type="pbd"}}': requests,
+        }
+        assert bench.state(SICK) == (0, 0, 0)
+        assert bench.shown(SICK) == before
+        bench.poller.client = healthy
+        monkeypatch.undo()
+        bench.poll(SICK)
+        assert bench.state(SICK) == (1, 0, 0)
+
+
+class broken_network:  # noqa: N801 - used as a function
+    """The base URL of a cloud that cannot be reached in the way that `fault` says."""
+
+    def __init__(self, fault: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._fault, self._certificates, self._monkeypatch = fault, certificates, monkeypatch
+        self._stack = ExitStack()
+
+    def __enter__(self) -> str:
+        from tests.unit.test_enerclo import tls_server
+
+        if self._fault == "no_such_host":
+            return "http://no-such-host.invalid/api/v1"
+        if self._fault in ("refused", "proxy_down", "half_open"):
+            listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            address = f"127.0.0.1:{listener.getsockname()[1]}"
+            if self._fault == "half_open":
+                return f"https://{address}/api/v1"
+            listener.close()
+            if self._fault == "proxy_down":
+                self._monkeypatch.setenv("http_proxy", f"http://{address}")
+                return "http://cloud.invalid/api/v1"
+            return f"http://{address}/api/v1"
+        name = "elsewhere.invalid" if self._fault == "tls_wrong_host" else "localhost"
+        chain, key, authority = self._certificates(name, -1 if self._fault == "tls_expired" else 1)
+        if self._fault != "tls_untrusted":
+            self._monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+        return f"https://localhost:{self._stack.enter_context(tls_server(chain, key))}/api/v1"
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+
+def readme_table() -> str:
+    """The matrix as the README shows it."""
+    lines = ["| fault | counted as | the device's values |", "|---|---|---|"]
+    for case in MATRIX.values():
+        kept = "kept until `stale_after`" if case.reason else "the new ones, but for what is no finite number or has no name"
+        if case.text.startswith("An offline device"):
+            kept = "withheld after `stale_after`, as `frozen`"
+        lines.append(f"| {case.text} | {f'`{case.reason}`' if case.reason else 'a usable reading'} | {kept} |")
+    for fault, text in NETWORK.items():
+        lines.append(f"| {text} | `{'timeout' if fault == 'half_open' else 'connection'}` | kept until `stale_after` |")
+    return "\n".join(lines)
+
+
+def test_the_readme_shows_the_matrix() -> None:
+    readme = Path("README.md").read_text()
+    match = re.search(r"<!-- fault matrix -->\n(.*?)\n<!-- end -->", readme, re.DOTALL)
+    assert match, readme_table()
+    assert match[1] == readme_table()

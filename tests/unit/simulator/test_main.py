@@ -1,0 +1,76 @@
+"""`python -m exporter.simulator` as a process."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.unit.simulator import client
+
+
+@contextmanager
+def process(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    command = [sys.executable, "-m", "exporter.simulator", "--listen", "127.0.0.1:0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            line = running.stdout.readline()
+            prefix = "simulated cloud on "
+            assert line.startswith(prefix + "http://127.0.0.1:")
+            assert line.endswith("/api/v1\n")
+            yield running, line.removeprefix(prefix).removesuffix("/api/v1\n")
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signals) -> None:
+    with process("--site", "--fault", "pbd:UMD0D23202=timeout") as (running, origin):
+        good = client.parse(client.exchange(origin, client.target("hps/data-last", deviceSn="TND0D20233")))
+        assert good.json["code"] == 0
+        with client.dial(origin) as stalled:
+            stalled.sendall(client.request_bytes(client.target("pbd/data-last", deviceSn="UMD0D23202"), {}))
+            running.send_signal(number)
+            assert running.communicate(timeout=30) == ("", "")
+        assert running.returncode == 0
+
+
+def test_options() -> None:
+    options = ["--devices", "pbd:A1,pcs:B2", "--start", "2026-05-05T12:00:00", "--timezone", "Europe/Berlin"]
+    with process(*options, "--token", "secret", "--upload-interval", "10", "--speed", "0") as (_, origin):
+        target = client.target("pbd/data-last", deviceSn="A1")
+        assert client.parse(client.exchange(origin, target)).json["code"] == 403
+        data = client.parse(client.exchange(origin, target, {"Authorization": "secret"})).data
+        assert "2026-05-05 11:59:50" < data["time"] <= "2026-05-05 12:00:00"
+        devices = client.parse(client.exchange(origin, "/_simulator/devices")).json
+        assert [(device["type"], device["sn"]) for device in devices] == [("pbd", "A1"), ("pcs", "B2")]
+
+
+def test_fleet() -> None:
+    with process("--fleet", "30", "--seed", "5") as (_, origin):
+        assert len(client.parse(client.exchange(origin, "/_simulator/devices")).json) == 30
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--site", "--fleet", "3"],
+        ["--devices", "toaster:1"],
+        ["--devices", "pbd"],
+        ["--site", "--fault", "pbd:UMD0D23202=nonsense"],
+        ["--site", "--timezone", "Mars/Olympus"],
+        ["--site", "--start", "noon"],
+        ["--site", "--upload-interval", "0"],
+        ["--site", "--listen", "127.0.0.1"],
+    ],
+)
+def test_mistakes_end_with_exit_2_and_no_traceback(options: list[str]) -> None:
+    from exporter.simulator.__main__ import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
