@@ -34,7 +34,8 @@ def main(devices: int = 1000, minutes: float = 16) -> None:
             print(f"{devices} devices, {minutes:g} minutes, page of {len(found)} samples, {len(page)} bytes")
             print(f"last 5 minutes: {len(late)} requests, mean {len(late) / 300:.2f} a second, most {max(per_second.values())}")
             print(f"resident memory {it.resident_bytes() / 1e6:.0f} MB")
-            print(f"CPU {found['process_cpu_seconds_total'] / (time.monotonic() - begin) * 100:.1f} % of one core, scraped every 15 s")
+            cpu = found["process_cpu_seconds_total"] / (time.monotonic() - begin)
+            print(f"CPU {cpu * 100:.1f} % of one core, scraped every 15 s")
 
 
 if __name__ == "__main__":

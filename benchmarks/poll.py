@@ -45,7 +45,8 @@ def main() -> None:
             ours.append(cpu(poll))
             theirs.append(cpu(bare))
             ratios.append(ours[-1] / theirs[-1])
-    print(f"one poll {statistics.median(ours) * 1e6:.0f} us CPU, bare requests.get().json() {statistics.median(theirs) * 1e6:.0f} us")
+    medians = [f"{statistics.median(times) * 1e6:.0f} us" for times in (ours, theirs)]
+    print(f"one poll {medians[0]} of CPU, bare requests.get().json() {medians[1]}")
     print(f"ratio {statistics.median(ratios):.2f} (median of {ROUNDS} rounds of {POLLS} each)")
 
 

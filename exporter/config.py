@@ -1,30 +1,23 @@
-"""The config file: its schema, and `load(path) -> Config` with one clear line for every mistake."""
+"""The config file: `load(path) -> Config`, with one clear line for every mistake."""
 
 import glob
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from typing import Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from exporter.devices import Device, DeviceType, Evidence, Paths, load_catalogue
 from exporter.devices import Path as ApiPath
+from exporter.schema import Api, DeviceEntry, DeviceFile, DeviceLists, File, Poll, TypeEntry
 from exporter.token import Token, TokenError
 from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
 
 TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name
 
 M = TypeVar("M", bound=BaseModel)
-
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
-_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
-_TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_LABEL_NAME: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class ConfigError(ValueError):
@@ -33,135 +26,6 @@ class ConfigError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-def _duration(value: Any) -> float:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("expected a duration such as 300, 30s, 5m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _at_least_a_second(value: float) -> float:
-    if value < 1:
-        raise ValueError("expected at least 1s")
-    return value
-
-
-def _base_url(value: str) -> str:
-    expected = "expected an address such as https://host/api/v1, without user, query or fragment"
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        raise ValueError(expected) from None
-    plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-        raise ValueError(expected)
-    return value.rstrip("/")
-
-
-def _api_path(value: str) -> str:
-    path = value.strip("/")
-    if not path or re.search(r"[\s?#\\%:\x00-\x1f]", path) or ".." in path.split("/"):
-        raise ValueError("expected a path under api.base_url such as pcs/data-last")
-    return path
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("expected a time zone's name such as Asia/Bangkok") from None
-    return value
-
-
-def _language(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9,;=.* -]+", value, re.ASCII):
-        raise ValueError("expected a language such as en")
-    return value
-
-
-def _serial(value: str) -> str:
-    if not value.strip() or len(value) > 128:
-        raise ValueError("expected a serial number of 1 to 128 characters")
-    return value
-
-
-def _info_label(value: str) -> str:
-    if not _LABEL_NAME.fullmatch(value) or value in ("deviceSn", "type"):
-        raise ValueError("expected a label's name (letters, digits and _) other than deviceSn and type")
-    return value
-
-
-def _type_name(value: str) -> str:
-    if not _TYPE_NAME.fullmatch(value):
-        raise ValueError("expected a type's name in lower case letters, digits and _")
-    return value
-
-
-Duration = Annotated[float, BeforeValidator(_duration)]
-Interval = Annotated[Duration, AfterValidator(_at_least_a_second)]
-ApiPathText = Annotated[str, AfterValidator(_api_path)]
-TypeName = Annotated[str, AfterValidator(_type_name)]
-Serial = Annotated[str, AfterValidator(_serial)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Api(_Model):
-    """How to reach the cloud, and what the account allows. Durations in seconds."""
-
-    base_url: Annotated[str, AfterValidator(_base_url)] = "https://www.enerclo-atesspower.com/api/v1"
-    token: SecretStr | None = None
-    token_file: Path | None = None
-    language: Annotated[str, AfterValidator(_language)] = "en"
-    timeout: Interval = 15.0
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
-    requests_per_minute: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] = 60.0
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
-
-    @property
-    def zone(self) -> ZoneInfo | None:
-        return ZoneInfo(self.timezone) if self.timezone else None
-
-
-class Poll(_Model):
-    """How often to ask, and when a reading is too old to show. Seconds; no `stale_after` means by each device's interval."""
-
-    interval: Interval = 300.0
-    stale_after: Interval | None = None
-
-
-class _DeviceEntry(_Model):
-    deviceSn: Serial  # noqa: N815 - the API's name
-    interval: Interval | None = None
-    info: Mapping[Annotated[str, AfterValidator(_info_label)], str] = {}
-
-
-class _TypeEntry(_Model):
-    path: ApiPathText
-
-
-def _as_entry(value: Any) -> Any:
-    return {"deviceSn": value} if isinstance(value, str) else value
-
-
-_DeviceLists = Mapping[str, list[Annotated[_DeviceEntry, BeforeValidator(_as_entry)]]]
-
-
-class _File(_Model):
-    api: Api = Api()
-    poll: Poll = Poll()
-    devices: _DeviceLists = {}
-    device_files: list[str] = []
-    types: Mapping[TypeName, _TypeEntry] = {}
-
-
-class _DeviceFile(_Model):
-    devices: _DeviceLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +46,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
         source = read_yaml(path)
     except YamlFileError as error:
         raise ConfigError([str(error)]) from None
-    file = _validate(_File, source, source.data if source.data is not None else {})
+    file = _validate(File, source, source.data if source.data is not None else {})
     types = _resolve_types(file)
     problems: list[str] = []
     devices = _Devices(types, file.poll.interval, problems)
@@ -207,7 +71,7 @@ class _Devices:
         self._interval = interval
         self._problems = problems
 
-    def add(self, source: YamlFile, lists: _DeviceLists, prefix: Key) -> None:
+    def add(self, source: YamlFile, lists: DeviceLists, prefix: Key) -> None:
         for name, entries in lists.items():
             device_type = self._types.get(name)
             if device_type is None:
@@ -217,7 +81,7 @@ class _Devices:
             for index, entry in enumerate(entries):
                 self._add_device(source, (*prefix, name, index), device_type, entry)
 
-    def _add_device(self, source: YamlFile, key: Key, device_type: DeviceType, entry: _DeviceEntry) -> None:
+    def _add_device(self, source: YamlFile, key: Key, device_type: DeviceType, entry: DeviceEntry) -> None:
         path = device_type.paths.realtime
         interval = entry.interval or self._interval
         device = Device(device_type.type, entry.deviceSn, path.path, path.evidence, interval, dict(entry.info))
@@ -231,7 +95,7 @@ class _Devices:
         self._problems.append(f"{source.place(key)}: {_dotted(key)}: {problem}")
 
 
-def _resolve_types(file: _File) -> dict[str, DeviceType]:
+def _resolve_types(file: File) -> dict[str, DeviceType]:
     types = dict(load_catalogue())
     for name, entry in file.types.items():
         path = ApiPath(path=entry.path, evidence=Evidence.CONFIGURED)
@@ -245,7 +109,7 @@ def _resolve_types(file: _File) -> dict[str, DeviceType]:
 
 def _device_files(
     base: Path, patterns: list[str], source: YamlFile, problems: list[str]
-) -> Iterator[tuple[YamlFile, _DeviceLists, Key]]:
+) -> Iterator[tuple[YamlFile, DeviceLists, Key]]:
     """The device files in order of their names. They hold what stands under `devices:`, with or without that line."""
     for index, pattern in enumerate(patterns):
         names = sorted(glob.glob(str(base / pattern)))
@@ -256,7 +120,7 @@ def _device_files(
                 device_file = read_yaml(Path(name))
                 data = device_file.data if device_file.data is not None else {}
                 wrapped = isinstance(data, dict) and "devices" in data
-                parsed = _validate(_DeviceFile, device_file, data if wrapped else {"devices": data}, bare=not wrapped)
+                parsed = _validate(DeviceFile, device_file, data if wrapped else {"devices": data}, bare=not wrapped)
                 yield device_file, parsed.devices, ("devices",) if wrapped else ()
             except YamlFileError as error:
                 problems.append(str(error))
@@ -333,7 +197,7 @@ def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
     """The keys that are allowed where `location` has one that is not."""
     if len(location) == 1:
         return list(model.model_fields)
-    section: dict[str | int, type[BaseModel]] = {"api": Api, "poll": Poll, "devices": _DeviceEntry, "types": _TypeEntry}
+    section: dict[str | int, type[BaseModel]] = {"api": Api, "poll": Poll, "devices": DeviceEntry, "types": TypeEntry}
     return list(section[location[0]].model_fields)
 
 

@@ -1,5 +1,6 @@
 """Fits the schedule into the request budget."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -23,5 +24,5 @@ class Pace:
 
 def fit(intervals: Iterable[float], requests_per_minute: float) -> Pace:
     """The pace at which polls every `intervals` seconds fit into `requests_per_minute`."""
-    demand = sum(60.0 / interval for interval in intervals)
+    demand = math.fsum(60.0 / interval for interval in intervals)
     return Pace(demand, max(1.0, demand / (requests_per_minute * POLL_SHARE)))

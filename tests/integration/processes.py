@@ -53,7 +53,9 @@ class Process:
                         return match
                     seen += 1
                 left = end - time.monotonic()
-                assert left > 0 and (self.popen.poll() is None or self._reader.is_alive()), f"no {pattern!r} in:\n{self.output}"
+                ended = self.popen.poll() is not None and not self._reader.is_alive()
+                assert left > 0, f"no {pattern!r} in time in:\n{self.output}"
+                assert not ended, f"no {pattern!r} in:\n{self.output}"
                 self._line.wait(min(left, 0.2))
 
     def signal(self, number: signal.Signals) -> None:

@@ -79,7 +79,7 @@ MATRIX = {
     "code_500": Case("api_error", text="Envelope code 500"),
     "code_400": Case("not_found", text="Envelope code 400"),
     "code_403": Case("unauthorized", text="Envelope code 403"),
-    "code_10012": Case("rate_limited", text="Envelope code 10012, the sibling platform's \"too frequent\""),
+    "code_10012": Case("rate_limited", text='Envelope code 10012, the sibling platform\'s "too frequent"'),
     "code_text": Case("invalid_payload", text="An envelope code that is text"),
     "null_data": Case("invalid_payload", text="Null instead of data"),
     "empty_data": Case("invalid_payload", text="Data without a field"),
@@ -95,8 +95,12 @@ MATRIX = {
     "text_numbers": Case(None, text="Numbers as text"),
     "duplicate_keys": Case(None, text="Every key twice"),
     "surrogates": Case(None, left_out=(("name", 1),), text="Lone surrogates"),
-    "odd_names": Case(None, left_out=(("name", 7),), text="Fields named `__name__`, `le`, empty, with spaces, 5,000 characters long"),
-    "colliding_names": Case(None, left_out=(("collision", 3),), text="Two fields that become one metric, or one of the exporter's own"),
+    "odd_names": Case(
+        None, left_out=(("name", 7),), text="Fields named `__name__`, `le`, empty, with spaces, 5,000 characters long"
+    ),
+    "colliding_names": Case(
+        None, left_out=(("collision", 3),), text="Two fields that become one metric, or one of the exporter's own"
+    ),
     "fresh_fields": Case(None, text="100 new field names in every answer"),
     "no_time": Case(None, text="A reading without time"),
     "bad_time": Case(None, text='A time that is "soon"'),
@@ -149,7 +153,9 @@ class Bench:
 
     def counters(self) -> dict[str, float]:
         page = samples(self.telemetry.page(openmetrics=False))
-        return {name: value for name, value in page.items() if name.split("{")[0].endswith("_total") and name.startswith("atess_")}
+        return {
+            name: value for name, value in page.items() if name.split("{")[0].endswith("_total") and name.startswith("atess_")
+        }
 
     def shown(self, sn: str, *, values_only: bool = True) -> dict[str, float]:
         page = self.series.page()
@@ -274,9 +280,7 @@ def test_a_network_that_fails_is_a_connection_that_failed_and_recovers(
         bench = Bench(served.url)
         bench.poll(SICK)
         before = bench.shown(SICK)
-        healthy, bench.poller.client = bench.poller.client, Client(
-            url, bench.token, language="en", timeout=0.6, concurrency=2
-        )
+        healthy, bench.poller.client = bench.poller.client, Client(url, bench.token, language="en", timeout=0.6, concurrency=2)
         counted = bench.poll(SICK)
         reason, requests = ("timeout", 1) if fault == "half_open" else ("connection", 2)
         assert counted == {

@@ -1,10 +1,13 @@
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
+import time_machine
 
 from exporter.account import Account, State
 from exporter.budget import Budget
@@ -344,6 +347,24 @@ def test_a_wall_clock_that_is_stepped_moves_no_poll(clock: FakeClock) -> None:
         fleet.run(1000)
     for n in range(20):
         assert all(gap == pytest.approx(300, abs=2 * TICK) for gap in gaps(fleet.times(f"S{n}"))[1:])
+
+
+@pytest.mark.parametrize("moment", ["2026-10-24T22:00:00Z", "2027-03-27T23:00:00Z"])
+def test_a_change_to_or_from_summer_time_moves_no_poll(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        with time_machine.travel(datetime.fromisoformat(moment), tick=False) as traveller:
+            fleet = Fleet(clock, devices(20))
+            for _ in range(5 * 3600):
+                traveller.shift(1)
+                fleet.run(1, tick=1)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    for n in range(20):
+        assert len(fleet.times(f"S{n}")) >= 58
+        assert max(gaps(fleet.times(f"S{n}"))[1:]) <= 302
 
 
 def test_devices_that_stay_keep_everything_when_others_come_and_go(clock: FakeClock) -> None:

@@ -29,7 +29,11 @@ def test_every_item_is_worked_on_even_if_some_raise() -> None:
 
 def test_no_more_than_size_at_once() -> None:
     barrier = threading.Barrier(3, timeout=10)
-    workers: Workers[int] = Workers(lambda item: barrier.wait() and None, 2)
+
+    def meet(item: int) -> None:
+        barrier.wait()
+
+    workers: Workers[int] = Workers(meet, 2)
     workers.maintain()
     workers.maintain()
     assert workers.alive == 2

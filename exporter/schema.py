@@ -1,0 +1,152 @@
+"""The config file's schema: its sections, and what each value must be. Values come as text, see yamlfile."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_LABEL_NAME: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def _duration(value: Any) -> float:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a duration such as 300, 30s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _at_least_a_second(value: float) -> float:
+    if value < 1:
+        raise ValueError("expected at least 1s")
+    return value
+
+
+def _base_url(value: str) -> str:
+    expected = "expected an address such as https://host/api/v1, without user, query or fragment"
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        raise ValueError(expected) from None
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", value))
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ValueError(expected)
+    return value.rstrip("/")
+
+
+def _api_path(value: str) -> str:
+    path = value.strip("/")
+    if not path or re.search(r"[\s?#\\%:\x00-\x1f]", path) or ".." in path.split("/"):
+        raise ValueError("expected a path under api.base_url such as pcs/data-last")
+    return path
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected a time zone's name such as Asia/Bangkok") from None
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9,;=.* -]+", value, re.ASCII):
+        raise ValueError("expected a language such as en")
+    return value
+
+
+def _serial(value: str) -> str:
+    if not value.strip() or len(value) > 128:
+        raise ValueError("expected a serial number of 1 to 128 characters")
+    return value
+
+
+def _info_label(value: str) -> str:
+    if not _LABEL_NAME.fullmatch(value) or value in ("deviceSn", "type"):
+        raise ValueError("expected a label's name (letters, digits and _) other than deviceSn and type")
+    return value
+
+
+def _type_name(value: str) -> str:
+    if not _TYPE_NAME.fullmatch(value):
+        raise ValueError("expected a type's name in lower case letters, digits and _")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+Interval = Annotated[Duration, AfterValidator(_at_least_a_second)]
+ApiPathText = Annotated[str, AfterValidator(_api_path)]
+TypeName = Annotated[str, AfterValidator(_type_name)]
+Serial = Annotated[str, AfterValidator(_serial)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Api(_Model):
+    """How to reach the cloud, and what the account allows. Durations in seconds."""
+
+    base_url: Annotated[str, AfterValidator(_base_url)] = "https://www.enerclo-atesspower.com/api/v1"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    language: Annotated[str, AfterValidator(_language)] = "en"
+    timeout: Interval = 15.0
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    requests_per_minute: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] = 60.0
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+
+class Poll(_Model):
+    """How often to ask, and when a reading is too old to show. Seconds; no `stale_after` means by each device's interval."""
+
+    interval: Interval = 300.0
+    stale_after: Interval | None = None
+
+
+class DeviceEntry(_Model):
+    """A device; in the file its serial number alone will do. `interval` in seconds."""
+
+    deviceSn: Serial
+    interval: Interval | None = None
+    info: Mapping[Annotated[str, AfterValidator(_info_label)], str] = {}
+
+
+class TypeEntry(_Model):
+    """Where a type's latest reading is, under the base URL."""
+
+    path: ApiPathText
+
+
+def _as_entry(value: Any) -> Any:
+    return {"deviceSn": value} if isinstance(value, str) else value
+
+
+DeviceLists = Mapping[str, list[Annotated[DeviceEntry, BeforeValidator(_as_entry)]]]
+
+
+class File(_Model):
+    """The whole config file."""
+
+    api: Api = Api()
+    poll: Poll = Poll()
+    devices: DeviceLists = {}
+    device_files: list[str] = []
+    types: Mapping[TypeName, TypeEntry] = {}
+
+
+class DeviceFile(_Model):
+    """A file of device lists."""
+
+    devices: DeviceLists

@@ -1,0 +1,83 @@
+"""Faults of the machine that the exporter runs on."""
+
+import json
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.integration.processes import TOKEN, SimulatedCloud, eventually, free_port, simulated_cloud
+from tests.support import samples
+
+DEVICES = [("pbd", f"S{n}") for n in range(3)]
+
+
+@pytest.fixture
+def cloud() -> Iterator[SimulatedCloud]:
+    with simulated_cloud("--devices", ",".join(f"{type}:{sn}" for type, sn in DEVICES), "--speed", "300") as it:
+        yield it
+
+
+def config(folder: Path, cloud: SimulatedCloud) -> Path:
+    path = folder / "config.yaml"
+    api = {"base_url": cloud.url, "requests_per_minute": 6000, "token": TOKEN, "timeout": "1s"}
+    path.write_text(json.dumps({"api": api, "poll": {"interval": "1s"}, "devices": {"pbd": [sn for _, sn in DEVICES]}}))
+    return path
+
+
+def test_a_full_disk_under_the_logs_stops_nothing(cloud: SimulatedCloud, tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "exporter", "--config.file", str(config(tmp_path, cloud)), "--log.level", "debug"]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen([*command, "--web.listen-address", f"127.0.0.1:{port}"], stderr=full, stdout=full)
+        try:
+            eventually(lambda: polls(port) > 10)
+            assert requests.get(f"http://127.0.0.1:{port}/-/healthy", timeout=10).status_code == 200
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+def test_descriptors_that_run_out_cost_polls_until_they_are_back(cloud: SimulatedCloud, tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "exporter", "--config.file", str(config(tmp_path, cloud))]
+    process = subprocess.Popen(
+        [*command, "--web.listen-address", f"127.0.0.1:{port}"],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)),
+    )
+    try:
+        eventually(lambda: polls(port) > 3)
+        with ExitStack() as stack:
+            for _ in range(60):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            # the cloud closes the exporter's connections: it needs new ones, and there are no descriptors
+            cloud.fault("close")
+            eventually(lambda: len(cloud.requests()) > 5)
+            cloud.heal()
+        before = eventually(lambda: polls(port))
+        eventually(lambda: polls(port) > before + 6)
+        eventually(lambda: down(port) == 0)
+        assert requests.get(f"http://127.0.0.1:{port}/-/healthy", timeout=10).status_code == 200
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def polls(port: int) -> float:
+    try:
+        page = samples(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).content)
+    except requests.ConnectionError:
+        return 0
+    return page['atess_exporter_api_requests_total{type="pbd"}']
+
+
+def down(port: int) -> int:
+    page = samples(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).content)
+    return sum(value == 0 for name, value in page.items() if name.startswith("atess_device_up"))

@@ -1,0 +1,78 @@
+import re
+
+import pytest
+
+from exporter.devices import DeviceType, Evidence, Field, Path, Paths, help_texts, load_catalogue
+from exporter.reading import metric_name
+
+TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
+
+
+def test_the_catalogue_has_the_six_types_with_their_paths_and_the_evidence() -> None:
+    catalogue = load_catalogue()
+    assert list(catalogue) == TYPES
+    assert {name: (it.paths.realtime.path, str(it.paths.realtime.evidence)) for name, it in catalogue.items()} == {
+        "pbd": ("pbd/data-last", "D"),
+        "hps_string": ("hps/data-last-small", "D"),
+        "hps_central": ("hps/data-last", "U"),
+        "pcs": ("pcs/data-last", "I"),
+        "bcu": ("bms/bcu-data-last", "I"),
+        "mbms": ("bms/mbms-data-last", "I"),
+    }
+
+
+def test_pbd_has_the_documented_76_numeric_fields_and_two_texts() -> None:
+    fields = load_catalogue()["pbd"].fields
+    assert len(fields) == 78
+    assert {"deviceSn", "time"} < fields.keys()
+    assert all(field.evidence is Evidence.DOCUMENTED for field in fields.values())
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_what_the_catalogue_says_of_a_field_is_of_the_agreed_form(name: str) -> None:
+    for field, known in load_catalogue()[name].fields.items():
+        assert metric_name(field)
+        assert known.kind in {"instant", "daily_total", "lifetime_total", "status", "identifier", "limit", "timestamp"}
+        assert known.unit in {None, "V", "A", "kWh", "min", "°C", "Hz", "kvar", "kVA", "%"}
+        assert (known.meaning is None) == (known.basis is None)
+        assert known.basis in {None, "D", "app", "S", "name"}
+        if known.meaning:
+            assert known.meaning[-1] != "."
+            assert len(known.meaning) > 5
+
+
+def test_no_help_claims_a_unit_for_an_active_power() -> None:
+    for name, text in help_texts(load_catalogue().values()).items():
+        if re.match(r"p(ac|pv)\d*$", name) or (name.endswith("Power") and not re.search("(?i)reactive|apparent", name)):
+            assert not re.search(r", in k?W", text), text
+
+
+def known(**types: Field) -> dict[str, str]:
+    path = Paths(realtime=Path(path="x", evidence=Evidence.DOCUMENTED))
+    return help_texts(DeviceType(type=name, title=name, paths=path, fields={"vbat": field}) for name, field in types.items())
+
+
+@pytest.mark.parametrize(
+    ("types", "text"),
+    [
+        ({"a": Field(kind="instant", evidence=Evidence.DOCUMENTED)}, "Not documented by the vendor. Enerclo field vbat."),
+        (
+            {"a": Field(kind="instant", evidence=Evidence.DOCUMENTED, unit="V")},
+            "Not documented by the vendor, in V. Enerclo field vbat.",
+        ),
+        (
+            {"a": Field(kind="instant", evidence=Evidence.DOCUMENTED, unit="V", meaning="Battery voltage", basis="D")},
+            "Battery voltage, in V. Enerclo field vbat.",
+        ),
+        (
+            {
+                "a": Field(kind="instant", evidence=Evidence.DOCUMENTED, meaning="Battery voltage", basis="name"),
+                "b": Field(kind="instant", evidence=Evidence.INFERRED),
+                "c": Field(kind="instant", evidence=Evidence.USED, meaning="Battery voltage", basis="name"),
+            },
+            "a, c: Battery voltage (judging by its name); b: Not documented by the vendor. Enerclo field vbat.",
+        ),
+    ],
+)
+def test_a_help_text_says_what_is_known_for_which_type(types: dict[str, Field], text: str) -> None:
+    assert known(**types) == {"vbat": text}

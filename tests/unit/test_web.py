@@ -1,0 +1,191 @@
+import gzip as gzip_of_python
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+
+from exporter.web import Listener, ListenError, Site, create_app, parse_address
+from exporter.web.compression import gzip
+from exporter.web.negotiation import accepts_gzip, wants_openmetrics
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("text/html,*/*;q=0.8", False),
+        ("application/openmetrics-text", True),
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", True),
+        ('application/openmetrics-text;version="1.0.0"', True),
+        ("application/openmetrics-text;version=0.0.1", False),
+        ("application/openmetrics-text;version=2.0.0", False),
+        ("APPLICATION/OpenMetrics-Text", True),
+        ("application/openmetrics-text;q=0.5,text/plain;q=0.9", False),
+        ("application/openmetrics-text;q=0.9,text/plain;q=0.5", True),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=nonsense", False),
+        ("application/openmetrics-text;q=7", False),
+        ("application/openmetrics-text,text/plain", False),
+        # what Prometheus 2 and 3 send
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            True,
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
+            "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            True,
+        ),
+        (";;;,,,=", False),
+    ],
+)
+def test_which_format_a_client_gets(accept: str, openmetrics: bool) -> None:
+    assert wants_openmetrics(accept) is openmetrics
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("deflate, gzip;q=0.5", True),
+        ("gzip;q=0", False),
+        ("*", True),
+        ("*;q=0", False),
+        ("identity", False),
+        ("gzip;q=0, *", False),
+        ("GZIP", True),
+    ],
+)
+def test_who_gets_gzip(header: str, accepted: bool) -> None:
+    assert accepts_gzip(header) is accepted
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"atess_ppv 1\n" * 100_000])
+def test_gzip_unpacks_to_the_same(data: bytes) -> None:
+    assert gzip_of_python.decompress(gzip(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":9837", ("", 9837)),
+        ("localhost:80", ("localhost", 80)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:9837", ("::1", 9837)),
+        ("[]:1", ("", 1)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "9837", "host", "::1:9837", "host:", "host:x", "host:-1", "host:65536", "[::1]", "[::1:80", "a:b:80"]
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected host:port, :port or \[v6\]:port"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1", "x" * 300])
+def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
+    with pytest.raises(ListenError, match=f"cannot listen on {host}:0: "):
+        Listener(host, 0)
+
+
+class Parts:
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.ready = True
+        self.reload_problem: str | None = None
+        self.page = b"# TYPE x gauge\nx 1\n"
+        self.hold: threading.Event | None = None
+
+    def exposition(self, *, openmetrics: bool) -> bytes:
+        if self.hold is not None:
+            self.hold.wait(30)
+        return self.page + (b"# EOF\n" if openmetrics else b"")
+
+
+@contextmanager
+def serving(parts: Parts, **site: Any) -> Iterator[str]:
+    listener = Listener("127.0.0.1", 0)
+    listener.start(
+        create_app(
+            Site(
+                version="1.2.3",
+                telemetry_path="/metrics",
+                exposition=parts.exposition,
+                problems=lambda: parts.problems,
+                ready=lambda: parts.ready,
+                reload=lambda: parts.reload_problem,
+                **site,
+            )
+        )
+    )
+    try:
+        yield listener.url
+    finally:
+        listener.stop()
+
+
+def test_health_says_what_is_wrong() -> None:
+    parts = Parts()
+    with serving(parts) as url:
+        assert requests.get(url + "/-/healthy", timeout=10).text == "healthy\n"
+        parts.problems = ["no worker is alive", "something else"]
+        answer = requests.get(url + "/-/healthy", timeout=10)
+        assert (answer.status_code, answer.text) == (503, "no worker is alive; something else\n")
+
+
+def test_not_ready_is_503() -> None:
+    parts = Parts()
+    parts.ready = False
+    with serving(parts) as url:
+        assert requests.get(url + "/-/ready", timeout=10).status_code == 503
+
+
+def test_health_answers_while_a_large_page_is_being_made() -> None:
+    parts = Parts()
+    parts.hold = threading.Event()
+    with serving(parts) as url:
+        scrape = threading.Thread(target=lambda: requests.get(url + "/metrics", timeout=30))
+        scrape.start()
+        try:
+            assert requests.get(url + "/-/healthy", timeout=10).status_code == 200
+            assert scrape.is_alive()
+        finally:
+            parts.hold.set()
+            scrape.join(30)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_only_a_demo_says_that_its_data_are_simulated(simulated: bool) -> None:
+    with serving(Parts(), simulated=simulated) as url:
+        page = requests.get(url, timeout=10)
+    assert ("simulated" in page.text) is simulated
+    assert "1.2.3" in page.text
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_small_answers_are_not_held_back() -> None:
+    listener = Listener("127.0.0.1", 0)
+    listener.start(create_app(Site("0", "/metrics", Parts().exposition, list, lambda: True, lambda: None)))
+    try:
+        accepted = listener._socket
+        assert accepted.proto == socket.IPPROTO_TCP
+    finally:
+        listener.stop()
+
+
+def test_nonsense_on_the_socket_is_answered_with_400() -> None:
+    with serving(Parts()) as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as client:
+        client.sendall(b"NONSENSE\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 400")
