@@ -15,6 +15,7 @@ from exporter import logs
 from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
+from exporter.cloud import Cloud
 from exporter.enerclo import REASONS, Client
 from exporter.poller import Poller
 from exporter.reading import metric_name
@@ -56,7 +57,7 @@ def poller(url: str) -> Callable[[], None]:
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
     telemetry = Telemetry("0", REASONS, [])
-    it = Poller(client, token, Budget(100_000_000, clock), Account(clock), telemetry)
+    it = Poller(Cloud(client, token, Budget(100_000_000, clock), Account(clock), telemetry), telemetry)
     target = Target(device(), Series(metric_name, str), clock, random.Random(1))
 
     def poll() -> None:

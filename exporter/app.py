@@ -1,12 +1,14 @@
 """The composition root: builds the parts from a config, starts them, reloads and stops them."""
 
+import math
 import os
 import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import structlog
@@ -14,23 +16,25 @@ import structlog
 from exporter import __version__
 from exporter.account import Account, State
 from exporter.budget import Budget
+from exporter.choice import Choice
 from exporter.clock import Clock
+from exporter.cloud import Cloud
 from exporter.config import Config, ConfigError, load
-from exporter.devices import help_texts, unknown_field_help
+from exporter.devices import Device, help_texts, settings_help_texts, unknown_field_help
+from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
+from exporter.inventory import Listing
 from exporter.pacing import Pace, fit
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
 from exporter.series import Series
+from exporter.settings import PREFIX, SettingsPlan, SettingsReader
 from exporter.telemetry import Telemetry
 from exporter.web import Listener, Site, create_app
 from exporter.workers import Workers
 
 _log = structlog.get_logger()
-
-#: A program that was told to end must be gone before whoever told it loses patience; in seconds.
-_STOP_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,21 @@ class App:
         self._ready = False
         self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
         helps = help_texts(config.types.values())
+        helps |= {PREFIX + name: text for name, text in settings_help_texts(config.types.values()).items()}
         self.series = Series(metric_name, lambda name: helps.get(name) or unknown_field_help(name), helps)
         self._budget = Budget(config.api.requests_per_minute, self._clock)
         self._account = Account(self._clock)
-        self._poller = Poller(self._client(config), config.token, self._budget, self._account, self.telemetry)
-        self._scheduler = Scheduler(self.series, self._poller, self._account, self._clock, random.Random())  # noqa: S311
+        self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)
+        poller = Poller(self._cloud, self.telemetry)
+        self._scheduler = Scheduler(self.series, poller, self._account, self._clock, random.Random())  # noqa: S311
         self._workers: Workers[Task] = Workers(self._scheduler.work, config.api.concurrency)
         self._scheduler.pool = self._workers
-        self._loop = threading.Thread(target=self._scheduler.run, name="scheduler", daemon=True)
+        self._discovery = Discovery(self._cloud, self._rediscovered)
+        self._settings = SettingsReader(self._cloud, self.series, self._clock)
+        self._threads = [
+            threading.Thread(target=part.run, name=name, daemon=True)
+            for name, part in (("scheduler", self._scheduler), ("discovery", self._discovery), ("settings", self._settings))
+        ]
         self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
         self._listener = Listener(*options.listen)
         site = Site(
@@ -91,7 +102,8 @@ class App:
     def start(self) -> None:
         """Begin to poll and to answer."""
         self._apply(self._config)
-        self._loop.start()
+        for thread in self._threads:
+            thread.start()
         self._listener.start(self._web)
         self._ready = True
         devices = len(self._config.devices)
@@ -114,15 +126,15 @@ class App:
     def stop(self) -> None:
         """Stop polling and answering. Requests in flight are given up."""
         _log.info("stopping")
-        self._scheduler.stop()
+        for part in (self._scheduler, self._discovery, self._settings):
+            part.stop()
         self._budget.close()
         self._listener.stop()
-        if self._loop.is_alive():
-            self._loop.join(_STOP_GRACE)
 
     def exposition(self, *, openmetrics: bool) -> bytes:
         """The whole page of metrics. Stale values are withheld here too, so that not even a dead loop lets them through."""
         self._scheduler.expire()
+        self._settings.expire()
         return b"".join((self.series.page(), self.telemetry.page(openmetrics=openmetrics)))
 
     def reload(self) -> str | None:
@@ -134,8 +146,8 @@ class App:
                 self.telemetry.reload_successful.set(0)
                 _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
                 return str(error)
-            old = self._poller.client
-            self._poller.client, self._poller.token = self._client(config), config.token
+            old = self._cloud.client
+            self._cloud.client, self._cloud.token = self._client(config), config.token
             old.close()
             self._budget.configure(config.api.requests_per_minute)
             self._workers.resize(config.api.concurrency)
@@ -146,27 +158,46 @@ class App:
             return None
 
     def _apply(self, config: Config) -> None:
-        pace = fit((device.interval for device in config.devices), config.api.requests_per_minute)
+        self._discovery.configure(_search(config))
+        for name in config.types:
+            self.telemetry.add_type(name)
+        self._poll(config)
+        self.telemetry.reload_successful.set(1)
+        self.telemetry.reload_time.set(self._clock.wall())
+
+    def _rediscovered(self, listings: Mapping[tuple[str, str], Listing]) -> None:
+        with self._reload_lock:
+            _log.info("discovered devices", devices=len(listings))
+            self._poll(self._config)
+
+    def _poll(self, config: Config) -> None:
+        """Poll what the config lists and what was discovered."""
+        devices = _merge(config, self._discovery.known)
+        search = _search(config)
+        settings = SettingsPlan(
+            tuple(device for device in devices if device.type in config.settings_types),
+            config.types,
+            config.settings.interval if config.settings else math.inf,
+        )
+        beside = settings.requests_per_minute + (search.requests_per_minute if search else 0.0)
+        pace = fit((device.interval for device in devices), config.api.requests_per_minute, beside)
         if not pace.fits:
             _warn_of_stretch(pace, config)
-        counts = dict.fromkeys(config.types, 0)
-        for device in config.devices:
-            counts[device.type] += 1
-        for name, count in counts.items():
-            self.telemetry.add_type(name)
-            self.telemetry.devices.labels(name).set(count)
+        counts = Counter(device.type for device in devices)
+        for name in config.types:
+            self.telemetry.devices.labels(name).set(counts[name])
         self.telemetry.demand.set(pace.demand)
         self._scheduler.apply(
             Plan(
-                devices=config.devices,
+                devices=devices,
                 stretch=pace.stretch,
                 stale_after=config.poll.stale_after,
                 requests_per_minute=config.api.requests_per_minute,
                 zone=config.api.zone,
+                choices={name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()},
             )
         )
-        self.telemetry.reload_successful.set(1)
-        self.telemetry.reload_time.set(self._clock.wall())
+        self._settings.configure(settings if config.settings else None)
 
     def _client(self, config: Config) -> Client:
         api = config.api
@@ -175,6 +206,28 @@ class App:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         (self._reload_wanted if number == signal.SIGHUP else self._stop).set()
         self._wake.set()
+
+
+def _search(config: Config) -> Search | None:
+    entry = config.discovery
+    return Search(tuple(entry.datalog_sns), config.discovered_types, entry.interval) if entry else None
+
+
+def _merge(config: Config, listings: Mapping[tuple[str, str], Listing]) -> tuple[Device, ...]:
+    """The listed devices, with what their data loggers' lists add, and the discovered ones. The config's own word wins."""
+    devices = {}
+    for device in config.devices:
+        listing = listings.get(device.key)
+        if listing is not None:
+            device = replace(device, info={**listing.info, **device.info}, lost=listing.lost)
+        devices[device.key] = device
+    for key, listing in listings.items():
+        if key not in devices:
+            path = config.types[listing.type].paths.realtime
+            devices[key] = Device(
+                listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost
+            )
+    return tuple(devices.values())
 
 
 def pin_timezone() -> None:

@@ -19,6 +19,12 @@ def table(config: Config) -> str:
         f"{config.path} is valid: {len(config.devices)} devices ask for {pace.demand:g} of {api.requests_per_minute:g} "
         "requests a minute."
     )
+    if config.discovery:
+        loggers = ", ".join(config.discovery.datalog_sns)
+        lists = "; ".join(
+            f"{it.type}: {it.paths.list.path}, {it.paths.list.evidence.words}" for it in config.discovered_types if it.paths.list
+        )
+        lines.append(f"More devices are looked for on the data loggers {loggers} ({lists}).")
     if not pace.fits:
         lines.append(f"That does not fit: intervals are stretched by {pace.stretch:.3f}.")
     return "\n".join(lines)

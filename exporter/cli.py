@@ -38,6 +38,15 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     _add_web_flags(demo)
     _add_log_flags(demo)
+    discover = subcommands.add_parser("discover", help="print the devices of data loggers as a device list", allow_abbrev=False)
+    discover.set_defaults(run=_discover)
+    discover.add_argument(
+        "--datalog-sn", dest="datalog_sns", action="append", required=True, metavar="SN", help="a data logger; may be repeated"
+    )
+    discover.add_argument(
+        "--config.file", dest="config", type=Path, default=Path("config.yaml"), metavar="PATH", help="default: %(default)s"
+    )
+    _add_log_flags(discover)
     return parser
 
 
@@ -120,6 +129,22 @@ def _serve(options: argparse.Namespace) -> int:
         return 1
     logs.configure(options.log_level, options.log_format, lambda: app.token)
     return app.run()
+
+
+def _discover(options: argparse.Namespace) -> int:
+    from exporter import logs
+    from exporter.config import ConfigError, load
+    from exporter.discover import device_list
+
+    try:
+        config = load(options.config, devices_needed=False)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    logs.configure(options.log_level, options.log_format, config.token.reveal)
+    found = device_list(config, options.datalog_sns)
+    print(found.yaml, end="")
+    return 0 if found.devices else 1
 
 
 def _demo(options: argparse.Namespace) -> int:

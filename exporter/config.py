@@ -9,9 +9,21 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.devices import Device, DeviceType, Evidence, Paths, load_catalogue
+from exporter.devices import Device, DeviceType, Evidence, Field, Paths, load_catalogue
 from exporter.devices import Path as ApiPath
-from exporter.schema import Api, DeviceEntry, DeviceFile, DeviceLists, File, Poll, TypeEntry
+from exporter.schema import (
+    Api,
+    DeviceEntry,
+    DeviceFile,
+    DeviceLists,
+    DiscoveryEntry,
+    FieldChoice,
+    FieldEntry,
+    File,
+    Poll,
+    SettingsEntry,
+    TypeEntry,
+)
 from exporter.token import Token, TokenError
 from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
 
@@ -30,7 +42,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole, checked configuration."""
+    """A whole, checked configuration. `devices` are those listed; `discovery` finds more."""
 
     path: Path
     api: Api
@@ -38,27 +50,47 @@ class Config:
     token: Token
     types: Mapping[str, DeviceType]
     devices: tuple[Device, ...]
+    discovery: DiscoveryEntry | None
+    settings: SettingsEntry | None
+    fields: Mapping[str, FieldChoice]
+
+    @property
+    def discovered_types(self) -> tuple[DeviceType, ...]:
+        """The types that discovery looks for."""
+        wanted = self.discovery.types if self.discovery else []
+        return tuple(it for name, it in self.types.items() if it.paths.list and (wanted is None or name in wanted))
+
+    @property
+    def settings_types(self) -> frozenset[str]:
+        """The types whose settings are read."""
+        wanted = self.settings.types if self.settings else []
+        return frozenset(name for name, it in self.types.items() if it.paths.settings and (wanted is None or name in wanted))
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+def load(path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True) -> Config:
     """Read `path` and the device files that it names. Raises ConfigError with every mistake found."""
     try:
         source = read_yaml(path)
     except YamlFileError as error:
         raise ConfigError([str(error)]) from None
     file = _validate(File, source, source.data if source.data is not None else {})
-    types = _resolve_types(file)
     problems: list[str] = []
+    types = _resolve_types(file, source, problems)
     devices = _Devices(types, file.poll.interval, problems)
     devices.add(source, file.devices, ("devices",))
     for device_file, lists, prefix in _device_files(path.parent, file.device_files, source, problems):
         devices.add(device_file, lists, prefix)
     token = _token(file.api, source, environment, problems)
-    if not problems and not devices.found:
-        problems.append(f"{source.place(('devices',))}: devices: no devices; expected at least one deviceSn under a type")
+    _check_type_names(file, types, source, problems)
+    if not problems and not devices.found and file.discovery is None and devices_needed:
+        problems.append(
+            f"{source.place(('devices',))}: devices: no devices; expected at least one deviceSn under a type, or discovery"
+        )
     if problems or token is None:
         raise ConfigError(problems)
-    return Config(path, file.api, file.poll, token, types, tuple(devices.found.values()))
+    return Config(
+        path, file.api, file.poll, token, types, tuple(devices.found.values()), file.discovery, file.settings, file.fields
+    )
 
 
 class _Devices:
@@ -95,16 +127,44 @@ class _Devices:
         self._problems.append(f"{source.place(key)}: {_dotted(key)}: {problem}")
 
 
-def _resolve_types(file: File) -> dict[str, DeviceType]:
+def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:
+    """The catalogue with what the config overrides and adds."""
     types = dict(load_catalogue())
     for name, entry in file.types.items():
-        path = ApiPath(path=entry.path, evidence=Evidence.CONFIGURED)
         known = types.get(name)
+        if known is None and entry.path is None:
+            problems.append(f"{source.place(('types', name))}: types.{name}.path: missing; a type of your own needs one")
+            continue
+        given = {"realtime": entry.path, "list": entry.list_path, "settings": entry.settings_path}
+        paths = {key: ApiPath(path=path, evidence=Evidence.CONFIGURED) for key, path in given.items() if path is not None}
         if known is None:
-            types[name] = DeviceType(type=name, title=name, paths=Paths(realtime=path))
+            known = DeviceType(type=name, title=name, paths=Paths(**paths))
         else:
-            types[name] = known.model_copy(update={"paths": known.paths.model_copy(update={"realtime": path})})
+            known = known.model_copy(update={"paths": known.paths.model_copy(update=paths)})
+        fields = {**known.fields, **{field: _field(it) for field, it in entry.fields.items()}}
+        types[name] = known.model_copy(update={"fields": fields})
     return types
+
+
+def _field(entry: FieldEntry) -> Field:
+    return Field(
+        kind=entry.kind,
+        evidence=Evidence.CONFIGURED,
+        unit=entry.unit,
+        meaning=entry.meaning,
+        basis="C" if entry.meaning else None,
+        values=entry.values,
+        values_evidence=Evidence.CONFIGURED if entry.values else None,
+    )
+
+
+def _check_type_names(file: File, types: Mapping[str, DeviceType], source: YamlFile, problems: list[str]) -> None:
+    places: list[tuple[Key, str]] = [(("fields", name), name) for name in file.fields]
+    for key, section in (("discovery", file.discovery), ("settings", file.settings)):
+        places += [((key, "types", index), name) for index, name in enumerate((section.types if section else None) or [])]
+    for place, name in places:
+        if name not in types:
+            problems.append(f"{source.place(place)}: {_dotted(place)}: unknown type; expected one of {', '.join(sorted(types))}")
 
 
 def _device_files(
@@ -197,8 +257,20 @@ def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
     """The keys that are allowed where `location` has one that is not."""
     if len(location) == 1:
         return list(model.model_fields)
-    section: dict[str | int, type[BaseModel]] = {"api": Api, "poll": Poll, "devices": DeviceEntry, "types": TypeEntry}
-    return list(section[location[0]].model_fields)
+    if location[0] == "types" and len(location) > 3:
+        return list(FieldEntry.model_fields)
+    return list(_SECTIONS[location[0]].model_fields)
+
+
+_SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
+    "api": Api,
+    "poll": Poll,
+    "devices": DeviceEntry,
+    "discovery": DiscoveryEntry,
+    "settings": SettingsEntry,
+    "fields": FieldChoice,
+    "types": TypeEntry,
+}
 
 
 def _shown(value: Any) -> str:

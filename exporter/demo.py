@@ -15,6 +15,10 @@ from exporter.simulator import Cloud, SimClock, demo_site, serve
 #: Seconds between two polls of a device.
 INTERVAL: Final = 10
 
+#: Seconds between two looks at the lists of the data loggers, and at the settings.
+DISCOVERY_INTERVAL: Final = 60
+SETTINGS_INTERVAL: Final = 300
+
 #: Seconds after which a reading that no longer moves is withheld; short, so that the offline device soon shows how.
 STALE_AFTER: Final = 60
 
@@ -54,15 +58,13 @@ def _zone_with_sun(now: datetime) -> int:
 
 
 def _config(url: str, cloud: Cloud, offset: int) -> str:
-    devices: dict[str, list[object]] = {}
-    for device in cloud.devices:
-        devices.setdefault(device.type, []).append({"deviceSn": device.sn, "info": {"site": "Demo"}})
     # the zone names of this family count west of Greenwich as positive
     zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
     return yaml.safe_dump(
         {
             "api": {"base_url": url, "token": _TOKEN, "requests_per_minute": 600, "timezone": zone},
             "poll": {"interval": INTERVAL, "stale_after": STALE_AFTER},
-            "devices": devices,
+            "discovery": {"datalog_sns": sorted({device.datalog_sn for device in cloud.devices}), "interval": DISCOVERY_INTERVAL},
+            "settings": {"interval": SETTINGS_INTERVAL},
         }
     )

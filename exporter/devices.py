@@ -44,6 +44,7 @@ _BASIS_WORDS: Final = {
     "app": " (as the vendor's app shows it)",
     "S": " (as on the sibling platform)",
     "name": " (judging by its name)",
+    "C": " (says the config)",
 }
 
 
@@ -59,7 +60,10 @@ class Path(_Data):
 
 
 class Field(_Data):
-    """What is known of one field of a device's answer. `basis` says how its `meaning` is known."""
+    """What is known of one field of a device's answer. `basis` says how its `meaning` is known.
+
+    `values` are the words for numbers of a status, and `values_evidence` how well they are known.
+    """
 
     kind: str
     evidence: Evidence
@@ -99,6 +103,8 @@ class Device:
     evidence: Evidence
     interval: float
     info: Mapping[str, str] = field(default_factory=dict, hash=False)
+    #: Offline, says the list of its data logger; None if no list says anything.
+    lost: bool | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -123,11 +129,20 @@ def help_texts(types: Iterable[DeviceType]) -> dict[str, str]:
 
     A metric spans all types, so where they know different things of a field its text says which is which.
     """
+    return _texts("Enerclo field", ((it.type, it.fields) for it in types))
+
+
+def settings_help_texts(types: Iterable[DeviceType]) -> dict[str, str]:
+    """The same of every setting."""
+    return _texts("Enerclo setting", ((it.type, it.settings) for it in types))
+
+
+def _texts(label: str, types: Iterable[tuple[str, Mapping[str, Field]]]) -> dict[str, str]:
     meanings: dict[str, dict[str, list[str]]] = {}
-    for device_type in types:
-        for name, known in device_type.fields.items():
-            meanings.setdefault(name, {}).setdefault(_meaning(known), []).append(device_type.type)
-    return {name: _help(name, by_meaning) for name, by_meaning in meanings.items()}
+    for device_type, fields in types:
+        for name, known in fields.items():
+            meanings.setdefault(name, {}).setdefault(_meaning(known), []).append(device_type)
+    return {name: f"{_joined(by_meaning)}. {label} {name}." for name, by_meaning in meanings.items()}
 
 
 def unknown_field_help(name: str) -> str:
@@ -137,12 +152,15 @@ def unknown_field_help(name: str) -> str:
 
 def _meaning(known: Field) -> str:
     text = f"{known.meaning}{_BASIS_WORDS.get(known.basis or '', '')}" if known.meaning else UNDOCUMENTED
-    return f"{text}, in {known.unit}" if known.unit else text
+    if known.unit:
+        text += f", in {known.unit}"
+    if known.values and known.values_evidence:
+        words = ", ".join(f"{value} {word}" for value, word in sorted(known.values.items()))
+        text += f" ({words}; {known.values_evidence.words})"
+    return text
 
 
-def _help(name: str, by_meaning: Mapping[str, list[str]]) -> str:
+def _joined(by_meaning: Mapping[str, list[str]]) -> str:
     if len(by_meaning) == 1:
-        text = next(iter(by_meaning))
-    else:
-        text = "; ".join(f"{', '.join(types)}: {meaning}" for meaning, types in by_meaning.items())
-    return f"{text}. Enerclo field {name}."
+        return next(iter(by_meaning))
+    return "; ".join(f"{', '.join(types)}: {meaning}" for meaning, types in by_meaning.items())

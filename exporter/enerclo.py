@@ -258,13 +258,12 @@ def _root_cause(error: BaseException) -> str:
     current: BaseException | None = error
     while current is not None and current not in seen:
         seen.append(current)
-        reason = getattr(current, "reason", None)
-        current = reason if isinstance(reason, BaseException) else current.__cause__ or current.__context__
+        current = current.__cause__ or current.__context__
     for cause in reversed(seen):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS certificate refused: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {cause.reason or 'no details'}"
+            return f"TLS failed: {cause.reason}"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
     return f"the connection broke ({type(seen[-1]).__name__})"

@@ -5,13 +5,13 @@ from typing import Final
 
 import structlog
 
-from exporter.account import Account, State
-from exporter.budget import Budget, Closed
-from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized
-from exporter.reading import InvalidReadingError, Reading, read
+from exporter.account import State
+from exporter.budget import Closed
+from exporter.cloud import Cloud, SuspendedError
+from exporter.enerclo import EnercloError, RateLimited
+from exporter.reading import Reading, read
 from exporter.target import Target
 from exporter.telemetry import Telemetry
-from exporter.token import Token, TokenError
 
 _log = structlog.get_logger()
 
@@ -20,13 +20,10 @@ _MAX_TOLD: Final = 1000
 
 
 class Poller:
-    """Polls targets; safe to use from several threads. `client` and `token` may be replaced between two polls."""
+    """Polls targets; safe to use from several threads."""
 
-    def __init__(self, client: Client, token: Token, budget: Budget, account: Account, telemetry: Telemetry) -> None:
-        self.client = client
-        self.token = token
-        self._budget = budget
-        self._account = account
+    def __init__(self, cloud: Cloud, telemetry: Telemetry) -> None:
+        self._cloud = cloud
         self._telemetry = telemetry
         self._told: set[tuple[str, str]] = set()
 
@@ -35,17 +32,17 @@ class Poller:
 
         While the account is suspended only a `probe` goes out.
         """
-        began = time.monotonic()
+        start = time.monotonic()
         try:
             reading = self._fetch(target, probe=probe)
         except Closed:
             return None
-        except _SuspendedError:
+        except SuspendedError:
             target.left_out()
             return None
         except EnercloError as error:
-            return self._failed(target, error, time.monotonic() - began)
-        return self._succeeded(target, reading, time.monotonic() - began)
+            return self._failed(target, error, time.monotonic() - start)
+        return self._succeeded(target, reading, time.monotonic() - start)
 
     def _fetch(self, target: Target, *, probe: bool) -> Reading:
         """At most two requests: a broken connection may have been broken long before, by the cloud closing idle ones."""
@@ -57,25 +54,11 @@ class Poller:
         return self._request(target, probe=probe)
 
     def _request(self, target: Target, *, probe: bool) -> Reading:
-        if not probe and self._account.suspended:
-            raise _SuspendedError
-        self._budget.acquire()
-        # the wait may have been long
-        if not probe and self._account.suspended:
-            raise _SuspendedError
-        target.began()
         device = target.device
-        self._telemetry.requests.labels(device.type).inc()
-        try:
-            with self._telemetry.duration.labels(device.type).time():
-                data = self.client.get(device.path, {"deviceSn": device.sn})
-            try:
-                return read(data, device.sn)
-            except InvalidReadingError as error:
-                raise InvalidPayload(str(error)) from None
-        except EnercloError as error:
-            self._telemetry.failures.labels(device.type, error.reason).inc()
-            raise
+        query = {"deviceSn": device.sn}
+        return self._cloud.ask(
+            device.type, device.path, query, lambda data: read(data, device.sn), probe=probe, began=target.began
+        )
 
     def _succeeded(self, target: Target, reading: Reading, duration: float) -> State | None:
         device = target.device
@@ -89,13 +72,8 @@ class Poller:
 
     def _failed(self, target: Target, error: EnercloError, duration: float) -> State | None:
         device = target.device
-        if isinstance(error, Unauthorized):
-            self._reread_token()
-        if isinstance(error, RateLimited):
-            pause = self._budget.slow_down(error.retry_after)
-            _log.warning("the cloud finds us too frequent: the whole account slows down", pause=round(pause, 1))
         changed = self._observe(target, error)
-        account_at_fault = self._account.suspended or isinstance(error, RateLimited)
+        account_at_fault = self._cloud.account.suspended or isinstance(error, RateLimited)
         went_down = target.failed(back_off=not account_at_fault)
         log = _log.warning if went_down else _log.debug
         log(
@@ -109,7 +87,7 @@ class Poller:
         return changed
 
     def _observe(self, target: Target, error: EnercloError | None) -> State | None:
-        changed = self._account.observe(target.device.key, error)
+        changed = self._cloud.account.observe(target.device.key, error)
         if changed is not None:
             for state in State:
                 if state is not State.OPEN:
@@ -120,21 +98,9 @@ class Poller:
                 _log.warning("polling is suspended but for one probe a minute", reason=changed.value, error=str(error))
         return changed
 
-    def _reread_token(self) -> None:
-        try:
-            if self.token.reread():
-                _log.info("the token file holds another token: trying it")
-                self._account.probe_soon()
-        except TokenError as error:
-            _log.error("cannot read the token again, going on with the old one", error=str(error))
-
     def _tell_left_out(self, target: Target, field: str, cause: str) -> None:
         key = (target.device.type, field)
         if key in self._told or len(self._told) >= _MAX_TOLD:
             return
         self._told.add(key)
         _log.warning("a field is left out", type=key[0], field=field[:200], cause=cause, device_sn=target.device.sn)
-
-
-class _SuspendedError(Exception):
-    """The account was suspended before the request went out."""

@@ -7,8 +7,8 @@ One job of the `schedule` library for each device. The jobs go by the exporter's
 import math
 import random
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ import schedule
 import structlog
 
 from exporter.account import Account, State
+from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.poller import Poller
@@ -32,6 +33,8 @@ START_WINDOW: Final = 30.0
 
 #: Seconds without a tick after which the loop counts as dead.
 DEAD_AFTER: Final = 10.0
+
+_EVERYTHING: Final = Choice()
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
@@ -62,6 +65,8 @@ class Plan:
     stale_after: float | None
     requests_per_minute: float
     zone: tzinfo | None
+    #: The fields that become series, by type; all of a type that is not here.
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
 class _Jobs(schedule.Scheduler):
@@ -132,7 +137,9 @@ class Scheduler:
             for key, device in wanted.items():
                 job = self._by_key[key]
                 before = job.target.interval
-                job.target.configure(device, plan.stretch, plan.stale_after, plan.zone)
+                job.target.configure(
+                    device, plan.stretch, plan.stale_after, plan.zone, plan.choices.get(device.type, _EVERYTHING)
+                )
                 if job.target.interval != before:
                     job.due = min(job.due, job.next_slot(self._clock.now()))
             self._jobs.jobs[:] = self._by_key.values()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -123,10 +123,44 @@ class DeviceEntry(_Model):
     info: Mapping[Annotated[str, AfterValidator(_info_label)], str] = {}
 
 
-class TypeEntry(_Model):
-    """Where a type's latest reading is, under the base URL."""
+class FieldEntry(_Model):
+    """What a user knows of a field of his devices; it becomes the HELP of its metric."""
 
-    path: ApiPathText
+    meaning: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    unit: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    kind: Literal["instant", "daily_total", "lifetime_total", "status", "identifier", "limit", "timestamp"] = "instant"
+    values: Mapping[int, str] | None = None
+
+
+class TypeEntry(_Model):
+    """A type's paths under the base URL (`path` is the latest reading's), and what is known of its fields."""
+
+    path: ApiPathText | None = None
+    list_path: ApiPathText | None = None
+    settings_path: ApiPathText | None = None
+    fields: Mapping[str, FieldEntry] = {}
+
+
+class FieldChoice(_Model):
+    """Which fields of a type become series: those that match `include` and do not match `exclude`."""
+
+    include: list[str] = ["*"]
+    exclude: list[str] = []
+
+
+class DiscoveryEntry(_Model):
+    """Where to look for devices: the data loggers, how often (seconds), and for which types (None: all that have a list)."""
+
+    datalog_sns: Annotated[list[Serial], Field(min_length=1)]
+    interval: Interval = 3600.0
+    types: Annotated[list[TypeName], Field(min_length=1)] | None = None
+
+
+class SettingsEntry(_Model):
+    """Whose settings to read: every `interval` seconds, of these types (None: all that have settings)."""
+
+    interval: Interval = 21600.0
+    types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 
 
 def _as_entry(value: Any) -> Any:
@@ -143,6 +177,9 @@ class File(_Model):
     poll: Poll = Poll()
     devices: DeviceLists = {}
     device_files: list[str] = []
+    discovery: DiscoveryEntry | None = None
+    settings: SettingsEntry | None = None
+    fields: Mapping[TypeName, FieldChoice] = {}
     types: Mapping[TypeName, TypeEntry] = {}
 
 

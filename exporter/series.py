@@ -23,7 +23,8 @@ DEVICE_FAMILIES: Final[Mapping[str, str]] = {
     "atess_device_last_success_timestamp_seconds": "Unix time of the last poll that gave a usable reading.",
     "atess_device_data_timestamp_seconds": "The latest reading's own time, read in the configured zone, as Unix time.",
     "atess_device_poll_interval_seconds": "Interval between two polls of the device that is in force, after pacing.",
-    "atess_device_info": "Always 1; the labels describe the device as the config does.",
+    "atess_device_info": "Always 1; the labels describe the device, from the config and from its data logger's list.",
+    "atess_device_lost": "1 if the list of its data logger says that the device is offline, else 0.",
 }
 
 #: Names under this prefix are the exporter's own.
@@ -209,27 +210,26 @@ class Series:
         if layout is None:
             columns: list[_Column | None] = []
             rejected = []
-            taken = set()
             for name in names:
                 metric = self._metric_name(name)
-                cause = self._cause_to_reject(name, metric)
-                if cause is None and metric is not None and metric not in taken:
-                    taken.add(metric)
-                    columns.append(self._column(metric, name, device_type))
+                if metric is None:
+                    rejected.append((name, "name"))
+                elif not self._may_have(name, metric):
+                    rejected.append((name, "collision"))
                 else:
-                    columns.append(None)
-                    rejected.append((name, cause or "collision"))
+                    columns.append(self._column(metric, name, device_type))
+                    continue
+                columns.append(None)
             layout = self._layouts[device_type, names] = _Layout(names, columns, tuple(rejected))
         return layout
 
-    def _cause_to_reject(self, field: str, metric: str | None) -> str | None:
-        if metric is None:
-            return "name"
+    def _may_have(self, field: str, metric: str) -> bool:
+        """Whether `metric` is the field's: the exporter's own and those of another field are not."""
         if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX):
-            return "collision"
+            return False
         family = self._families.get(metric)
         owner = self._owners.get(metric) or (family.field if family else field)
-        return None if owner == field else "collision"
+        return owner == field
 
     def _column(self, metric: str, field: str | None, device_type: str, variant: str = "") -> _Column:
         family = self._families.get(metric)

@@ -6,6 +6,7 @@ import threading
 from datetime import tzinfo
 from typing import Final
 
+from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.reading import Reading, timestamp
@@ -17,6 +18,8 @@ MAX_BACKOFF: Final = 8
 #: Why values are withheld; label values of atess_device_stale.
 FAILING: Final = "failing"
 FROZEN: Final = "frozen"
+
+_EVERYTHING: Final = Choice()
 
 _DEFAULT_STALE_INTERVALS: Final = 3
 _DEFAULT_STALE_SECONDS: Final = 900.0
@@ -50,6 +53,7 @@ class Target:
         self._stale: str | None = None
         self._stale_after = _DEFAULT_STALE_SECONDS
         self._zone: tzinfo | None = None
+        self._choice = _EVERYTHING
         self._data_time: str | None = None
         self._success_at = self._moved_at = clock.now()
         self._judge_at = math.inf
@@ -57,7 +61,9 @@ class Target:
         series.set(self._row, "atess_device_info", 1, device.info)
         self._show_stale()
 
-    def configure(self, device: Device, stretch: float, stale_after: float | None, zone: tzinfo | None) -> None:
+    def configure(
+        self, device: Device, stretch: float, stale_after: float | None, zone: tzinfo | None, choice: Choice = _EVERYTHING
+    ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
         with self._lock:
             if device.info != self.device.info:
@@ -67,6 +73,8 @@ class Target:
             self.interval = device.interval * stretch
             self._stale_after = stale_after or max(_DEFAULT_STALE_INTERVALS * self.interval, _DEFAULT_STALE_SECONDS)
             self._zone = zone
+            self._choice = choice
+            self._series.set(self._row, "atess_device_lost", None if device.lost is None else int(device.lost))
             self._judge(self._clock.now())
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
 
@@ -90,7 +98,7 @@ class Target:
             data_time = timestamp(reading.time, self._zone) if reading.time and self._zone else None
             self._series.set(self._row, "atess_device_data_timestamp_seconds", data_time)
             self._judge(now)
-            left_out = self._series.update(self._row, reading.fields) if self._stale is None else ()
+            left_out = self._series.update(self._row, self._choice.of(reading.fields)) if self._stale is None else ()
             return came_up, left_out
 
     def failed(self, *, back_off: bool) -> bool:

@@ -24,6 +24,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
+from exporter.cloud import Cloud as AskedCloud
 from exporter.enerclo import REASONS, Client
 from exporter.poller import Poller
 from exporter.reading import metric_name
@@ -142,7 +143,8 @@ class Bench:
     def forgive(self) -> None:
         """Forget that the cloud asked for a pause."""
         self.budget = Budget(100_000_000, Clock())
-        self.poller = Poller(self.client, self.token, self.budget, self.account, self.telemetry)
+        self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.telemetry)
+        self.poller = Poller(self.cloud, self.telemetry)
 
     def poll(self, sn: str) -> dict[str, float]:
         """Poll once; what the exporter counted meanwhile."""
@@ -280,7 +282,7 @@ def test_a_network_that_fails_is_a_connection_that_failed_and_recovers(
         bench = Bench(served.url)
         bench.poll(SICK)
         before = bench.shown(SICK)
-        healthy, bench.poller.client = bench.poller.client, Client(url, bench.token, language="en", timeout=0.6, concurrency=2)
+        healthy, bench.cloud.client = bench.cloud.client, Client(url, bench.token, language="en", timeout=0.6, concurrency=2)
         counted = bench.poll(SICK)
         reason, requests = ("timeout", 1) if fault == "half_open" else ("connection", 2)
         assert counted == {
@@ -289,7 +291,7 @@ def test_a_network_that_fails_is_a_connection_that_failed_and_recovers(
         }
         assert bench.state(SICK) == (0, 0, 0)
         assert bench.shown(SICK) == before
-        bench.poller.client = healthy
+        bench.cloud.client = healthy
         monkeypatch.undo()
         bench.poll(SICK)
         assert bench.state(SICK) == (1, 0, 0)

@@ -97,9 +97,9 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "config.yaml: devices: no devices; expected at least one deviceSn under a type"),
-        ("# nothing\n", "config.yaml: devices: no devices; expected at least one deviceSn under a type"),
-        ("devices: {pbd: []}\n", "config.yaml:1: devices: no devices; expected at least one deviceSn under a type"),
+        ("", "config.yaml: devices: no devices; expected at least one deviceSn under a type, or discovery"),
+        ("# nothing\n", "config.yaml: devices: no devices; expected at least one deviceSn under a type, or discovery"),
+        ("devices: {pbd: []}\n", "config.yaml:1: devices: no devices; expected at least one deviceSn under a type, or discovery"),
         ("- a\n", "config.yaml:1: the file: expected a mapping of keys to values, got a list"),
         ("just text\n", "config.yaml:1: the file: expected a mapping of keys to values, got 'just text'"),
         ("devices: [\n", "config.yaml:2: not YAML: did not find expected node content (while parsing a flow node)"),
@@ -109,7 +109,10 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
         ("devices: &a {pbd: *a}\n", "config.yaml:1: an alias that contains itself"),
         ("x: !secret y\n", "config.yaml:1: the tag !secret is not supported"),
         ("? [a]\n: b\n", "config.yaml:1: a key must be plain text"),
-        (f"{MINIMAL}device: 5\n", "config.yaml:4: device: unknown key; expected one of api, poll, devices, device_files, types"),
+        (
+            f"{MINIMAL}device: 5\n",
+            "config.yaml:4: device: unknown key; expected one of api, poll, devices, device_files, discovery, settings, fields, types",
+        ),
         (
             f"{MINIMAL}api:\n  timout: 5\n",
             "config.yaml:5: api.timout: unknown key; expected one of base_url, token, token_file, language, timeout, concurrency, "
@@ -120,8 +123,11 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
             "devices:\n  pbd:\n    - deviceSn: A\n      intervall: 5\n",
             "config.yaml:4: devices.pbd[0].intervall: unknown key; expected one of deviceSn, interval, info",
         ),
-        (f"{MINIMAL}types:\n  new: {{}}\n", "config.yaml:5: types.new.path: missing"),
-        (f"{MINIMAL}types:\n  new: {{path: x, pat: y}}\n", "config.yaml:5: types.new.pat: unknown key; expected one of path"),
+        (f"{MINIMAL}types:\n  new: {{}}\n", "config.yaml:5: types.new.path: missing; a type of your own needs one"),
+        (
+            f"{MINIMAL}types:\n  new: {{path: x, pat: y}}\n",
+            "config.yaml:5: types.new.pat: unknown key; expected one of path, list_path, settings_path, fields",
+        ),
         (f"{MINIMAL}devices: {{}}\n", "config.yaml:4: the key devices is given twice (first on line 1)"),
         (f"{MINIMAL}    - UMD1\n", "config.yaml:4: devices.pbd[1]: deviceSn 'UMD1' is listed twice (first at config.yaml:3)"),
         (

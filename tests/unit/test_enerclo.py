@@ -1,5 +1,6 @@
 """The client against real HTTP: the simulated cloud where it can, a bare socket where it must."""
 
+import gzip
 import http.server
 import socket
 import ssl
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import enerclo
+from exporter import __version__, enerclo
 from exporter.enerclo import (
     MAX_ANSWER,
     ApiError,
@@ -109,6 +110,64 @@ def test_a_netrc_file_does_not_replace_the_token(
     assert cloud.requests[0].authorization == TOKEN
 
 
+def test_every_header_that_is_sent() -> None:
+    sent: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                sent.extend(connection.recv(65536).decode().splitlines())
+                connection.sendall(envelope('{"code":0}'))
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        client(f"http://{address}/api").get("a/b", {"deviceSn": "x y&z"})
+        thread.join(5)
+    assert sent[0] == "GET /api/a/b?deviceSn=x+y%26z HTTP/1.1"
+    headers = dict(line.split(": ", 1) for line in sent[1:] if line)
+    encodings = headers.pop("Accept-Encoding")
+    assert "gzip" in encodings
+    assert headers == {
+        "Host": address,
+        "User-Agent": f"atess-exporter/{__version__}",
+        "Accept": "application/json",
+        "Accept-Language": "en",
+        "Authorization": TOKEN,
+        "Connection": "keep-alive",
+    }
+
+
+def test_a_compressed_answer_is_read() -> None:
+    body = gzip.compress(b'{"code":0,"data":"unpacked"}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with answering(head + body) as url:
+        assert client(url).get("x", {}) == "unpacked"
+    broken = b"\x1f\x8b" + bytes(len(body) - 2)
+    with answering(head + broken) as url, pytest.raises(InvalidPayload, match=r"^the answer's compression is broken$"):
+        client(url).get("x", {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"garbage\r\n\r\n", "the connection broke (BadStatusLine)"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", "the connection broke (IncompleteRead)"),
+        (b"", "the connection broke (RemoteDisconnected)"),
+    ],
+)
+def test_a_broken_connection_is_named_by_its_first_cause(answer: bytes, message: str) -> None:
+    with answering(answer) as url, pytest.raises(ConnectionFailed) as caught:
+        client(url).get("x", {})
+    assert str(caught.value) == message
+
+
+def test_a_server_that_speaks_no_tls_is_named() -> None:
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url, pytest.raises(ConnectionFailed, match=r"^TLS failed: [A-Z_]+$"):
+        client(url.replace("http:", "https:")).get("x", {})
+
+
 def test_connections_are_kept_alive() -> None:
     with answering(envelope('{"code":0,"data":1}'), envelope('{"code":200,"data":2}')) as url:
         it = client(url)
@@ -124,25 +183,29 @@ def test_connections_are_kept_alive() -> None:
         ('{"code":400,"msg":"not found"}', NotFound, "code 400: not found"),
         ('{"code":403,"msg":"no access"}', Unauthorized, "code 403: no access"),
         ('{"code":10012,"msg":"too frequent"}', RateLimited, "code 10012: too frequent"),
-        ('{"code":"0"}', InvalidPayload, "code is not a whole number"),
-        ('{"code":true}', InvalidPayload, "code is not a whole number"),
-        ('{"code":0.0}', InvalidPayload, "code is not a whole number"),
-        ("{}", InvalidPayload, "code is not a whole number"),
-        ("[]", InvalidPayload, "not an envelope"),
-        ("null", InvalidPayload, "not an envelope"),
-        ("", InvalidPayload, "not JSON"),
-        ("<html>", InvalidPayload, "not JSON"),
-        ('{"code":0', InvalidPayload, "not JSON"),
-        ("[" * 100_000, InvalidPayload, "nested too deeply"),
-        ('{"code":' + "9" * 5000 + "}", InvalidPayload, "not JSON"),
+        ('{"code":"0"}', InvalidPayload, "the answer's code is not a whole number"),
+        ('{"code":true}', InvalidPayload, "the answer's code is not a whole number"),
+        ('{"code":0.0}', InvalidPayload, "the answer's code is not a whole number"),
+        ("{}", InvalidPayload, "the answer's code is not a whole number"),
+        ("[]", InvalidPayload, "the answer is not an envelope of code, data and msg"),
+        ("null", InvalidPayload, "the answer is not an envelope of code, data and msg"),
+        ("", InvalidPayload, "the answer is not JSON"),
+        ("<html>", InvalidPayload, "the answer is not JSON"),
+        ('{"code":0', InvalidPayload, "the answer is not JSON"),
+        ("[" * 100_000, InvalidPayload, "the answer is nested too deeply"),
+        ('{"code":' + "9" * 5000 + "}", InvalidPayload, "the answer is not JSON"),
         ('{"code":' + "9" * 400 + "}", ApiError, "code out of range"),
-        ('{"code":1,"msg":"\\ud800"}', ApiError, r"code 1: \\ud800"),
-        ('{"code":1,"msg":"' + "x" * 5000 + '"}', ApiError, "code 1: " + "x" * 200 + "$"),
+        ('{"code":999999999}', ApiError, "code 999999999"),
+        ('{"code":1000000000}', ApiError, "code out of range"),
+        ('{"code":1,"msg":{"a":1}}', ApiError, "code 1"),
+        ('{"code":1,"msg":"\\ud800"}', ApiError, "code 1: \\ud800"),
+        ('{"code":1,"msg":"' + "x" * 5000 + '"}', ApiError, "code 1: " + "x" * 200),
     ],
 )
 def test_what_an_envelope_says(body: str, error: type[EnercloError], message: str) -> None:
-    with answering(envelope(body)) as url, pytest.raises(error, match=message):
+    with answering(envelope(body)) as url, pytest.raises(error) as caught:
         client(url).get("x", {})
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -168,6 +231,7 @@ def test_what_an_http_status_says(status: str, error: type[EnercloError], retrya
         with pytest.raises(error) as caught:
             client(url).get("x", {})
         assert type(caught.value) is error
+        assert str(caught.value) == f"HTTP status {status[:3]}"
         assert caught.value.retryable is retryable
 
 

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
 from exporter.account import Account, State
 from exporter.budget import Budget
+from exporter.choice import Choice
+from exporter.cloud import Cloud
 from exporter.devices import Device
 from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.pacing import fit
@@ -35,7 +38,8 @@ class Fleet:
         self.series = Series(metric_name, lambda name: name)
         self.budget = Budget(rate, clock)
         self.account = Account(clock)
-        self.poller = Poller(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
+        cloud = Cloud(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
+        self.poller = Poller(cloud, self.telemetry)
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
         self.rate = rate
@@ -398,6 +402,63 @@ def test_a_hundred_reloads_are_no_burst(clock: FakeClock) -> None:
         fleet.apply([*devices(50), device(f"N{n}")])
         fleet.run(5)
     assert most_in(60, [time for time, _ in fleet.sent]) <= 60
+
+
+def test_a_late_plan_runs_in_the_order_of_what_was_due_first(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(20))
+    fleet.run(1000)
+    due = [key[1] for key, job in sorted(fleet.scheduler._by_key.items(), key=lambda item: item[1].due)]
+    clock.advance(400)
+    fleet.sent.clear()
+    fleet.scheduler.tick()
+    fleet.pool.drain()
+    assert [sn for _, sn in fleet.sent] == due
+
+
+def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
+    fleet.scheduler.apply(Plan(tuple(devices(1)), 1.0, 40.0, 6000, ZoneInfo("Asia/Bangkok"), {"pbd": Choice(["*"], ["vbat"])}))
+    fleet.run(1)
+    assert fleet.value("device_data_timestamp_seconds", "S0") == 1795316400
+    assert fleet.value("ppv", "S0") == 1
+    fleet.run(40, tick=1)
+    assert fleet.value("ppv", "S0") is None
+
+
+def test_fields_that_are_not_chosen_have_no_series(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.answer = lambda sn: {"ppv": 1, "vbat": 2}
+    fleet.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, {"pbd": Choice(["*"], ["vbat"])}))
+    fleet.run(1)
+    assert fleet.value("ppv", "S0") == 1
+    assert fleet.value("vbat", "S0") is None
+
+
+def test_going_stale_is_told_once(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.run(31)
+    fleet.answer = failing(InvalidPayload("x"))
+    capsys.readouterr()
+    fleet.run(3600, tick=1)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "stale" in line]
+    assert "device is stale: its values are withheld" in line
+    assert "cause=failing device_sn=S0 type=pbd" in line
+
+
+def test_the_loop_ticks_until_it_is_stopped_whatever_a_tick_does(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(clock, devices(1))
+    ticks: list[int] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 3:
+            fleet.scheduler.stop()
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(fleet.scheduler, "tick", tick)
+    fleet.scheduler.run()
+    assert len(ticks) == 3
 
 
 def test_health_is_about_the_loop_and_the_workers(clock: FakeClock) -> None:

@@ -63,6 +63,26 @@ def test_a_family_without_samples_has_no_header(series: Series) -> None:
     assert series.page() == b""
 
 
+def test_a_value_that_did_not_change_is_not_rendered_again(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": 1, "vbat": 2})
+    before = {name: family.columns["pbd"].lines[0] for name, family in series._families.items()}
+    series.update(row, {"ppv": 1, "vbat": 3})
+    after = {name: family.columns["pbd"].lines[0] for name, family in series._families.items()}
+    assert after["atess_ppv"] is before["atess_ppv"]
+    assert after["atess_vbat"] != before["atess_vbat"]
+
+
+def test_devices_that_send_the_same_fields_share_their_layout(series: Series) -> None:
+    rows = [series.add("pbd", f"S{n}") for n in range(3)]
+    for row in rows:
+        series.update(row, {"ppv": 1, "a b": 2})
+    assert len({id(row.layout) for row in rows}) == 1
+    layout = rows[0].layout
+    series.update(rows[0], {"ppv": 2, "a b": 2})
+    assert rows[0].layout is layout
+
+
 def test_fields_in_another_order_keep_their_values(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})

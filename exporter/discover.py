@@ -1,0 +1,58 @@
+"""The `discover` subcommand: the devices of data loggers as a device list, ready for the config."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+import yaml
+
+from exporter import __version__
+from exporter.account import Account
+from exporter.budget import Budget
+from exporter.clock import Clock
+from exporter.cloud import Cloud
+from exporter.config import Config
+from exporter.discovery import Discovery
+from exporter.enerclo import REASONS, Client, EnercloError
+from exporter.telemetry import Telemetry
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`yaml` is a `devices:` block that the config takes as it is; `devices` how many there are in it."""
+
+    yaml: str
+    devices: int
+
+
+def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
+    """Ask the lists of all types once. A list that cannot be read is a line in the log and loses nothing else."""
+    clock, api = Clock(), config.api
+    client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=1)
+    cloud = Cloud(
+        client, config.token, Budget(api.requests_per_minute, clock), Account(clock), Telemetry(__version__, REASONS, [])
+    )
+    discovery = Discovery(cloud, lambda listings: None)
+    lists: dict[str, list[dict[str, object]]] = {}
+    seen = set()
+    for device_type in config.types.values():
+        for datalog_sn in datalog_sns:
+            try:
+                listings = discovery.ask(device_type, datalog_sn)
+            except EnercloError as error:
+                _log.warning(
+                    "a list could not be read",
+                    type=device_type.type,
+                    datalog_sn=datalog_sn,
+                    reason=error.reason,
+                    error=str(error),
+                )
+                continue
+            for listing in listings:
+                if listing.key not in seen:
+                    seen.add(listing.key)
+                    lists.setdefault(listing.type, []).append({"deviceSn": listing.sn, "info": dict(listing.info)})
+    client.close()
+    return Found(yaml.safe_dump({"devices": lists}, sort_keys=False, allow_unicode=True), len(seen))

@@ -1,0 +1,155 @@
+"""Devices of data loggers -> device list: asks the cloud's lists at intervals and keeps what they have."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from exporter.budget import Closed
+from exporter.cloud import Cloud, SuspendedError
+from exporter.devices import DeviceType, Evidence
+from exporter.enerclo import EnercloError, NotFound
+from exporter.inventory import Listing, read_listing
+
+_log = structlog.get_logger()
+
+#: Rounds in a row that a device must be missing from the lists before it is gone.
+MISSES: Final = 2
+
+#: Seconds until the next try after a round in which the account was suspended.
+_SUSPENDED_RETRY: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for: the devices of `types` on the data loggers, every `interval` seconds."""
+
+    datalog_sns: tuple[str, ...]
+    types: tuple[DeviceType, ...]
+    interval: float
+
+    @property
+    def requests_per_minute(self) -> float:
+        """What the search takes out of the budget."""
+        return len(self.datalog_sns) * len(self.types) * 60.0 / self.interval
+
+
+class Discovery:
+    """Keeps the devices found by a search. `found` is called with all of them after every round that changed something."""
+
+    def __init__(self, cloud: Cloud, found: Callable[[Mapping[tuple[str, str], Listing]], None]) -> None:
+        self._cloud = cloud
+        self._found = found
+        self._known: dict[tuple[str, str], Listing] = {}
+        self._misses: dict[tuple[str, str], int] = {}
+        self._switched_off: set[str] = set()
+        self._search: Search | None = None
+        self._changed = threading.Event()
+        self._stopped = False
+
+    @property
+    def known(self) -> Mapping[tuple[str, str], Listing]:
+        """The devices found so far, by type and serial number."""
+        return dict(self._known)
+
+    def configure(self, search: Search | None) -> None:
+        """Search for this from now on, at once; None searches for nothing. Devices that it no longer covers are forgotten."""
+        if search == self._search:
+            return
+        self._search = search
+        self._switched_off.clear()
+        loggers = search.datalog_sns if search else ()
+        types = {it.type for it in search.types} if search else set()
+        for key, listing in list(self._known.items()):
+            if listing.datalog_sn not in loggers or listing.type not in types:
+                self._forget(key)
+        self._changed.set()
+
+    def run(self) -> None:
+        """Search at intervals until stopped; for a thread of its own."""
+        while not self._stopped:
+            search = self._search
+            self._changed.clear()
+            wait = search.interval if search else None
+            if search is not None:
+                try:
+                    self.round(search)
+                except Closed:
+                    return
+                except SuspendedError:
+                    wait = min(_SUSPENDED_RETRY, search.interval)
+                except Exception as error:  # noqa: BLE001 - one bad round must not end all discovery
+                    _log.error("internal error in discovery", error=f"{type(error).__name__}: {error}")
+            self._changed.wait(wait)
+
+    def stop(self) -> None:
+        """End the search."""
+        self._stopped = True
+        self._changed.set()
+
+    def round(self, search: Search) -> None:
+        """Ask every list once. Raises SuspendedError if the account is suspended, and budget.Closed."""
+        before = dict(self._known)
+        for device_type in search.types:
+            if device_type.type not in self._switched_off:
+                self._ask_type(device_type, search.datalog_sns)
+        if search is self._search and self._known != before:
+            self._found(self.known)
+
+    def _ask_type(self, device_type: DeviceType, datalog_sns: tuple[str, ...]) -> None:
+        """Ask the lists of one type on all loggers; only if all of them answer is a device missing that is in none.
+
+        It may have moved to the very logger whose list failed.
+        """
+        found: dict[tuple[str, str], Listing] = {}
+        failures: list[EnercloError] = []
+        for datalog_sn in datalog_sns:
+            try:
+                found |= {listing.key: listing for listing in self.ask(device_type, datalog_sn)}
+            except EnercloError as error:
+                failures.append(error)
+                _log.warning(
+                    "a data logger's list could not be read",
+                    datalog_sn=datalog_sn,
+                    type=device_type.type,
+                    reason=error.reason,
+                    error=str(error),
+                )
+        self._known |= found
+        for key in found:
+            self._misses.pop(key, None)
+        if not failures:
+            for key in [key for key in self._known if key[0] == device_type.type and key not in found]:
+                self._misses[key] = self._misses.get(key, 0) + 1
+                if self._misses[key] >= MISSES:
+                    _log.info("a device has left its data logger", device_sn=key[1], type=key[0])
+                    self._forget(key)
+        elif len(failures) == len(datalog_sns) and all(isinstance(error, NotFound) for error in failures):
+            self._switch_off(device_type)
+
+    def ask(self, device_type: DeviceType, datalog_sn: str) -> list[Listing]:
+        """The devices of one type on one data logger. Raises EnercloError."""
+        path = device_type.paths.list
+        if path is None:
+            return []
+        return self._cloud.ask(
+            device_type.type, path.path, {"dataLogSn": datalog_sn}, lambda data: read_listing(data, device_type.type, datalog_sn)
+        )
+
+    def _switch_off(self, device_type: DeviceType) -> None:
+        """A list that is found for no logger is on another path than we think, if the path was only inferred."""
+        path = device_type.paths.list
+        if path is not None and path.evidence is Evidence.INFERRED:
+            self._switched_off.add(device_type.type)
+            _log.warning(
+                "discovery of a type is switched off: its list's path is inferred and not found; set the right one",
+                type=device_type.type,
+                path=path.path,
+                key=f"types.{device_type.type}.list_path",
+            )
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._known.pop(key, None)
+        self._misses.pop(key, None)

@@ -1,0 +1,187 @@
+"""The settings of devices as gauges: read one after the other, rarely."""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from exporter.budget import Closed
+from exporter.clock import Clock
+from exporter.cloud import Cloud, SuspendedError
+from exporter.devices import Device, DeviceType, Evidence
+from exporter.enerclo import EnercloError, NotFound
+from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError, numeric
+from exporter.series import Row, Series
+
+_log = structlog.get_logger()
+
+#: Before the API's name of a setting; what becomes `atess_setting_…`.
+PREFIX: Final = "setting_"
+
+#: Intervals after which settings that could not be read again are no longer shown.
+_STALE_INTERVALS: Final = 3
+
+#: Seconds between two devices in the first round, at the most: the first polls need the budget too.
+_GAP: Final = 10.0
+
+#: A path counts as wrong when it is found for none of this many devices (or of all, where there are fewer).
+_NOT_FOUND: Final = 3
+
+#: Seconds until the next try while the account is suspended.
+_SUSPENDED_RETRY: Final = 60.0
+
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+
+
+def read_settings(data: Any) -> dict[str, int | float]:
+    """The gauges in a settings answer: numbers as `setting_<field>`, times of day as `setting_<field>_seconds` after midnight.
+
+    The rest (words, null) is left out. Raises InvalidReadingError if the data are no object or have too many fields.
+    """
+    if not isinstance(data, dict):
+        raise InvalidReadingError("the settings are not an object of fields")
+    gauges: dict[str, int | float] = {}
+    for name, value in data.items():
+        if name in IDENTITY_FIELDS:
+            continue
+        number = numeric(value)
+        if number is not None:
+            gauges[PREFIX + name] = number
+        elif isinstance(value, str) and (match := _TIME_OF_DAY.fullmatch(value)):
+            gauges[f"{PREFIX}{name}_seconds"] = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+    if len(gauges) > MAX_FIELDS:
+        raise InvalidReadingError(f"the settings have {len(gauges)} numeric fields, more than {MAX_FIELDS}")
+    return gauges
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPlan:
+    """Whose settings to read, every `interval` seconds."""
+
+    devices: tuple[Device, ...]
+    types: Mapping[str, DeviceType]
+    interval: float
+
+    @property
+    def requests_per_minute(self) -> float:
+        """What it takes out of the budget."""
+        return len(self.devices) * 60.0 / self.interval
+
+
+@dataclass(slots=True)
+class _Shown:
+    row: Row
+    read_at: float
+
+
+class SettingsReader:
+    """Shows the settings of the devices of a plan."""
+
+    def __init__(self, cloud: Cloud, series: Series, clock: Clock) -> None:
+        self._cloud = cloud
+        self._series = series
+        self._clock = clock
+        self._plan: SettingsPlan | None = None
+        self._shown: dict[tuple[str, str], _Shown] = {}
+        self._next: dict[tuple[str, str], float] = {}
+        self._not_found: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._stopped = False
+
+    def configure(self, plan: SettingsPlan | None) -> None:
+        """Read these settings from now on; None reads none. What it no longer covers vanishes."""
+        with self._lock:
+            self._plan = plan
+            wanted = {device.key for device in plan.devices} if plan else set()
+            for key in self._shown.keys() - wanted:
+                self._series.remove(self._shown.pop(key).row)
+            for key in self._next.keys() - wanted:
+                del self._next[key]
+            new = [device.key for device in plan.devices if device.key not in self._next] if plan else []
+            for index, key in enumerate(new):
+                self._next[key] = self._clock.now() + index * min(_GAP, plan.interval / len(new) if plan else 0.0)
+            self._not_found.clear()
+        self._changed.set()
+
+    def run(self) -> None:
+        """Read at intervals until stopped; for a thread of its own."""
+        while not self._stopped:
+            self._changed.clear()
+            self._changed.wait(self.step())
+
+    def stop(self) -> None:
+        """End the reading."""
+        self._stopped = True
+        self._changed.set()
+
+    def step(self) -> float | None:
+        """Read what is due. Returns the seconds until something is due again, None if nothing will be."""
+        try:
+            self._read_due()
+        except Closed:
+            return None
+        except SuspendedError:
+            return _SUSPENDED_RETRY
+        except Exception as error:  # noqa: BLE001 - one bad answer must not end all reading
+            _log.error("internal error in reading settings", error=f"{type(error).__name__}: {error}")
+        with self._lock:
+            return max(0.0, min(self._next.values()) - self._clock.now()) if self._next else None
+
+    def expire(self) -> None:
+        """Withhold settings that could not be read again for long."""
+        plan = self._plan
+        if plan is None:
+            return
+        oldest = self._clock.now() - _STALE_INTERVALS * plan.interval
+        for shown in list(self._shown.values()):
+            if shown.read_at <= oldest:
+                self._series.clear(shown.row)
+
+    def _read_due(self) -> None:
+        plan = self._plan
+        if plan is None:
+            return
+        for device in plan.devices:
+            if plan is not self._plan or self._stopped:
+                return
+            if self._next.get(device.key, float("inf")) <= self._clock.now():
+                self._read(device, plan)
+                with self._lock:
+                    if device.key in self._next:
+                        self._next[device.key] = self._clock.now() + plan.interval
+
+    def _read(self, device: Device, plan: SettingsPlan) -> None:
+        path = plan.types[device.type].paths.settings
+        enough = min(_NOT_FOUND, sum(other.type == device.type for other in plan.devices))
+        if path is None or self._not_found.get(device.type, 0) >= enough:
+            return
+        try:
+            gauges = self._cloud.ask(device.type, path.path, {"deviceSn": device.sn}, read_settings)
+        except EnercloError as error:
+            log = _log.debug if device.key in self._shown else _log.warning
+            log("settings could not be read", device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))
+            if isinstance(error, NotFound) and path.evidence is Evidence.INFERRED and not self._any_shown(device.type):
+                self._not_found[device.type] = self._not_found.get(device.type, 0) + 1
+                if self._not_found[device.type] == enough:
+                    _log.warning(
+                        "settings of a type are switched off: their path is inferred and not found; set the right one",
+                        type=device.type,
+                        path=path.path,
+                        key=f"types.{device.type}.settings_path",
+                    )
+            return
+        with self._lock:
+            if device.key not in self._next:
+                return
+            shown = self._shown.get(device.key)
+            if shown is None:
+                shown = self._shown[device.key] = _Shown(self._series.add(device.type, device.sn), 0.0)
+            shown.read_at = self._clock.now()
+            self._series.update(shown.row, gauges)
+
+    def _any_shown(self, device_type: str) -> bool:
+        return any(shown_type == device_type for shown_type, _ in self._shown)

@@ -1,0 +1,214 @@
+"""Discovery against the simulated cloud, one round at a time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from exporter.account import Account
+from exporter.budget import Budget
+from exporter.clock import Clock
+from exporter.cloud import Cloud as Asked
+from exporter.cloud import SuspendedError
+from exporter.devices import DeviceType, Evidence, Path, load_catalogue
+from exporter.discovery import Discovery, Search
+from exporter.enerclo import REASONS, Client, Unauthorized
+from exporter.inventory import Listing, read_listing
+from exporter.reading import InvalidReadingError
+from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.telemetry import Telemetry
+from exporter.token import Token
+from tests.support import samples
+
+NORTH, SOUTH = "NORTH", "SOUTH"
+TYPES = tuple(load_catalogue().values())
+
+
+class Bench:
+    def __init__(self, cloud: Cloud, served: ServedCloud) -> None:
+        clock = Clock()
+        token = Token(value="made-up")
+        client = Client(served.url, token, language="en", timeout=1, concurrency=1)
+        self.cloud = cloud
+        self.telemetry = Telemetry("0", REASONS, [])
+        self.account = Account(clock)
+        self.calls: list[set[tuple[str, str]]] = []
+        self.discovery = Discovery(Asked(client, token, Budget(1e8, clock), self.account, self.telemetry), self.found)
+        self.search = Search((NORTH, SOUTH), TYPES, 60)
+        self.discovery.configure(self.search)
+
+    def found(self, listings: Mapping[tuple[str, str], Listing]) -> None:
+        self.calls.append(set(listings))
+
+    def round(self) -> set[tuple[str, str]]:
+        self.discovery.round(self.search)
+        return set(self.discovery.known)
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    clock = SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC)
+    devices = [SimDevice(type, f"{type}-{n}", datalog_sn=(NORTH, SOUTH)[n]) for type in load_catalogue() for n in range(2)]
+    return Cloud(devices, clock)
+
+
+@pytest.fixture
+def bench(cloud: Cloud) -> Iterator[Bench]:
+    with serve(cloud) as served:
+        yield Bench(cloud, served)
+
+
+ALL = {(type, f"{type}-{n}") for type in load_catalogue() for n in range(2)}
+
+
+def test_it_finds_all_devices_of_all_types_on_all_loggers(bench: Bench) -> None:
+    assert bench.round() == ALL
+    assert bench.calls == [ALL]
+    listing = bench.discovery.known["pbd", "pbd-1"]
+    assert listing.datalog_sn == SOUTH
+    assert listing.info.keys() == {"datalogSn", "firmwareVersion"}
+    assert listing.lost is False
+
+
+def test_a_round_that_changes_nothing_tells_nobody(bench: Bench) -> None:
+    bench.round()
+    bench.round()
+    assert len(bench.calls) == 1
+
+
+def test_a_new_device_appears_and_one_that_is_gone_leaves_after_two_misses(bench: Bench) -> None:
+    bench.round()
+    bench.cloud.add(SimDevice("pcs", "NEW", datalog_sn=NORTH))
+    bench.cloud.remove("pbd", "pbd-0")
+    assert bench.round() == ALL | {("pcs", "NEW")}
+    assert bench.round() == (ALL | {("pcs", "NEW")}) - {("pbd", "pbd-0")}
+
+
+def test_one_miss_is_forgiven(bench: Bench) -> None:
+    bench.round()
+    for _ in range(3):
+        bench.cloud.remove("pbd", "pbd-0")
+        assert bench.round() == ALL
+        bench.cloud.add(SimDevice("pbd", "pbd-0", datalog_sn=NORTH))
+        assert bench.round() == ALL
+
+
+def test_a_device_that_moves_to_another_logger_stays(bench: Bench) -> None:
+    bench.round()
+    bench.cloud.move("pbd", "pbd-0", SOUTH)
+    for _ in range(3):
+        assert bench.round() == ALL
+    assert bench.discovery.known["pbd", "pbd-0"].datalog_sn == SOUTH
+    assert bench.calls[1] == ALL
+
+
+@pytest.mark.parametrize(
+    "fault", ["html", "null_data", "code_500", "http_503", "timeout", "truncated_json", "empty_data", "http_404"]
+)
+def test_a_logger_that_answers_nonsense_loses_nothing(bench: Bench, fault: str) -> None:
+    bench.round()
+    bench.cloud.faults.set("pbd", NORTH, fault)
+    # this one has moved to the logger that cannot be read
+    bench.cloud.move("pbd", "pbd-1", NORTH)
+    for _ in range(3):
+        assert bench.round() == ALL
+    bench.cloud.faults.clear_all()
+    assert bench.round() == ALL
+    assert bench.discovery.known["pbd", "pbd-1"].datalog_sn == NORTH
+
+
+def test_a_type_whose_inferred_path_is_not_found_is_switched_off_once_until_the_config_changes(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for logger in (NORTH, SOUTH):
+        bench.cloud.faults.set("pcs", logger, "code_400")
+    capsys.readouterr()
+    for _ in range(3):
+        assert bench.round() == {key for key in ALL if key[0] != "pcs"}
+    told = capsys.readouterr().out
+    assert told.count("switched off") == 1
+    assert "types.pcs.list_path" in told
+    asked = samples(bench.telemetry.page(openmetrics=False))
+    assert asked['atess_exporter_api_requests_total{type="pcs"}'] == 2
+    assert asked['atess_exporter_api_requests_total{type="pbd"}'] == 6
+    bench.cloud.faults.clear_all()
+    pcs = load_catalogue()["pcs"]
+    assert pcs.paths.list is not None
+    fixed = pcs.model_copy(
+        update={"paths": pcs.paths.model_copy(update={"list": pcs.paths.list.model_copy(update={"evidence": "C"})})}
+    )
+    bench.search = replace(bench.search, types=(*[it for it in TYPES if it.type != "pcs"], fixed))
+    bench.discovery.configure(bench.search)
+    assert bench.round() == ALL
+
+
+def test_a_documented_path_is_never_switched_off(bench: Bench) -> None:
+    for logger in (NORTH, SOUTH):
+        bench.cloud.faults.set("bcu", logger, "code_400")
+    for _ in range(2):
+        bench.round()
+    assert samples(bench.telemetry.page(openmetrics=False))['atess_exporter_api_requests_total{type="bcu"}'] == 4
+
+
+def test_an_offline_device_is_lost(bench: Bench) -> None:
+    bench.cloud.add(SimDevice("pbd", "OFF", datalog_sn=NORTH, offline_since=datetime(2026, 6, 1, 3, tzinfo=UTC)))
+    bench.round()
+    assert bench.discovery.known["pbd", "OFF"].lost is True
+
+
+def test_what_a_changed_search_no_longer_covers_is_forgotten(bench: Bench) -> None:
+    bench.round()
+    bench.search = Search((SOUTH,), TYPES[:2], 60)
+    bench.discovery.configure(bench.search)
+    assert bench.round() == {(it.type, f"{it.type}-1") for it in TYPES[:2]}
+    bench.discovery.configure(None)
+    assert not bench.discovery.known
+
+
+def test_a_suspended_account_is_not_asked(bench: Bench) -> None:
+    bench.account.observe(("pbd", "x"), Unauthorized("no"))
+    with pytest.raises(SuspendedError):
+        bench.round()
+    assert not bench.cloud.requests
+
+
+def test_what_it_takes_out_of_the_budget() -> None:
+    assert Search((NORTH, SOUTH), TYPES, 3600).requests_per_minute == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        "x",
+        [1],
+        [None],
+        [{}],
+        [{"deviceSn": ""}],
+        [{"deviceSn": 5}],
+        [{"deviceSn": "x" * 129}],
+        [{"deviceSn": "good"}, {"deviceSn": None}],
+    ],
+)
+def test_a_list_is_understood_whole_or_not_at_all(data: object) -> None:
+    with pytest.raises(InvalidReadingError):
+        read_listing(data, "pbd", NORTH)
+
+
+def test_what_a_list_does_not_say_is_not_made_up() -> None:
+    (listing,) = read_listing([{"deviceSn": "A", "firmwareVersion": 5, "lost": "yes"}], "pbd", NORTH)
+    assert listing == Listing("pbd", "A", NORTH, None, None)
+    assert listing.info == {"datalogSn": NORTH}
+    assert read_listing([], "pbd", NORTH) == []
+
+
+def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
+    pbd = load_catalogue()["pbd"]
+    bare = DeviceType(
+        type="own",
+        title="own",
+        paths=pbd.paths.model_copy(update={"list": None, "realtime": Path(path="x", evidence=Evidence.CONFIGURED)}),
+    )
+    assert bench.discovery.ask(bare, NORTH) == []

@@ -1,0 +1,160 @@
+"""Settings against the simulated cloud, one step at a time on a fake clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from exporter.account import Account
+from exporter.budget import Budget
+from exporter.clock import Clock
+from exporter.cloud import Cloud as Asked
+from exporter.devices import Device, load_catalogue, settings_help_texts
+from exporter.enerclo import REASONS, Client
+from exporter.reading import InvalidReadingError, metric_name
+from exporter.series import Series
+from exporter.settings import PREFIX, SettingsPlan, SettingsReader, read_settings
+from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.telemetry import Telemetry
+from exporter.token import Token
+from tests.support import FakeClock, device, samples
+
+
+@pytest.mark.parametrize(
+    ("data", "gauges"),
+    [
+        ({"cellFullChargeVoltage": 3.6, "x": "7"}, {"setting_cellFullChargeVoltage": 3.6, "setting_x": 7}),
+        ({"valleyPeriodTime5": "08:30"}, {"setting_valleyPeriodTime5_seconds": 30600}),
+        ({"a": "00:00", "b": "23:59:59"}, {"setting_a_seconds": 0, "setting_b_seconds": 86399}),
+        ({"a": "24:00", "b": "8:30", "c": "08:60", "d": "08:30-09:00", "e": "word", "f": None, "g": " 08:30"}, {}),
+        ({"deviceSn": "12345", "time": "2026", "on": True}, {"setting_on": 1}),
+        ({}, {}),
+    ],
+)
+def test_settings_become_gauges(data: object, gauges: dict[str, float]) -> None:
+    assert read_settings(data) == gauges
+
+
+@pytest.mark.parametrize("data", [None, [], "x", {f"f{n}": n for n in range(513)}])
+def test_what_are_no_settings(data: object) -> None:
+    with pytest.raises(InvalidReadingError):
+        read_settings(data)
+
+
+class Bench:
+    def __init__(self, cloud: Cloud, served: ServedCloud, clock: FakeClock) -> None:
+        token = Token(value="made-up")
+        client = Client(served.url, token, language="en", timeout=2, concurrency=1)
+        self.cloud, self.clock = cloud, clock
+        self.series = Series(metric_name, lambda name: name)
+        asked = Asked(client, token, Budget(1e8, Clock()), Account(clock), Telemetry("0", REASONS, []))
+        self.reader = SettingsReader(asked, self.series, clock)
+
+    def configure(self, *devices: Device, interval: float = 600) -> None:
+        self.reader.configure(SettingsPlan(devices, load_catalogue(), interval))
+
+    def run(self, seconds: float) -> None:
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            self.reader.step()
+            self.reader.expire()
+            self.clock.advance(5)
+
+    def shown(self) -> dict[str, float]:
+        return samples(self.series.page())
+
+    def asked(self) -> list[str]:
+        return [request.path.removeprefix("/api/v1/") for request in self.cloud.requests]
+
+
+BCU, HPS, PCS = device("B", "bcu"), device("H", "hps_central"), [device(f"P{n}", "pcs") for n in range(5)]
+
+
+@pytest.fixture
+def bench(clock: FakeClock) -> Iterator[Bench]:
+    sims = [SimDevice(it.type, it.sn) for it in (BCU, HPS, *PCS)]
+    cloud = Cloud(sims, SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC))
+    with serve(cloud) as served:
+        yield Bench(cloud, served, clock)
+
+
+def test_all_documented_bcu_settings_are_shown_with_their_values(bench: Bench) -> None:
+    bench.configure(BCU)
+    bench.run(10)
+    wanted = bench.cloud.settings("bcu", "B")
+    known = load_catalogue()["bcu"].settings
+    assert len(known) == 35
+    shown = bench.shown()
+    for name in known:
+        assert shown[f'{metric_name(PREFIX + name)}{{deviceSn="B",type="bcu"}}'] == wanted[name]
+
+
+def test_times_of_day_are_seconds_after_midnight(bench: Bench) -> None:
+    bench.configure(HPS)
+    bench.run(10)
+    text = bench.cloud.settings("hps_central", "H")["valleyPeriodTime5"]
+    assert isinstance(text, str)
+    hours, minutes = text.split(":")
+    shown = bench.shown()['atess_setting_valley_period_time5_seconds{deviceSn="H",type="hps_central"}']
+    assert shown == int(hours) * 3600 + int(minutes) * 60
+
+
+def test_each_device_is_asked_once_an_interval_one_after_the_other(bench: Bench) -> None:
+    bench.configure(BCU, HPS)
+    bench.run(5)
+    assert bench.asked() == ["bms/bcu-setting"]
+    bench.run(10)
+    assert bench.asked() == ["bms/bcu-setting", "hps/big-setting"]
+    bench.run(580)
+    assert len(bench.asked()) == 2
+    bench.run(20)
+    assert len(bench.asked()) == 4
+
+
+def test_a_failure_keeps_what_was_shown_for_three_intervals(bench: Bench) -> None:
+    bench.configure(BCU)
+    bench.run(10)
+    bench.cloud.faults.set("bcu", "B", "http_500")
+    bench.run(1780)
+    assert bench.shown()
+    bench.run(40)
+    assert not bench.shown()
+    bench.cloud.faults.clear_all()
+    bench.run(600)
+    assert bench.shown()
+
+
+def test_an_inferred_path_that_is_not_found_is_switched_off_with_one_warning(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for it in PCS:
+        bench.cloud.faults.set("pcs", it.sn, "code_400")
+    capsys.readouterr()
+    bench.configure(*PCS)
+    bench.run(1800)
+    assert len(bench.asked()) == 3
+    told = capsys.readouterr().out
+    assert told.count("switched off") == 1
+    assert "types.pcs.settings_path" in told
+
+
+def test_one_device_without_settings_does_not_switch_its_type_off(bench: Bench) -> None:
+    bench.cloud.faults.set("pcs", "P0", "code_400")
+    bench.configure(*PCS)
+    bench.run(1200 + 60)
+    assert bench.asked().count("pcs/setting") >= 10
+
+
+def test_what_the_plan_no_longer_covers_vanishes(bench: Bench) -> None:
+    bench.configure(BCU, HPS)
+    bench.run(20)
+    bench.configure(HPS)
+    assert all('deviceSn="H"' in name for name in bench.shown())
+    bench.reader.configure(None)
+    assert not bench.shown()
+    assert bench.reader.step() is None
+
+
+def test_every_known_setting_has_help() -> None:
+    for name, text in settings_help_texts(load_catalogue().values()).items():
+        assert text.endswith(f". Enerclo setting {name}.")
