@@ -20,7 +20,7 @@ from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.config import Config, ConfigError, load
-from exporter.devices import Device, help_texts, settings_help_texts, unknown_field_help
+from exporter.devices import Device, HelpTexts
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
 from exporter.inventory import Listing
@@ -29,7 +29,7 @@ from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
 from exporter.series import Series
-from exporter.settings import PREFIX, SettingsPlan, SettingsReader
+from exporter.settings import SettingsPlan, SettingsReader
 from exporter.telemetry import Telemetry
 from exporter.web import Listener, Site, create_app
 from exporter.workers import Workers
@@ -60,9 +60,8 @@ class App:
         self._reload_lock = threading.Lock()
         self._ready = False
         self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
-        helps = help_texts(config.types.values())
-        helps |= {PREFIX + name: text for name, text in settings_help_texts(config.types.values()).items()}
-        self.series = Series(metric_name, lambda name: helps.get(name) or unknown_field_help(name), helps)
+        helps = HelpTexts(config.types.values())
+        self.series = Series(metric_name, helps.of, helps.known)
         self._budget = Budget(config.api.requests_per_minute, self._clock)
         self._account = Account(self._clock)
         self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)

@@ -16,6 +16,12 @@ from pydantic import BaseModel, ConfigDict
 
 UNDOCUMENTED: Final = "Not documented by the vendor"
 
+#: Before the API's name of a setting, so that it becomes `atess_setting_…`.
+SETTING_PREFIX: Final = "setting_"
+
+#: Behind the name of a setting that is a time of day.
+SECONDS_SUFFIX: Final = "_seconds"
+
 
 class Evidence(StrEnum):
     """How well a fact about the API is known; the letters are those of the catalogue files."""
@@ -73,6 +79,15 @@ class Field(_Data):
     values: Mapping[int, str] | None = None
     values_evidence: Evidence | None = None
 
+    @property
+    def words(self) -> str:
+        """What it means and how that is known, without the unit."""
+        text = f"{self.meaning}{_BASIS_WORDS.get(self.basis or '', '')}" if self.meaning else UNDOCUMENTED
+        if self.values and self.values_evidence:
+            values = ", ".join(f"{value} {word}" for value, word in sorted(self.values.items()))
+            text += f" ({values}; {self.values_evidence.words})"
+        return text
+
 
 class Paths(_Data):
     """Where a type's data are."""
@@ -124,40 +139,47 @@ def load_catalogue() -> Mapping[str, DeviceType]:
     return MappingProxyType(types)
 
 
-def help_texts(types: Iterable[DeviceType]) -> dict[str, str]:
-    """The HELP of every field that any of `types` knows, by the API's name of the field.
+class HelpTexts:
+    """The HELP of every field and setting that any of `types` knows.
 
     A metric spans all types, so where they know different things of a field its text says which is which.
     """
-    return _texts("Enerclo field", ((it.type, it.fields) for it in types))
+
+    def __init__(self, types: Iterable[DeviceType]) -> None:
+        meanings: dict[str, dict[str, list[str]]] = {}
+        for it in types:
+            for name, known in it.fields.items():
+                meanings.setdefault(name, {}).setdefault(_meaning(known), []).append(it.type)
+            for name, known in it.settings.items():
+                meanings.setdefault(setting_key(name, known), {}).setdefault(_meaning(known), []).append(it.type)
+        self._texts = {key: f"{_joined(by_meaning)}. {_source(key)}." for key, by_meaning in meanings.items()}
+
+    @property
+    def known(self) -> Iterable[str]:
+        """The fields and settings that have a text of their own."""
+        return self._texts.keys()
+
+    def of(self, key: str) -> str:
+        """The HELP of a field, or of a setting by its setting_key()."""
+        return self._texts.get(key) or f"{UNDOCUMENTED}. {_source(key)}."
 
 
-def settings_help_texts(types: Iterable[DeviceType]) -> dict[str, str]:
-    """The same of every setting."""
-    return _texts("Enerclo setting", ((it.type, it.settings) for it in types))
+def setting_key(name: str, known: Field | None = None) -> str:
+    """What a setting is called among fields: SETTING_PREFIX before it, and for a time of day SECONDS_SUFFIX behind it."""
+    return f"{SETTING_PREFIX}{name}{SECONDS_SUFFIX if known and known.kind == 'time_of_day' else ''}"
 
 
-def _texts(label: str, types: Iterable[tuple[str, Mapping[str, Field]]]) -> dict[str, str]:
-    meanings: dict[str, dict[str, list[str]]] = {}
-    for device_type, fields in types:
-        for name, known in fields.items():
-            meanings.setdefault(name, {}).setdefault(_meaning(known), []).append(device_type)
-    return {name: f"{_joined(by_meaning)}. {label} {name}." for name, by_meaning in meanings.items()}
-
-
-def unknown_field_help(name: str) -> str:
-    """The HELP of a field that the catalogue lacks."""
-    return f"{UNDOCUMENTED}. Enerclo field {name}."
+def _source(key: str) -> str:
+    if not key.startswith(SETTING_PREFIX):
+        return f"Enerclo field {key}"
+    name = key.removeprefix(SETTING_PREFIX)
+    if name.endswith(SECONDS_SUFFIX):
+        return f"Enerclo setting {name.removesuffix(SECONDS_SUFFIX)}, in seconds after midnight"
+    return f"Enerclo setting {name}"
 
 
 def _meaning(known: Field) -> str:
-    text = f"{known.meaning}{_BASIS_WORDS.get(known.basis or '', '')}" if known.meaning else UNDOCUMENTED
-    if known.unit:
-        text += f", in {known.unit}"
-    if known.values and known.values_evidence:
-        words = ", ".join(f"{value} {word}" for value, word in sorted(known.values.items()))
-        text += f" ({words}; {known.values_evidence.words})"
-    return text
+    return f"{known.words}, in {known.unit}" if known.unit else known.words
 
 
 def _joined(by_meaning: Mapping[str, list[str]]) -> str:

@@ -11,15 +11,12 @@ import structlog
 from exporter.budget import Closed
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
-from exporter.devices import Device, DeviceType, Evidence
+from exporter.devices import SECONDS_SUFFIX, SETTING_PREFIX, Device, DeviceType, Evidence
 from exporter.enerclo import EnercloError, NotFound
 from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError, numeric
 from exporter.series import Row, Series
 
 _log = structlog.get_logger()
-
-#: Before the API's name of a setting; what becomes `atess_setting_…`.
-PREFIX: Final = "setting_"
 
 #: Intervals after which settings that could not be read again are no longer shown.
 _STALE_INTERVALS: Final = 3
@@ -49,9 +46,9 @@ def read_settings(data: Any) -> dict[str, int | float]:
             continue
         number = numeric(value)
         if number is not None:
-            gauges[PREFIX + name] = number
+            gauges[SETTING_PREFIX + name] = number
         elif isinstance(value, str) and (match := _TIME_OF_DAY.fullmatch(value)):
-            gauges[f"{PREFIX}{name}_seconds"] = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+            gauges[SETTING_PREFIX + name + SECONDS_SUFFIX] = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
     if len(gauges) > MAX_FIELDS:
         raise InvalidReadingError(f"the settings have {len(gauges)} numeric fields, more than {MAX_FIELDS}")
     return gauges

@@ -100,7 +100,13 @@ class SimulatedCloud:
         self._control = self.url.replace("/api/v1", "/_simulator")
 
     def devices(self) -> list[tuple[str, str]]:
-        return [(device["type"], device["sn"]) for device in self._get("devices")]
+        return [(device["type"], device["sn"]) for device in self.device_records()]
+
+    def device_records(self) -> list[dict[str, Any]]:
+        return list(self._get("devices"))
+
+    def remove(self, type: str, sn: str) -> None:
+        requests.delete(f"{self._control}/devices", params={"type": type, "deviceSn": sn}, timeout=10).raise_for_status()
 
     def requests(self) -> list[dict[str, Any]]:
         return list(self._get("requests"))

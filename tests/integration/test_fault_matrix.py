@@ -7,14 +7,12 @@ usable reading), and always the second is untouched, the first keeps what it sho
 import gc
 import os
 import random
-import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -340,10 +338,3 @@ def readme_table() -> str:
     for fault, text in NETWORK.items():
         lines.append(f"| {text} | `{'timeout' if fault == 'half_open' else 'connection'}` | kept until `stale_after` |")
     return "\n".join(lines)
-
-
-def test_the_readme_shows_the_matrix() -> None:
-    readme = Path("README.md").read_text()
-    match = re.search(r"<!-- fault matrix -->\n(.*?)\n<!-- end -->", readme, re.DOTALL)
-    assert match, readme_table()
-    assert match[1] == readme_table()

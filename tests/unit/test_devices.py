@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from exporter.devices import DeviceType, Evidence, Field, Path, Paths, help_texts, load_catalogue
+from exporter.devices import DeviceType, Evidence, Field, HelpTexts, Path, Paths, load_catalogue
 from exporter.reading import metric_name
 
 TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
@@ -42,14 +42,16 @@ def test_what_the_catalogue_says_of_a_field_is_of_the_agreed_form(name: str) -> 
 
 
 def test_no_help_claims_a_unit_for_an_active_power() -> None:
-    for name, text in help_texts(load_catalogue().values()).items():
+    helps = HelpTexts(load_catalogue().values())
+    for name in helps.known:
+        text = helps.of(name)
         if re.match(r"p(ac|pv)\d*$", name) or (name.endswith("Power") and not re.search("(?i)reactive|apparent", name)):
             assert not re.search(r", in k?W", text), text
 
 
-def known(**types: Field) -> dict[str, str]:
+def known(**types: Field) -> HelpTexts:
     path = Paths(realtime=Path(path="x", evidence=Evidence.DOCUMENTED))
-    return help_texts(DeviceType(type=name, title=name, paths=path, fields={"vbat": field}) for name, field in types.items())
+    return HelpTexts(DeviceType(type=name, title=name, paths=path, fields={"vbat": field}) for name, field in types.items())
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,24 @@ def known(**types: Field) -> dict[str, str]:
             },
             "a, c: Battery voltage (judging by its name); b: Not documented by the vendor. Enerclo field vbat.",
         ),
+        (
+            {
+                "a": Field(
+                    kind="status",
+                    evidence=Evidence.CONFIGURED,
+                    meaning="State",
+                    basis="C",
+                    values={1: "on", 0: "off"},
+                    values_evidence=Evidence.CONFIGURED,
+                )
+            },
+            "State (says the config) (0 off, 1 on; set in the config). Enerclo field vbat.",
+        ),
     ],
 )
 def test_a_help_text_says_what_is_known_for_which_type(types: dict[str, Field], text: str) -> None:
-    assert known(**types) == {"vbat": text}
+    assert known(**types).of("vbat") == text
+
+
+def test_a_field_that_nobody_knows_says_so() -> None:
+    assert HelpTexts([]).of("newField") == "Not documented by the vendor. Enerclo field newField."

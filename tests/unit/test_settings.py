@@ -9,11 +9,11 @@ from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
-from exporter.devices import Device, load_catalogue, settings_help_texts
+from exporter.devices import SETTING_PREFIX, Device, HelpTexts, load_catalogue
 from exporter.enerclo import REASONS, Client
 from exporter.reading import InvalidReadingError, metric_name
 from exporter.series import Series
-from exporter.settings import PREFIX, SettingsPlan, SettingsReader, read_settings
+from exporter.settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
 from exporter.telemetry import Telemetry
 from exporter.token import Token
@@ -86,7 +86,7 @@ def test_all_documented_bcu_settings_are_shown_with_their_values(bench: Bench) -
     assert len(known) == 35
     shown = bench.shown()
     for name in known:
-        assert shown[f'{metric_name(PREFIX + name)}{{deviceSn="B",type="bcu"}}'] == wanted[name]
+        assert shown[f'{metric_name(SETTING_PREFIX + name)}{{deviceSn="B",type="bcu"}}'] == wanted[name]
 
 
 def test_times_of_day_are_seconds_after_midnight(bench: Bench) -> None:
@@ -155,6 +155,11 @@ def test_what_the_plan_no_longer_covers_vanishes(bench: Bench) -> None:
     assert bench.reader.step() is None
 
 
-def test_every_known_setting_has_help() -> None:
-    for name, text in settings_help_texts(load_catalogue().values()).items():
-        assert text.endswith(f". Enerclo setting {name}.")
+def test_settings_have_help() -> None:
+    helps = HelpTexts(load_catalogue().values())
+    assert helps.of("setting_cellFullChargeVoltage") == (
+        "Voltage of a fully charged cell (judging by its name). Enerclo setting cellFullChargeVoltage."
+    )
+    assert helps.of("setting_valleyPeriodTime5_seconds").endswith("Enerclo setting valleyPeriodTime5, in seconds after midnight.")
+    assert helps.of("setting_never_seen") == "Not documented by the vendor. Enerclo setting never_seen."
+    assert "setting_valleyPeriodTime5_seconds" in helps.known

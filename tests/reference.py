@@ -1,0 +1,36 @@
+"""The README's reference of all known fields, made from the catalogue."""
+
+from collections.abc import Iterable, Mapping
+
+from exporter.devices import DeviceType, Field, setting_key
+from exporter.reading import IDENTITY_FIELDS, metric_name
+
+
+def reference(types: Iterable[DeviceType]) -> str:
+    """A table a type with its fields, and one with its settings where they are known."""
+    parts = []
+    for it in sorted(types, key=lambda it: it.type):
+        parts.append(
+            _table(
+                f"<code>{it.type}</code>: {len(it.fields)} known fields",
+                {name: (name, field) for name, field in it.fields.items()},
+            )
+        )
+        if it.settings:
+            settings = {name: (setting_key(name, field), field) for name, field in it.settings.items()}
+            parts.append(_table(f"<code>{it.type}</code>: {len(settings)} known settings", settings))
+    return "\n\n".join(parts)
+
+
+def _table(title: str, fields: Mapping[str, tuple[str, Field]]) -> str:
+    lines = [
+        f"<details><summary>{title}</summary>",
+        "",
+        "| field | metric | meaning | unit | kind | field known |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, (key, known) in sorted(fields.items(), key=lambda item: item[0].casefold()):
+        metric = "none" if name in IDENTITY_FIELDS else f"`{metric_name(key)}`"
+        cells = (name, metric, known.words, known.unit or "", known.kind.replace("_", " "), known.evidence.words)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", "</details>"])
