@@ -1,6 +1,6 @@
 """What must hold for every device at any time: the numbers in one reading, and in a row of them, fit together."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,7 +49,7 @@ def test_power_balances_at_any_time(device: SimDevice, at: datetime, seed: int) 
     assert min(watts) >= 0
     assert watts.pv + watts.discharge + watts.imported == watts.load + watts.charge + watts.exported
     assert sum(now.solar.watts) == watts.pv
-    if not 6 < at.hour + at.minute / 60 < 18:
+    if not time(6) <= at.time() <= time(18):
         assert watts.pv == 0
         assert now.solar.volts == 0
     battery = now.battery
