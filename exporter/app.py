@@ -60,8 +60,8 @@ class App:
         self._reload_lock = threading.Lock()
         self._ready = False
         self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
-        helps = HelpTexts(config.types.values())
-        self.series = Series(metric_name, helps.of, helps.known)
+        self._helps = HelpTexts(config.types.values())
+        self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
         self._budget = Budget(config.api.requests_per_minute, self._clock)
         self._account = Account(self._clock)
         self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)
@@ -157,9 +157,8 @@ class App:
             return None
 
     def _apply(self, config: Config) -> None:
+        self._helps = HelpTexts(config.types.values())
         self._discovery.configure(_search(config))
-        for name in config.types:
-            self.telemetry.add_type(name)
         self._poll(config)
         self.telemetry.reload_successful.set(1)
         self.telemetry.reload_time.set(self._clock.wall())
@@ -183,8 +182,7 @@ class App:
         if not pace.fits:
             _warn_of_stretch(pace, config)
         counts = Counter(device.type for device in devices)
-        for name in config.types:
-            self.telemetry.devices.labels(name).set(counts[name])
+        self.telemetry.count_devices(dict.fromkeys(config.types, 0) | counts)
         self.telemetry.demand.set(pace.demand)
         self._scheduler.apply(
             Plan(

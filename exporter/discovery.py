@@ -46,6 +46,7 @@ class Discovery:
         self._misses: dict[tuple[str, str], int] = {}
         self._switched_off: set[str] = set()
         self._search: Search | None = None
+        self._lock = threading.Lock()
         self._changed = threading.Event()
         self._stopped = False
 
@@ -56,15 +57,16 @@ class Discovery:
 
     def configure(self, search: Search | None) -> None:
         """Search for this from now on, at once; None searches for nothing. Devices that it no longer covers are forgotten."""
-        if search == self._search:
-            return
-        self._search = search
-        self._switched_off.clear()
-        loggers = search.datalog_sns if search else ()
-        types = {it.type for it in search.types} if search else set()
-        for key, listing in list(self._known.items()):
-            if listing.datalog_sn not in loggers or listing.type not in types:
-                self._forget(key)
+        with self._lock:
+            if search == self._search:
+                return
+            self._search = search
+            self._switched_off.clear()
+            loggers = search.datalog_sns if search else ()
+            types = {it.type for it in search.types} if search else set()
+            for key, listing in list(self._known.items()):
+                if listing.datalog_sn not in loggers or listing.type not in types:
+                    self._forget(key)
         self._changed.set()
 
     def run(self) -> None:
@@ -94,18 +96,18 @@ class Discovery:
         before = dict(self._known)
         for device_type in search.types:
             if device_type.type not in self._switched_off:
-                self._ask_type(device_type, search.datalog_sns)
-        if search is self._search and self._known != before:
+                self._ask_type(device_type, search)
+        if self._known != before:
             self._found(self.known)
 
-    def _ask_type(self, device_type: DeviceType, datalog_sns: tuple[str, ...]) -> None:
+    def _ask_type(self, device_type: DeviceType, search: Search) -> None:
         """Ask the lists of one type on all loggers; only if all of them answer is a device missing that is in none.
 
         It may have moved to the very logger whose list failed.
         """
         found: dict[tuple[str, str], Listing] = {}
         failures: list[EnercloError] = []
-        for datalog_sn in datalog_sns:
+        for datalog_sn in search.datalog_sns:
             try:
                 found |= {listing.key: listing for listing in self.ask(device_type, datalog_sn)}
             except EnercloError as error:
@@ -117,6 +119,14 @@ class Discovery:
                     reason=error.reason,
                     error=str(error),
                 )
+        with self._lock:
+            # what was asked before a reload may be what nobody wants any more
+            if search is self._search:
+                self._take(device_type, found, failures, asked=len(search.datalog_sns))
+
+    def _take(
+        self, device_type: DeviceType, found: Mapping[tuple[str, str], Listing], failures: list[EnercloError], *, asked: int
+    ) -> None:
         self._known |= found
         for key in found:
             self._misses.pop(key, None)
@@ -126,7 +136,7 @@ class Discovery:
                 if self._misses[key] >= MISSES:
                     _log.info("a device has left its data logger", device_sn=key[1], type=key[0])
                     self._forget(key)
-        elif len(failures) == len(datalog_sns) and all(isinstance(error, NotFound) for error in failures):
+        elif len(failures) == asked and all(isinstance(error, NotFound) for error in failures):
             self._switch_off(device_type)
 
     def ask(self, device_type: DeviceType, datalog_sn: str) -> list[Listing]:

@@ -1,7 +1,7 @@
 """The exporter's own metrics, in a prometheus_client registry."""
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -31,6 +31,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._reasons = tuple(reasons)
         self._suspensions = tuple(suspensions)
+        self._types: set[str] = set()
         self.requests = Counter(
             "atess_exporter_api_requests", "Requests sent to the Enerclo API.", ["type"], registry=self.registry
         )
@@ -95,15 +96,20 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
-    def add_type(self, device_type: str) -> None:
-        """Have every series of `device_type` from the start, so that rates of what has not happened yet are 0."""
-        self.requests.labels(device_type)
-        self.duration.labels(device_type)
-        self.devices.labels(device_type)
-        for reason in self._reasons:
-            self.failures.labels(device_type, reason)
-        for cause in FIELD_CAUSES:
-            self.fields_left_out.labels(device_type, cause)
+    def count_devices(self, devices: Mapping[str, int]) -> None:
+        """Say how many devices there are of each type.
+
+        Every series of a type is there from now on, so that rates of what has not happened yet are 0.
+        """
+        self._types |= devices.keys()
+        for device_type in self._types:
+            self.devices.labels(device_type).set(devices.get(device_type, 0))
+            self.requests.labels(device_type)
+            self.duration.labels(device_type)
+            for reason in self._reasons:
+                self.failures.labels(device_type, reason)
+            for cause in FIELD_CAUSES:
+                self.fields_left_out.labels(device_type, cause)
 
     def watch(self, lag: Callable[[], float], budget: Callable[[], float]) -> None:
         """Take the lag (seconds) and the budget (requests a minute) from these at every scrape."""

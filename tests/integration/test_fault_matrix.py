@@ -130,7 +130,7 @@ class Bench:
         token = Token(value="made-up-token")
         self.series = Series(metric_name, lambda name: f"Field {name}.")
         self.telemetry = Telemetry("0", REASONS, ["unauthorized", "unreachable"])
-        self.telemetry.add_type("pbd")
+        self.telemetry.count_devices({"pbd": 2})
         self.account = Account(clock)
         self.account.configure(10)
         self.client = Client(url, token, language="en", timeout=timeout, concurrency=2)
