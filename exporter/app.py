@@ -13,7 +13,7 @@ from types import FrameType
 
 import structlog
 
-from exporter import __version__
+from exporter import __version__, memory
 from exporter.account import Account, State
 from exporter.budget import Budget
 from exporter.choice import Choice
@@ -51,6 +51,7 @@ class App:
 
     def __init__(self, config: Config, options: Options, environment: Mapping[str, str] = os.environ) -> None:
         pin_timezone()
+        memory.tame()
         self._environment = environment
         self._config = config
         self._clock = Clock()
@@ -101,6 +102,8 @@ class App:
     def start(self) -> None:
         """Begin to poll and to answer."""
         self._apply(self._config)
+        # alive before anybody can ask whether they are
+        self._workers.maintain()
         for thread in self._threads:
             thread.start()
         self._listener.start(self._web)

@@ -88,7 +88,7 @@ def numeric(value: Any) -> int | float | None:
     return int(value) if kind is bool else None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def metric_name(field: str) -> str | None:
     """The metric that holds `field`: its name in snake_case behind `atess_`; None where that cannot be a metric's name.
 

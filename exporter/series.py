@@ -30,6 +30,10 @@ DEVICE_FAMILIES: Final[Mapping[str, str]] = {
 #: Names under this prefix are the exporter's own.
 RESERVED_PREFIX: Final = "atess_exporter_"
 
+#: Names under this prefix are for settings, and settings have no others: a device's reading and its settings are two rows
+#: with the same labels, which must never meet in one family.
+SETTING_PREFIX: Final = "atess_setting_"
+
 
 class _Column:
     """The lines of one family for the devices of one type; `used` counts the slots that hold one."""
@@ -62,13 +66,16 @@ class _Family:
 class _Layout:
     """What the fields of a reading are in terms of columns; shared by all devices of a type that send the same fields.
 
-    `columns` has None for a field that is left out.
+    `columns` has None for a field that is left out; `judged` counts the families that had gone when that was decided.
     """
 
-    __slots__ = ("__weakref__", "columns", "names", "prefixes", "rejected")
+    __slots__ = ("__weakref__", "columns", "judged", "names", "prefixes", "rejected")
 
-    def __init__(self, names: tuple[str, ...], columns: list[_Column | None], rejected: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self, names: tuple[str, ...], columns: list[_Column | None], rejected: tuple[tuple[str, str], ...], judged: int = 0
+    ) -> None:
         self.names = names
+        self.judged = judged
         self.columns = columns
         self.prefixes = [column.family.name if column else "" for column in columns]
         self.rejected = rejected
@@ -87,6 +94,7 @@ class Row:
     type: str
     slot: int
     labels: str
+    settings: bool
     layout: _Layout = _EMPTY
     values: Sequence[int | float] = ()
     own: dict[tuple[str, str], _Column] = field(default_factory=dict)
@@ -110,13 +118,14 @@ class Series:
         self._owners = {name: field for field in known_fields if (name := metric_name(field))}
         self._families: dict[str, _Family] = {}
         self._sorted: list[_Family] | None = None
-        self._layouts: WeakValueDictionary[tuple[str, tuple[str, ...]], _Layout] = WeakValueDictionary()
+        self._families_gone = 0
+        self._layouts: WeakValueDictionary[tuple[str, bool, tuple[str, ...]], _Layout] = WeakValueDictionary()
         self._slots: dict[str, int] = {}
         self._free: dict[str, list[int]] = {}
         self._lock = threading.Lock()
 
-    def add(self, device_type: str, device_sn: str) -> Row:
-        """A place for a device; it has no series until something is put into it."""
+    def add(self, device_type: str, device_sn: str, *, settings: bool = False) -> Row:
+        """A place for a device, or for its settings; it has no series until something is put into it."""
         with self._lock:
             free = self._free.setdefault(device_type, [])
             if free:
@@ -124,7 +133,7 @@ class Series:
             else:
                 slot = self._slots.get(device_type, 0)
                 self._slots[device_type] = slot + 1
-        return Row(device_type, slot, f'deviceSn="{escape_label(device_sn)}",type="{escape_label(device_type)}"')
+        return Row(device_type, slot, f'deviceSn="{escape_label(device_sn)}",type="{escape_label(device_type)}"', settings)
 
     def update(self, row: Row, fields: Mapping[str, int | float]) -> tuple[tuple[str, str], ...]:
         """Show `fields` as the device's reading, in place of the one before.
@@ -137,7 +146,7 @@ class Series:
         with self._lock:
             if row.slot == _GONE:
                 return ()
-            if names != row.layout.names:
+            if names != row.layout.names or self._is_outdated(row.layout):
                 self._change_layout(row, names)
             layout = row.layout
             slot = row.slot
@@ -198,34 +207,39 @@ class Series:
 
     def _change_layout(self, row: Row, names: tuple[str, ...]) -> None:
         before = row.layout
-        row.layout = self._layout(row.type, names) if names else _EMPTY
+        row.layout = self._layout(row, names) if names else _EMPTY
         row.values = ()
         kept = {id(column) for column in row.layout.columns}
         for column in before.columns:
             if column is not None and id(column) not in kept:
                 self._empty(column, row.slot)
 
-    def _layout(self, device_type: str, names: tuple[str, ...]) -> _Layout:
-        layout = self._layouts.get((device_type, names))
-        if layout is None:
+    def _layout(self, row: Row, names: tuple[str, ...]) -> _Layout:
+        key = (row.type, row.settings, names)
+        layout = self._layouts.get(key)
+        if layout is None or self._is_outdated(layout):
             columns: list[_Column | None] = []
             rejected = []
             for name in names:
                 metric = self._metric_name(name)
                 if metric is None:
                     rejected.append((name, "name"))
-                elif not self._may_have(name, metric):
+                elif not self._may_have(name, metric, row.settings):
                     rejected.append((name, "collision"))
                 else:
-                    columns.append(self._column(metric, name, device_type))
+                    columns.append(self._column(metric, name, row.type))
                     continue
                 columns.append(None)
-            layout = self._layouts[device_type, names] = _Layout(names, columns, tuple(rejected))
+            layout = self._layouts[key] = _Layout(names, columns, tuple(rejected), self._families_gone)
         return layout
 
-    def _may_have(self, field: str, metric: str) -> bool:
-        """Whether `metric` is the field's: the exporter's own and those of another field are not."""
-        if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX):
+    def _is_outdated(self, layout: _Layout) -> bool:
+        """Whether a metric that was another field's when the layout was made may be free by now."""
+        return layout.judged != self._families_gone and bool(layout.rejected)
+
+    def _may_have(self, field: str, metric: str, settings: bool) -> bool:
+        """Whether `metric` is the field's: the exporter's own, those of the other kind and those of another field are not."""
+        if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX) or metric.startswith(SETTING_PREFIX) is not settings:
             return False
         family = self._families.get(metric)
         owner = self._owners.get(metric) or (family.field if family else field)
@@ -254,6 +268,7 @@ class Series:
                 del family.columns[key]
         if not family.columns and self._families.get(family.name) is family:
             del self._families[family.name]
+            self._families_gone += 1
             self._sorted = None
 
 

@@ -48,7 +48,9 @@ def read_settings(data: Any) -> dict[str, int | float]:
         if number is not None:
             gauges[SETTING_PREFIX + name] = number
         elif isinstance(value, str) and (match := _TIME_OF_DAY.fullmatch(value)):
-            gauges[SETTING_PREFIX + name + SECONDS_SUFFIX] = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+            seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+            # a number of that very name is the field's own value
+            gauges.setdefault(SETTING_PREFIX + name + SECONDS_SUFFIX, seconds)
     if len(gauges) > MAX_FIELDS:
         raise InvalidReadingError(f"the settings have {len(gauges)} numeric fields, more than {MAX_FIELDS}")
     return gauges
@@ -176,7 +178,7 @@ class SettingsReader:
                 return
             shown = self._shown.get(device.key)
             if shown is None:
-                shown = self._shown[device.key] = _Shown(self._series.add(device.type, device.sn), 0.0)
+                shown = self._shown[device.key] = _Shown(self._series.add(device.type, device.sn, settings=True), 0.0)
             shown.read_at = self._clock.now()
             self._series.update(shown.row, gauges)
 

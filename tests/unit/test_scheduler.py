@@ -99,6 +99,15 @@ def test_every_device_is_first_polled_within_the_start_window(clock: FakeClock, 
     assert max(first.values()) <= min(interval, 30) + TICK
 
 
+def test_a_fast_device_among_slow_ones_is_first_polled_within_its_own_interval(clock: FakeClock) -> None:
+    fleet = Fleet(clock, [*devices(40, 600), device("FAST", interval=2)])
+    start = clock.now()
+    fleet.run(31)
+    assert fleet.times("FAST")[0] - start <= 2 + TICK
+    first = sorted(fleet.times(f"S{n}")[0] - start for n in range(40))
+    assert all(gap == pytest.approx(30 / 41, abs=TICK + 0.01) for gap in gaps(first))
+
+
 def test_the_budget_goes_before_the_start_window(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(100), rate=60)
     fleet.run(120)

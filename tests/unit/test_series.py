@@ -161,6 +161,32 @@ def test_a_metric_belongs_to_the_field_that_came_first_while_it_lives(series: Se
     assert b"What foo_bar means." in series.page()
 
 
+def test_devices_that_send_the_same_unknown_field_both_show_it(series: Series) -> None:
+    one, two, other = series.add("pbd", "A"), series.add("pbd", "B"), series.add("pcs", "C")
+    for row, fields in ((one, {"fooBar": 1}), (two, {"x": 0, "fooBar": 2}), (other, {"fooBar": 3})):
+        assert series.update(row, fields) == ()
+    assert sorted(value for name, value in samples(series.page()).items() if "foo_bar" in name) == [1, 2, 3]
+
+
+def test_a_metric_that_is_free_again_goes_to_who_was_told_that_it_is_not(series: Series) -> None:
+    one, two = series.add("pbd", "A"), series.add("pbd", "B")
+    series.update(one, {"fooBar": 1})
+    assert series.update(two, {"foo_bar": 2, "ppv": 1}) == (("foo_bar", "collision"),)
+    series.clear(one)
+    assert series.update(two, {"foo_bar": 2, "ppv": 1}) == ()
+    assert samples(series.page())['atess_foo_bar{deviceSn="B",type="pbd"}'] == 2
+
+
+def test_a_device_s_reading_and_its_settings_never_share_a_series(series: Series) -> None:
+    reading, settings = series.add("pbd", "A"), series.add("pbd", "A", settings=True)
+    assert series.update(settings, {"setting_x": 1, "ppv": 5}) == (("ppv", "collision"),)
+    assert series.update(reading, {"setting_x": 2, "settingX": 3, "ppv": 4}) == (
+        ("setting_x", "collision"),
+        ("settingX", "collision"),
+    )
+    assert samples(series.page()) == {'atess_setting_x{deviceSn="A",type="pbd"}': 1, 'atess_ppv{deviceSn="A",type="pbd"}': 4}
+
+
 def test_fresh_fields_for_ever_leave_nothing_behind(series: Series) -> None:
     row = series.add("pbd", "A")
     for n in range(50):
@@ -171,7 +197,7 @@ def test_fresh_fields_for_ever_leave_nothing_behind(series: Series) -> None:
 
 
 @pytest.mark.parametrize(
-    "sn", ['quote"s', "back\\slash", "new\nline", "<script>", "ünïcode ☀", "\ud800", "\u202eright to left", "\r"]
+    "sn", ['quote"s', "back\\slash", "back\\nslash", "new\nline", "<script>", "ünïcode ☀", "\ud800", "\u202eright to left", "\r"]
 )
 def test_any_serial_number_is_harmless(sn: str) -> None:
     series = Series(metric_name, lambda name: 'A "quoted" \\ help\ntext.')
