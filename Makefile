@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
-.PHONY: demo test lint unit integration clean
+.PHONY: demo test test-grafana-schema lint unit integration soak fuzz dashboards readme clean
 
 demo: $(VENV)/.run
 	@$(BIN)/atess-exporter demo
@@ -20,11 +20,32 @@ lint: $(VENV)/.dev $(TOOLS)/.prometheus
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Grafana's own types need Node.js
+test-grafana-schema:
+	sh tests/setup/node.sh
+	cd tests/grafana/schema && npm ci --no-audit --no-fund --silent && npm run --silent check
+
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/unit
 
 integration: $(VENV)/.dev $(TOOLS)/.prometheus
 	$(BIN)/python -m pytest tests/integration
+
+# 20 minutes of 1,000 devices at ten times their pace, with random faults
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak
+
+# coverage-guided, until it finds something or RUNS are over
+RUNS ?= 10000000
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz/atheris_answers.py -runs=$(RUNS) -print_final_stats=1
+
+# every file that is made from code
+dashboards: $(VENV)/.dev
+	$(BIN)/python -m grafana.generate
+
+readme: $(VENV)/.dev
+	$(BIN)/python -m tests.readme
 
 clean:
 	rm -rf $(VENV) $(TOOLS) dist

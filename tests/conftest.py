@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,16 @@ Certificates = Callable[[str, int], tuple[Path, Path, Path]]
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def simulated_day_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prometheus that holds a simulated day of the demo's site."""
+    # imported here, because it loads half the project and few tests want it
+    from tests.grafana.simulated_day import simulated_day
+
+    with simulated_day(tmp_path_factory.mktemp("day")) as url:
+        yield url
 
 
 @pytest.fixture

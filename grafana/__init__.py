@@ -1,0 +1,1 @@
+"""The Grafana dashboards, as the Python that writes them: `python -m grafana.generate`."""

@@ -1,0 +1,125 @@
+"""What is around the panels: variables, links, annotations, and their places on the grid."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
+
+from grafana.panels import DATASOURCE, Panel
+from grafana.queries import EXPORTERS
+
+#: Of @grafana/schema 13.2; the SDK still says 41, and nothing between the two concerns what is used here.
+SCHEMA_VERSION: Final = 42
+
+TAG: Final = "atess"
+
+Section = tuple[str, Sequence[Panel]]
+
+
+def frame(
+    uid: str, title: str, about: str, variables: Sequence[models.VariableModel], sections: Sequence[Section]
+) -> models.Dashboard:
+    """A dashboard of `sections`, each a row's title and its panels in reading order."""
+    dashboard = builders.Dashboard(title).uid(uid).description(about).tags([TAG]).timezone("browser").time("now-24h", "now")
+    dashboard = dashboard.refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
+    dashboard = dashboard.link(
+        builders.DashboardLink("ATESS")
+        .type(models.DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .include_vars(True)
+        .keep_time(True)
+        .icon("external link")
+        .tooltip("The other ATESS dashboards, with the same choices and time")
+    )
+    for name, expr, color in _ANNOTATIONS:
+        dashboard = dashboard.annotation(
+            builders.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).hide(False).icon_color(color).expr(expr)
+        )
+    model = dashboard.build()
+    model.schema_version = SCHEMA_VERSION
+    for variable in variables:
+        # of interval variables only, but the SDK writes them for all
+        variable.auto = variable.auto_min = variable.auto_count = None
+    model.templating = models.DashboardDashboardTemplating(list(variables))
+    model.panels = _placed(sections)
+    return model
+
+
+#: A point in time is marked while it is no more than five minutes ago. Not by changes(): after a longer outage Prometheus has
+#: nothing left to compare with.
+_ANNOTATIONS: Final = (
+    ("Restarts", f"process_start_time_seconds{{{EXPORTERS}}} > (time() - 300)", "orange"),
+    (
+        "Config reloads",
+        # a start loads the config too, and is marked already
+        f"(atess_exporter_config_last_reload_success_timestamp_seconds{{{EXPORTERS}}} > (time() - 300))"
+        f" and on (job, instance) (atess_exporter_config_last_reload_success_timestamp_seconds{{{EXPORTERS}}}"
+        f" - process_start_time_seconds{{{EXPORTERS}}} > 30)",
+        "blue",
+    ),
+    ("Config refused", f"atess_exporter_config_last_reload_successful{{{EXPORTERS}}} == bool 0", "red"),
+)
+
+
+def datasource() -> models.VariableModel:
+    return builders.DatasourceVariable("datasource").label("Data source").type("prometheus").build()
+
+
+def job() -> models.VariableModel:
+    return _choice("job", "Job", "label_values(atess_exporter_build_info, job)", "The Prometheus job that scrapes the exporter.")
+
+
+def device_type() -> models.VariableModel:
+    query = f"label_values(atess_exporter_devices{{{EXPORTERS}}}, type)"
+    return _choice("type", "Type", query, "The devices' family.")
+
+
+def device() -> models.VariableModel:
+    query = f'label_values(atess_device_info{{{EXPORTERS}, type=~"$type"}}, deviceSn)'
+    return _choice("deviceSn", "Device", query, "The devices' serial numbers.")
+
+
+def power_unit() -> models.VariableModel:
+    """Multiplies the API's active powers; then their unit is watt, and Grafana writes W, kW or MW as it fits."""
+    about = (
+        "The vendor does not say in which unit the API gives active powers. Say here what you take its numbers for; all powers "
+        "are then shown in W, kW or MW as it fits. The panel on the power unit compares them with voltage times current."
+    )
+    variable = builders.CustomVariable("power").label("The API's powers are in").description(about).values("W : 1,kW : 1000")
+    return variable.current(models.VariableOption(True, "W", "1")).multi(False).include_all(False).build()
+
+
+def limit() -> models.VariableModel:
+    about = "At most so many of the chosen devices are drawn, so that a large fleet does not choke the browser."
+    variable = builders.CustomVariable("limit").label("At most").description(about).values("10,25,50,100")
+    return variable.current(models.VariableOption(True, "25", "25")).multi(False).include_all(False).build()
+
+
+def _choice(name: str, label: str, query: str, about: str) -> models.VariableModel:
+    variable = builders.QueryVariable(name).label(label).description(about).datasource(DATASOURCE)
+    variable = variable.query({"qryType": 1, "query": query, "refId": f"variable-{name}"})
+    variable = variable.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(models.VariableSort.NATURAL_ASC)
+    # ".+" for all, not a list of 1,000 names in every query
+    variable = variable.multi(True).include_all(True).all_value(".+")
+    return variable.current(models.VariableOption(True, ["All"], ["$__all"])).build()
+
+
+def _placed(sections: Sequence[Section]) -> list[models.Panel | models.RowPanel]:
+    placed: list[models.Panel | models.RowPanel] = []
+    y = 0
+    for title, panels in sections:
+        row = builders.Row(title).id(len(placed) + 1).grid_pos(models.GridPos(h=1, w=24, x=0, y=y)).build()
+        placed.append(row)
+        y += 1
+        x = tallest = 0
+        for panel in panels:
+            if x + panel.width > 24:
+                x, y, tallest = 0, y + tallest, 0
+            panel.model.id_val = len(placed) + 1
+            panel.model.grid_pos = models.GridPos(h=panel.height, w=panel.width, x=x, y=y)
+            placed.append(panel.model)
+            x += panel.width
+            tallest = max(tallest, panel.height)
+        y += tallest
+    return placed

@@ -1,0 +1,182 @@
+"""What an answer ought to give and how a page ought to look, worked out apart from the exporter's own reading of both.
+
+Numbers are judged by how they are spelled in the answer, so a value that changes on its way to the page is seen.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.enerclo import MAX_ANSWER, TOO_FREQUENT, ApiError, InvalidPayload, NotFound, RateLimited, Unauthorized
+from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError
+
+Fields = dict[str, int | float]
+#: A sample's metric and the text of its labels.
+Key = tuple[str, str]
+
+_LARGEST: Final = int(sys.float_info.max)
+_MOST_DIGITS: Final = sys.get_int_max_str_digits()
+_NUMBER_TEXT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LONGEST_TEXT: Final = 400
+_TIME_OF_DAY: Final = re.compile(r"((?:0|1)[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
+
+_ERRORS: Final[Mapping[int, type[Exception]]] = {403: Unauthorized, 400: NotFound, TOO_FREQUENT: RateLimited}
+
+_HELP: Final = re.compile(r'# HELP (atess_[a-zA-Z0-9_]+) (?:[^"\\]|\\[\\n])+')
+_SAMPLE: Final = re.compile(
+    r'(atess_[a-zA-Z0-9_]+)\{(deviceSn="(?:[^"\\]|\\[\\n"])*",type="[a-z_]+"(?:,[a-z]+="(?:[^"\\]|\\[\\n"])*")*)\} '
+    r"(-?[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?)"
+)
+
+
+class _Whole(str):
+    """A JSON integer as it is spelled."""
+
+    __slots__ = ()
+
+
+class _Fraction(str):
+    """A JSON number with a fraction or an exponent as it is spelled."""
+
+    __slots__ = ()
+
+
+def _whole(text: str) -> _Whole:
+    if len(text) - text.startswith("-") > _MOST_DIGITS:
+        raise ValueError
+    return _Whole(text)
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=_whole, parse_float=_Fraction, parse_constant=lambda text: None)
+
+
+def expected(body: bytes, device_sn: str) -> Fields | type[Exception]:
+    """The numbers that `body` has for the device, or the error that must come instead."""
+    data = _data(body)
+    if isinstance(data, type):
+        return data
+    answered_for = data.get("deviceSn")
+    if type(answered_for) is str and answered_for.strip().casefold() != device_sn.strip().casefold():
+        return InvalidReadingError
+    fields = _numbers(data)
+    return fields if 0 < len(fields) <= MAX_FIELDS else InvalidReadingError
+
+
+def expected_settings(body: bytes) -> Fields | type[Exception]:
+    """The same for the settings in `body`: numbers and times of day, in any order."""
+    data = _data(body)
+    if isinstance(data, type):
+        return data
+    times = {
+        f"setting_{name}_seconds": int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+        for name, value in data.items()
+        if name not in IDENTITY_FIELDS and type(value) is str and (match := _TIME_OF_DAY.fullmatch(value))
+    }
+    gauges = times | {f"setting_{name}": number for name, number in _numbers(data).items()}
+    return gauges if len(gauges) <= MAX_FIELDS else InvalidReadingError
+
+
+def _data(body: bytes) -> dict[str, Any] | type[Exception]:
+    """The data of an answer, or the error that must come instead."""
+    if len(body) > MAX_ANSWER:
+        return InvalidPayload
+    try:
+        envelope = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+    except (ValueError, RecursionError):
+        return InvalidPayload
+    code = envelope.get("code") if type(envelope) is dict else None
+    if type(code) is not _Whole:
+        return InvalidPayload
+    if int(code) not in (0, 200):
+        return _ERRORS.get(int(code), ApiError)
+    data = envelope.get("data")
+    return data if type(data) is dict else InvalidReadingError
+
+
+def _numbers(data: Mapping[str, Any]) -> Fields:
+    return {
+        name: number for name, value in data.items() if name not in IDENTITY_FIELDS and (number := _number(value)) is not None
+    }
+
+
+def _number(value: Any) -> int | float | None:
+    kind = type(value)
+    if kind is bool:
+        return int(value)
+    if kind is str:
+        if len(value) > _LONGEST_TEXT or not _NUMBER_TEXT.fullmatch(value):
+            return None
+    elif kind is not _Whole and kind is not _Fraction:
+        return None
+    return spelled(value)
+
+
+def spelled(text: str) -> int | float | None:
+    """The number that `text` spells, whole numbers exactly; None beyond the range of a double."""
+    if "." in text or "e" in text or "E" in text:
+        number = float(text)
+        return number if math.isfinite(number) else None
+    whole = int(text)
+    return whole if -_LARGEST <= whole <= _LARGEST else None
+
+
+@lru_cache(maxsize=256)
+def read_page(page: bytes) -> Mapping[Key, str]:
+    """The samples of a page with their values' text, in the page's order.
+
+    Stricter than the parsers: names in order, each family once, headed by HELP and TYPE and never empty, no sample twice.
+    Cached, because every world begins with the same page.
+    """
+    lines = page.decode().split("\n")
+    assert lines.pop() == "", "the last line is not ended"
+    found: dict[Key, str] = {}
+    family = ""
+    samples = 1
+    awaiting_type = False
+    for line in lines:
+        if awaiting_type:
+            assert line == f"# TYPE {family} gauge", line
+            awaiting_type = False
+        elif line.startswith("#"):
+            header = _HELP.fullmatch(line)
+            assert header, line
+            assert samples, f"{family} has no sample"
+            assert header[1] > family, f"{header[1]} after {family}"
+            family = header[1]
+            samples = 0
+            awaiting_type = True
+        else:
+            sample = _SAMPLE.fullmatch(line)
+            assert sample, line
+            metric, labels, value = sample.groups()
+            assert metric == family, f"{metric} among {family}"
+            assert (metric, labels) not in found, f"twice on the page: {line}"
+            assert math.isfinite(float(value)), line
+            found[metric, labels] = value
+            samples += 1
+    assert samples, f"{family} has no sample"
+    return found
+
+
+def check_with_parsers(page: bytes, found: Mapping[Key, str], labels: Mapping[str, Mapping[str, str]]) -> None:
+    """Prometheus' own parsers read the page as read_page did; `labels` has what each text of labels means."""
+    text = page.decode()
+    openmetrics = _plain(parse_openmetrics(text + "# EOF\n"))  # type: ignore[no-untyped-call, unused-ignore]
+    assert openmetrics == _plain(parse_text(text))
+    samples = [sample for _, kind, _, samples in openmetrics for sample in samples if kind == "gauge"]
+    assert samples == [(metric, labels[key], spelled(value)) for (metric, key), value in found.items()]
+
+
+def _plain(families: Any) -> list[tuple[str, str, str, list[tuple[str, Mapping[str, str], float]]]]:
+    def samples(family: Metric) -> list[tuple[str, Mapping[str, str], float]]:
+        return [(sample.name, sample.labels, sample.value) for sample in family.samples]
+
+    return [(family.name, family.type, family.documentation, samples(family)) for family in families]

@@ -1,0 +1,161 @@
+"""What the dashboards' files must be like, whatever they show."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.devices import load_catalogue
+from exporter.reading import metric_name
+from grafana.generate import DASHBOARDS, render
+from tests.grafana.expressions import FOLDER, NAMES, load, metrics_of, of_dashboard, panels
+
+_DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+#: The panels that there are today; graph, singlestat, table-old and the like are not among them.
+_CURRENT_TYPES = {"row", "stat", "timeseries", "bargauge", "table", "state-timeline"}
+
+#: What older Grafana versions called things, or what would draw a line where there is no reading.
+_OLD = {
+    *("nullPointMode", "nullValueMode", "insertNulls", "yaxes", "xaxis", "seriesOverrides", "aliasColors", "valueName"),
+    *("sparkline", "styles", "rows", "footer", "alert", "intervalFactor", "renderer", "useValueForTime"),
+}
+
+_PROVISIONING = FOLDER.parent / "provisioning"
+
+
+@pytest.fixture(params=NAMES)
+def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return load(request.param)
+
+
+def _everywhere(value: Any) -> list[dict[str, Any]]:
+    """All objects in a JSON value."""
+    if isinstance(value, dict):
+        return [value, *(found for part in value.values() for found in _everywhere(part))]
+    return [found for part in value for found in _everywhere(part)] if isinstance(value, list) else []
+
+
+def test_the_files_are_what_the_generator_writes() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == set(DASHBOARDS)
+    for name, make in DASHBOARDS.items():
+        written = (FOLDER / name).read_bytes()
+        assert written == render(make()).encode(), f"{name} is not what `python -m grafana.generate` writes"
+
+
+def test_uids_are_stable_and_ids_are_left_to_grafana() -> None:
+    assert [load(name)["uid"] for name in NAMES] == ["atess-fleet", "atess-device", "atess-exporter"]
+    for name in NAMES:
+        found = load(name)
+        assert "id" in found
+        assert found["id"] is None
+        assert found["schemaVersion"] == 42
+
+
+def test_panels_have_ids_titles_and_descriptions(dashboard: dict[str, Any]) -> None:
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(ids)) == len(ids)
+    assert min(ids) >= 1
+    for panel in panels(dashboard):
+        assert panel["title"]
+        assert panel["description"].rstrip().endswith((".", ")")), panel["title"]
+        assert len(panel["description"]) >= 15, panel["title"]
+        assert panel["targets"], panel["title"]
+        refs = [target["refId"] for target in panel["targets"]]
+        assert len(set(refs)) == len(refs), panel["title"]
+
+
+def test_panels_have_a_unit_and_say_what_it_means_that_there_is_no_data(dashboard: dict[str, Any]) -> None:
+    for panel in panels(dashboard):
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["unit"], panel["title"]
+        assert defaults["noValue"], panel["title"]
+        assert defaults["thresholds"]["steps"][0]["value"] is None, panel["title"]
+        values = [step["value"] for step in defaults["thresholds"]["steps"][1:]]
+        assert all(low < high for low, high in pairwise(values)), panel["title"]
+
+
+def test_panels_are_on_the_grid_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        assert place["w"] > 0
+        assert place["h"] > 0
+        assert 0 <= place["x"] <= 24 - place["w"], panel["title"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert (x, y) not in taken, f"{panel['title']} covers {taken.get((x, y))}"
+                taken[x, y] = panel["title"]
+
+
+def test_the_data_source_is_always_the_variable(dashboard: dict[str, Any]) -> None:
+    assert dashboard["templating"]["list"][0]["type"] == "datasource"
+    found = [it["datasource"] for it in _everywhere(dashboard) if "datasource" in it]
+    assert found == [_DATASOURCE] * len(found)
+    for panel in panels(dashboard):
+        assert panel["datasource"] == _DATASOURCE, panel["title"]
+        assert all(target["datasource"] == _DATASOURCE for target in panel["targets"]), panel["title"]
+    for variable in dashboard["templating"]["list"]:
+        assert (variable["type"] == "query") == ("datasource" in variable), variable["name"]
+
+
+def test_nothing_is_deprecated(dashboard: dict[str, Any]) -> None:
+    assert {panel["type"] for panel in dashboard["panels"]} <= _CURRENT_TYPES
+    assert not {key for it in _everywhere(dashboard) for key in it} & _OLD
+
+
+def test_what_is_missing_stays_missing(dashboard: dict[str, Any]) -> None:
+    for expression in of_dashboard(dashboard):
+        assert not re.search(r"\bor\s+(on\s*\([^)]*\)\s*)?(vector|0)\b", expression.text), expression.where
+        assert "absent" not in expression.text, expression.where
+    for panel in panels(dashboard):
+        assert panel["fieldConfig"]["defaults"].get("custom", {}).get("spanNulls", False) is False, panel["title"]
+
+
+def test_every_query_goes_by_the_variables(dashboard: dict[str, Any]) -> None:
+    names = {variable["name"] for variable in dashboard["templating"]["list"]} | {"__range", "__rate_interval"}
+    for expression in of_dashboard(dashboard):
+        used = set(re.findall(r"\$\{?(\w+)", expression.text))
+        assert used <= names, expression.where
+        selectors = re.findall(r"\w+\{([^}]*)\}", expression.text)
+        if not expression.where.startswith("variable job"):
+            assert selectors, expression.where
+            assert all('job=~"$job"' in selector for selector in selectors), expression.where
+    for expression in (it for it in of_dashboard(dashboard) if dashboard["uid"] in ("atess-fleet", "atess-device")):
+        if not expression.where.startswith(("variable", "annotation")):
+            selectors = re.findall(r"\w+\{([^}]*)\}", expression.text)
+            assert all('deviceSn=~"$deviceSn"' in it and 'type=~"$type"' in it for it in selectors), expression.where
+
+
+def test_readings_are_fields_of_the_catalogue(dashboard: dict[str, Any]) -> None:
+    known = {metric_name(field) for it in load_catalogue().values() for field in it.fields}
+    for expression in of_dashboard(dashboard):
+        for name in metrics_of(expression.text):
+            if name.startswith("atess_") and not name.startswith(("atess_device_", "atess_exporter_")):
+                assert name in known, f"{expression.where}: {name}"
+
+
+def test_the_dashboards_lead_to_each_other(dashboard: dict[str, Any]) -> None:
+    assert "atess" in dashboard["tags"]
+    link = dashboard["links"][0]
+    assert (link["type"], link["tags"], link["keepTime"], link["includeVars"]) == ("dashboards", ["atess"], True, True)
+    uids = {load(name)["uid"] for name in NAMES}
+    assert {it.split("/d/")[1].split("?")[0] for it in _urls(dashboard)} <= uids
+
+
+def _urls(dashboard: dict[str, Any]) -> list[str]:
+    return [it["url"] for it in _everywhere(dashboard) if "url" in it]
+
+
+def test_the_provisioned_stack_has_what_it_names() -> None:
+    source = _yaml(_PROVISIONING / "datasources" / "prometheus.yaml")["datasources"][0]
+    assert (source["type"], source["url"], source["isDefault"]) == ("prometheus", "http://prometheus:9090", True)
+    provider = _yaml(_PROVISIONING / "dashboards" / "atess.yaml")["providers"][0]
+    assert provider["options"]["path"] == "/etc/grafana/dashboards"
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,84 @@
+"""What the exporter must make of an answer, written a second time from DESIGN.md and without a look at the exporter's code.
+
+Where the two disagree, one of them is wrong: that is what the soak is for, so nothing here may be imported from the exporter.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+#: The families that tell about a device; a field that would become one of them is left out.
+ABOUT: Final = frozenset(
+    {
+        "atess_device_up",
+        "atess_device_stale",
+        "atess_device_last_success_timestamp_seconds",
+        "atess_device_data_timestamp_seconds",
+        "atess_device_poll_interval_seconds",
+        "atess_device_info",
+    }
+)
+_OWN: Final = "atess_exporter_"
+_IDENTITY: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "selfTime", "updateTime", "firmwareVersion"})
+_MOST_FIELDS: Final = 512
+_LONGEST_NAME: Final = 120
+_LONGEST_TEXT: Final = 400
+_OF_NUMBERS: Final = frozenset("0123456789+-.eE")
+_OF_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
+    """The samples that an answer for the device `sn` must become, by metric; None if it is no usable reading."""
+    if isinstance(data.get("deviceSn"), str) and data["deviceSn"] != sn:
+        return None
+    numbers = {name: value for name, raw in data.items() if name not in _IDENTITY and (value := number(raw)) is not None}
+    if not 1 <= len(numbers) <= _MOST_FIELDS:
+        return None
+    samples: dict[str, float] = {}
+    for name, value in numbers.items():
+        metric = snake_case(name)
+        if metric is not None and metric not in ABOUT and not metric.startswith(_OWN):
+            # of two names that become one metric, the first has it
+            samples.setdefault(metric, value)
+    return samples
+
+
+def number(raw: object) -> float | None:
+    """A finite number, a boolean, or text that is wholly a finite decimal number; nothing else."""
+    if isinstance(raw, str) and not (raw and len(raw) <= _LONGEST_TEXT and _OF_NUMBERS.issuperset(raw)):
+        return None
+    if not isinstance(raw, bool | int | float | str):
+        return None
+    try:
+        value = float(raw)
+    except (ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+@lru_cache(maxsize=4096)
+def snake_case(name: str) -> str | None:
+    """`level1ChargeTEMPHighWarning` -> `atess_level1_charge_temp_high_warning`; None for what cannot be a metric's name."""
+    if not name or len(name) > _LONGEST_NAME or not _OF_NAMES.issuperset(name):
+        return None
+    parts = ["atess_"]
+    for position, letter in enumerate(name):
+        before, after = name[position - 1 : position], name[position + 1 : position + 2]
+        # a capital begins a word after a small letter or a digit, and as the last capital of a row before a small letter
+        starts = letter.isupper() and (before.islower() or before.isdigit() or (before.isupper() and after.islower()))
+        parts.append(f"_{letter}" if starts else letter)
+    return "".join(parts).lower()
+
+
+def own_time(data: Mapping[str, object]) -> str | None:
+    """The reading's own time as text; None if it has none."""
+    time = data.get("time")
+    return time if isinstance(time, str) and any(letter.isdigit() for letter in time) else None
+
+
+def unix_time(time: str | None, zone: ZoneInfo) -> float | None:
+    """A reading's own time as Unix time."""
+    return None if time is None else datetime.fromisoformat(time).replace(tzinfo=zone).timestamp()
