@@ -22,7 +22,7 @@ def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", key="ts"),
-        structlog.processors.format_exc_info,
+        _name_the_exception,
         structlog.processors.EventRenamer("msg"),
         _Redactor(secret),
     ]
@@ -76,6 +76,17 @@ class _Redactor:
                 if not key.startswith("_"):
                     event[key] = _without(value, parts)
         return event
+
+
+def _name_the_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """An exception is its type and text: its traceback is no use to who reads the log, and asyncio would print many."""
+    information = event.pop("exc_info", None)
+    if information is True:
+        information = sys.exc_info()
+    error = information[1] if isinstance(information, tuple) else information
+    if isinstance(error, BaseException):
+        event["error"] = f"{type(error).__name__}: {error}"
+    return event
 
 
 def _without(value: Any, parts: set[str]) -> Any:

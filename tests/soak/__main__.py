@@ -120,7 +120,7 @@ def checks(running: Soak) -> list[Check]:
             f"; most {history.most_in_a_minute} of {options.requests_per_minute}",
         ),
         Check("requests in flight", in_flight <= CONCURRENCY, f"at most {in_flight} of {CONCURRENCY}"),
-        *report.flat(options.seconds, running.watch.between),
+        *report.flat(options.seconds, running.watch.sizes, CONCURRENCY),
         none("answers that it is not healthy", len(running.unhealthy), f" of {running.health_checks}"),
         none("errors and tracebacks in the log", len(running.log.bad)),
         Check("ends within 2 s of SIGTERM", running.stopped_after < _STOP_WITHIN, f"{running.stopped_after:.2f} s"),

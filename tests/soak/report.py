@@ -2,14 +2,14 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tests.soak.watch import Size
 
 _MOST_GROWTH: Final = 0.02
-#: A thread or file more may be under way at a moment; a leak of one in a few minutes is beyond this.
+#: A thread or file more may be there at a moment; a leak of one in a few minutes is beyond this.
 _MORE: Final = 2
 _WARM_UP, _WINDOW = 120.0, 120.0
 _SHOWN: Final = 40
@@ -29,13 +29,13 @@ def none(what: str, count: int, details: str = "") -> Check:
     return Check(what, count == 0, f"{count:,}{details}")
 
 
-def flat(seconds: float, sizes: Callable[[float, float], Sequence[Size]]) -> Iterator[Check]:
-    """The process must not grow from the two minutes after the warm-up to the last two. `sizes` gives those of a span.
+def flat(seconds: float, sizes: Sequence[Size], connections: int) -> Iterator[Check]:
+    """The process must not grow between the two minutes after the warm-up and the last two.
 
-    Memory by its median. Threads and files by the most there were: how many connections are open depends on the faults that
-    happen to be set, and after an outage on how lately it ended.
+    Memory by its median, threads by the most there were. Files by the first look at them, before there was any request: the
+    `connections` to the cloud come and go with the faults that happen to be set, but there can never be more of them.
     """
-    early, late = sizes(_WARM_UP, _WARM_UP + _WINDOW), sizes(seconds - _WINDOW, seconds)
+    early, late = _between(sizes, _WARM_UP, _WARM_UP + _WINDOW), _between(sizes, seconds - _WINDOW, seconds)
     if not early or not late or seconds < _WARM_UP + 2 * _WINDOW:
         yield Check("memory, threads and files flat", None, "run 6 minutes or more to tell")
         return
@@ -43,11 +43,14 @@ def flat(seconds: float, sizes: Callable[[float, float], Sequence[Size]]) -> Ite
     growth = end / begin - 1
     figure = f"{begin / 1024:.1f} -> {end / 1024:.1f} MiB ({growth:+.2%})"
     yield Check("resident memory grows by less than 2 %", growth < _MOST_GROWTH, figure)
-    for what, begin, end in (
-        ("threads", max(size.threads for size in early), max(size.threads for size in late)),
-        ("open files", max(size.files for size in early), max(size.files for size in late)),
-    ):
-        yield Check(f"{what} flat", end <= begin + _MORE, f"at most {begin} -> {end}")
+    before, after = (max(size.threads for size in span) for span in (early, late))
+    yield Check("threads flat", after <= before + _MORE, f"at most {before} -> {after}")
+    first, before, after = sizes[0].files, *(max(size.files for size in span) for span in (early, late))
+    yield Check("open files flat", after <= first + connections + _MORE, f"{first} at the start, at most {before} -> {after}")
+
+
+def _between(sizes: Sequence[Size], begin: float, end: float) -> list[Size]:
+    return [size for size in sizes if begin <= size.moment <= end]
 
 
 def counts(title: str, counter: Mapping[str, int]) -> str:

@@ -43,10 +43,6 @@ class Watch:
         cpu = (int(times[11]) + int(times[12])) / self._ticks
         self.sizes.append(Size(moment, int(resident[1]), int(threads[1]), files, cpu))
 
-    def between(self, begin: float, end: float) -> list[Size]:
-        """Its sizes from `begin` to `end`."""
-        return [size for size in self.sizes if begin <= size.moment <= end]
-
 
 class Log:
     """Reads the exporter's log as it comes; `bad` are lines that must not be."""

@@ -81,6 +81,8 @@ def test_the_secret_is_never_among_them(stderr: Output, form: str) -> None:
     log_everything()
     assert "bWFkZTp1cA" not in stderr.getvalue()
     assert stderr.getvalue().count("<redacted>") >= 7
+    assert "ValueError: <redacted>" in stderr.getvalue()
+    assert "Traceback" not in stderr.getvalue()
 
 
 def test_logs_of_others_take_the_same_form(stderr: Output) -> None:
