@@ -5,6 +5,7 @@ Run from the project's folder. Exit code 0 only if everything held.
 
 import argparse
 import resource
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,8 @@ _STOP_WITHIN = 2.0
 def main() -> int:
     """Run it and print what came of it."""
     options = _options()
+    # ended from outside, it must still end the exporter
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     say(
         f"soak: {options.devices} devices for {options.seconds / 60:g} minutes, seed {options.seed}, "
         f"{options.requests_per_minute} requests a minute at most"
