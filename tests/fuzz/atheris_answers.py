@@ -109,7 +109,7 @@ def execute(script: bytes) -> None:
     """Run `script`, and show it readably if it finds something."""
     try:
         run(script)
-    except BaseException:
+    except Exception:
         print(f"FOUND {script!r}", file=sys.stderr)  # noqa: T201
         raise
 
