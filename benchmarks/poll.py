@@ -17,6 +17,7 @@ from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.enerclo import REASONS, Client
+from exporter.leftout import LeftOut
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.series import Series
@@ -57,7 +58,7 @@ def poller(url: str) -> Callable[[], None]:
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
     telemetry = Telemetry("0", REASONS, [])
-    it = Poller(Cloud(client, token, Budget(100_000_000, clock), Account(clock), telemetry), telemetry)
+    it = Poller(Cloud(client, token, Budget(100_000_000, clock), Account(clock), telemetry), telemetry, LeftOut(telemetry))
     target = Target(device(), Series(metric_name, str), clock, random.Random(1))
 
     def poll() -> None:

@@ -1,6 +1,5 @@
 """The composition root: builds the parts from a config, starts them, reloads and stops them."""
 
-import math
 import os
 import random
 import signal
@@ -24,7 +23,8 @@ from exporter.devices import Device, HelpTexts
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
 from exporter.inventory import Listing
-from exporter.pacing import Pace, fit
+from exporter.leftout import LeftOut
+from exporter.pacing import Pace
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
@@ -66,12 +66,13 @@ class App:
         self._budget = Budget(config.api.requests_per_minute, self._clock)
         self._account = Account(self._clock)
         self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)
-        poller = Poller(self._cloud, self.telemetry)
+        left_out = LeftOut(self.telemetry)
+        poller = Poller(self._cloud, self.telemetry, left_out)
         self._scheduler = Scheduler(self.series, poller, self._account, self._clock, random.Random())  # noqa: S311
         self._workers: Workers[Task] = Workers(self._scheduler.work, config.api.concurrency)
         self._scheduler.pool = self._workers
         self._discovery = Discovery(self._cloud, self._rediscovered)
-        self._settings = SettingsReader(self._cloud, self.series, self._clock)
+        self._settings = SettingsReader(self._cloud, self.series, self._clock, left_out)
         self._threads = [
             threading.Thread(target=part.run, name=name, daemon=True)
             for name, part in (("scheduler", self._scheduler), ("discovery", self._discovery), ("settings", self._settings))
@@ -174,14 +175,7 @@ class App:
     def _poll(self, config: Config) -> None:
         """Poll what the config lists and what was discovered."""
         devices = _merge(config, self._discovery.known)
-        search = _search(config)
-        settings = SettingsPlan(
-            tuple(device for device in devices if device.type in config.settings_types),
-            config.types,
-            config.settings.interval if config.settings else math.inf,
-        )
-        beside = settings.requests_per_minute + (search.requests_per_minute if search else 0.0)
-        pace = fit((device.interval for device in devices), config.api.requests_per_minute, beside)
+        pace = config.pace(devices)
         if not pace.fits:
             _warn_of_stretch(pace, config)
         counts = Counter(device.type for device in devices)
@@ -197,7 +191,7 @@ class App:
                 choices={name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()},
             )
         )
-        self._settings.configure(settings if config.settings else None)
+        self._settings.configure(_settings_plan(config, devices))
 
     def _client(self, config: Config) -> Client:
         api = config.api
@@ -211,6 +205,13 @@ class App:
 def _search(config: Config) -> Search | None:
     entry = config.discovery
     return Search(tuple(entry.datalog_sns), config.discovered_types, entry.interval) if entry else None
+
+
+def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan | None:
+    if config.settings is None:
+        return None
+    types = config.settings_types
+    return SettingsPlan(tuple(it for it in devices if it.type in types), config.types, config.settings.interval)
 
 
 def _merge(config: Config, listings: Mapping[tuple[str, str], Listing]) -> tuple[Device, ...]:

@@ -1,13 +1,12 @@
 """What `--config.check` prints: every device as it would be polled."""
 
 from exporter.config import Config
-from exporter.pacing import fit
 
 
 def table(config: Config) -> str:
     """One line a device: type, deviceSn, path, interval in force in seconds, and how well the path is known."""
     api = config.api
-    pace = fit((device.interval for device in config.devices), api.requests_per_minute)
+    pace = config.pace(config.devices)
     rows = [("TYPE", "DEVICESN", "PATH", "INTERVAL", "EVIDENCE OF THE PATH")]
     for device in config.devices:
         interval = f"{device.interval * pace.stretch:g}s"

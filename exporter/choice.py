@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import Final
 
 
 class Choice:
@@ -24,3 +25,6 @@ class Choice:
     def _decide(self, name: str) -> bool:
         included = any(fnmatchcase(name, pattern) for pattern in self._include)
         return included and not any(fnmatchcase(name, pattern) for pattern in self._exclude)
+
+
+EVERYTHING: Final = Choice()

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.devices import Device, DeviceType, Evidence, Field, Paths, load_catalogue
 from exporter.devices import Path as ApiPath
+from exporter.pacing import Pace, fit
 from exporter.schema import (
     Api,
     DeviceEntry,
@@ -65,6 +66,16 @@ class Config:
         """The types whose settings are read."""
         wanted = self.settings.types if self.settings else []
         return frozenset(name for name, it in self.types.items() if it.paths.settings and (wanted is None or name in wanted))
+
+    def pace(self, devices: Sequence[Device]) -> Pace:
+        """The pace at which `devices` can be polled within the budget, beside the requests for lists and settings."""
+        beside = 0.0
+        if self.discovery:
+            beside += len(self.discovery.datalog_sns) * len(self.discovered_types) * 60.0 / self.discovery.interval
+        if self.settings:
+            types = self.settings_types
+            beside += sum(device.type in types for device in devices) * 60.0 / self.settings.interval
+        return fit((device.interval for device in devices), self.api.requests_per_minute, beside)
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True) -> Config:

@@ -30,11 +30,6 @@ class Search:
     types: tuple[DeviceType, ...]
     interval: float
 
-    @property
-    def requests_per_minute(self) -> float:
-        """What the search takes out of the budget."""
-        return len(self.datalog_sns) * len(self.types) * 60.0 / self.interval
-
 
 class Discovery:
     """Keeps the devices found by a search. `found` is called with all of them after every round that changed something."""
@@ -72,8 +67,9 @@ class Discovery:
     def run(self) -> None:
         """Search at intervals until stopped; for a thread of its own."""
         while not self._stopped:
-            search = self._search
+            # in this order, so that a change in between is seen now or wakes the wait
             self._changed.clear()
+            search = self._search
             wait = search.interval if search else None
             if search is not None:
                 try:

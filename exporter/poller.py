@@ -1,7 +1,6 @@
 """One poll: ask the cloud for a device's latest reading, and tell everybody concerned how it went."""
 
 import time
-from typing import Final
 
 import structlog
 
@@ -9,23 +8,21 @@ from exporter.account import State
 from exporter.budget import Closed
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, RateLimited
+from exporter.leftout import LeftOut
 from exporter.reading import Reading, read
 from exporter.target import Target
 from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()
 
-#: Fields left out that are remembered as told; a device that sends new names for ever is told of no more.
-_MAX_TOLD: Final = 1000
-
 
 class Poller:
     """Polls targets; safe to use from several threads."""
 
-    def __init__(self, cloud: Cloud, telemetry: Telemetry) -> None:
+    def __init__(self, cloud: Cloud, telemetry: Telemetry, left_out: LeftOut) -> None:
         self._cloud = cloud
         self._telemetry = telemetry
-        self._told: set[tuple[str, str]] = set()
+        self._left_out = left_out
 
     def poll(self, target: Target, *, probe: bool = False) -> State | None:
         """Poll once, whatever comes of it. Returns the account's new state if this changed it.
@@ -65,9 +62,7 @@ class Poller:
         came_up, left_out = target.succeeded(reading)
         log = _log.info if came_up else _log.debug
         log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(duration, 3))
-        for field, cause in left_out:
-            self._telemetry.fields_left_out.labels(device.type, cause).inc()
-            self._tell_left_out(target, field, cause)
+        self._left_out.report(device, left_out)
         return self._observe(target, None)
 
     def _failed(self, target: Target, error: EnercloError, duration: float) -> State | None:
@@ -97,10 +92,3 @@ class Poller:
             else:
                 _log.warning("polling is suspended but for one probe a minute", reason=changed.value, error=str(error))
         return changed
-
-    def _tell_left_out(self, target: Target, field: str, cause: str) -> None:
-        key = (target.device.type, field)
-        if key in self._told or len(self._told) >= _MAX_TOLD:
-            return
-        self._told.add(key)
-        _log.warning("a field is left out", type=key[0], field=field[:200], cause=cause, device_sn=target.device.sn)

@@ -53,13 +53,9 @@ def read(data: object, device_sn: str) -> Reading:
 
     Raises InvalidReadingError where there is none: not an object, another device's, no number in it, or more than MAX_FIELDS.
     """
-    if not isinstance(data, dict):
-        raise InvalidReadingError(f"the data are {_kind(data)}, not an object of fields")
-    answered_for = data.get("deviceSn")
-    if isinstance(answered_for, str) and answered_for.strip().casefold() != device_sn.strip().casefold():
-        raise InvalidReadingError("the data are those of another device")
+    answer = fields_of(data, device_sn)
     fields: dict[str, int | float] = {}
-    for name, value in data.items():
+    for name, value in answer.items():
         number = numeric(value)
         if number is not None and name not in IDENTITY_FIELDS:
             fields[name] = number
@@ -67,9 +63,19 @@ def read(data: object, device_sn: str) -> Reading:
         raise InvalidReadingError("no field of the data is a number")
     if len(fields) > MAX_FIELDS:
         raise InvalidReadingError(f"the data have {len(fields)} numeric fields, more than {MAX_FIELDS}")
-    time = data.get("time")
+    time = answer.get("time")
     # a word such as "none" is no time, and that it never changes says nothing
     return Reading(fields, time if isinstance(time, str) and _DIGIT.search(time) else None)
+
+
+def fields_of(data: object, device_sn: str) -> dict[str, Any]:
+    """The raw fields in an answer's `data`. Raises InvalidReadingError where they are no object, or another device's."""
+    if not isinstance(data, dict):
+        raise InvalidReadingError(f"the data are {_kind(data)}, not an object of fields")
+    answered_for = data.get("deviceSn")
+    if isinstance(answered_for, str) and answered_for.strip().casefold() != device_sn.strip().casefold():
+        raise InvalidReadingError("the data are those of another device")
+    return data
 
 
 def numeric(value: Any) -> int | float | None:

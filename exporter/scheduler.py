@@ -16,7 +16,7 @@ import schedule
 import structlog
 
 from exporter.account import Account, State
-from exporter.choice import Choice
+from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.poller import Poller
@@ -33,8 +33,6 @@ START_WINDOW: Final = 30.0
 
 #: Seconds without a tick after which the loop counts as dead.
 DEAD_AFTER: Final = 10.0
-
-_EVERYTHING: Final = Choice()
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
@@ -137,9 +135,7 @@ class Scheduler:
             for key, device in wanted.items():
                 job = self._by_key[key]
                 before = job.target.interval
-                job.target.configure(
-                    device, plan.stretch, plan.stale_after, plan.zone, plan.choices.get(device.type, _EVERYTHING)
-                )
+                job.target.configure(device, plan.stretch, plan.stale_after, plan.zone, plan.choices.get(device.type, EVERYTHING))
                 if job.target.interval != before:
                     job.due = min(job.due, job.next_slot(self._clock.now()))
             self._jobs.jobs[:] = self._by_key.values()

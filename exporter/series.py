@@ -9,6 +9,7 @@ into its own slots and a scrape copies whole columns.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakValueDictionary
@@ -122,7 +123,11 @@ class Series:
         self._layouts: WeakValueDictionary[tuple[str, bool, tuple[str, ...]], _Layout] = WeakValueDictionary()
         self._slots: dict[str, int] = {}
         self._free: dict[str, list[int]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    def together(self) -> AbstractContextManager[bool]:
+        """What is put in under it is on a page all together or not at all."""
+        return self._lock
 
     def add(self, device_type: str, device_sn: str, *, settings: bool = False) -> Row:
         """A place for a device, or for its settings; it has no series until something is put into it."""

@@ -12,8 +12,10 @@ from exporter.budget import Closed
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
 from exporter.devices import SECONDS_SUFFIX, SETTING_PREFIX, Device, DeviceType, Evidence
+from exporter.devices import Path as ApiPath
 from exporter.enerclo import EnercloError, NotFound
-from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError, numeric
+from exporter.leftout import LeftOut
+from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError, fields_of, numeric
 from exporter.series import Row, Series
 
 _log = structlog.get_logger()
@@ -33,15 +35,13 @@ _SUSPENDED_RETRY: Final = 60.0
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
-def read_settings(data: Any) -> dict[str, int | float]:
+def read_settings(data: Any, device_sn: str) -> dict[str, int | float]:
     """The gauges in a settings answer: numbers as `setting_<field>`, times of day as `setting_<field>_seconds` after midnight.
 
-    The rest (words, null) is left out. Raises InvalidReadingError if the data are no object or have too many fields.
+    The rest (words, null) is left out. Raises InvalidReadingError if the data are no object, another device's, or too many.
     """
-    if not isinstance(data, dict):
-        raise InvalidReadingError("the settings are not an object of fields")
     gauges: dict[str, int | float] = {}
-    for name, value in data.items():
+    for name, value in fields_of(data, device_sn).items():
         if name in IDENTITY_FIELDS:
             continue
         number = numeric(value)
@@ -64,11 +64,6 @@ class SettingsPlan:
     types: Mapping[str, DeviceType]
     interval: float
 
-    @property
-    def requests_per_minute(self) -> float:
-        """What it takes out of the budget."""
-        return len(self.devices) * 60.0 / self.interval
-
 
 @dataclass(slots=True)
 class _Shown:
@@ -79,14 +74,15 @@ class _Shown:
 class SettingsReader:
     """Shows the settings of the devices of a plan."""
 
-    def __init__(self, cloud: Cloud, series: Series, clock: Clock) -> None:
+    def __init__(self, cloud: Cloud, series: Series, clock: Clock, left_out: LeftOut) -> None:
         self._cloud = cloud
         self._series = series
         self._clock = clock
+        self._left_out = left_out
         self._plan: SettingsPlan | None = None
         self._shown: dict[tuple[str, str], _Shown] = {}
         self._next: dict[tuple[str, str], float] = {}
-        self._not_found: dict[str, int] = {}
+        self._not_found: dict[ApiPath, int] = {}
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._stopped = False
@@ -100,10 +96,11 @@ class SettingsReader:
                 self._series.remove(self._shown.pop(key).row)
             for key in self._next.keys() - wanted:
                 del self._next[key]
+            for key in self._next:
+                self._next[key] = min(self._next[key], self._clock.now() + (plan.interval if plan else 0.0))
             new = [device.key for device in plan.devices if device.key not in self._next] if plan else []
             for index, key in enumerate(new):
                 self._next[key] = self._clock.now() + index * min(_GAP, plan.interval / len(new) if plan else 0.0)
-            self._not_found.clear()
         self._changed.set()
 
     def run(self) -> None:
@@ -156,16 +153,17 @@ class SettingsReader:
     def _read(self, device: Device, plan: SettingsPlan) -> None:
         path = plan.types[device.type].paths.settings
         enough = min(_NOT_FOUND, sum(other.type == device.type for other in plan.devices))
-        if path is None or self._not_found.get(device.type, 0) >= enough:
+        if path is None or self._not_found.get(path, 0) >= enough:
             return
         try:
-            gauges = self._cloud.ask(device.type, path.path, {"deviceSn": device.sn}, read_settings)
+            query = {"deviceSn": device.sn}
+            gauges = self._cloud.ask(device.type, path.path, query, lambda data: read_settings(data, device.sn))
         except EnercloError as error:
             log = _log.debug if device.key in self._shown else _log.warning
             log("settings could not be read", device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))
             if isinstance(error, NotFound) and path.evidence is Evidence.INFERRED and not self._any_shown(device.type):
-                self._not_found[device.type] = self._not_found.get(device.type, 0) + 1
-                if self._not_found[device.type] == enough:
+                self._not_found[path] = self._not_found.get(path, 0) + 1
+                if self._not_found[path] == enough:
                     _log.warning(
                         "settings of a type are switched off: their path is inferred and not found; set the right one",
                         type=device.type,
@@ -180,7 +178,8 @@ class SettingsReader:
             if shown is None:
                 shown = self._shown[device.key] = _Shown(self._series.add(device.type, device.sn, settings=True), 0.0)
             shown.read_at = self._clock.now()
-            self._series.update(shown.row, gauges)
+            left_out = self._series.update(shown.row, gauges)
+        self._left_out.report(device, left_out)
 
     def _any_shown(self, device_type: str) -> bool:
         return any(shown_type == device_type for shown_type, _ in self._shown)

@@ -6,7 +6,7 @@ import threading
 from datetime import tzinfo
 from typing import Final
 
-from exporter.choice import Choice
+from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.reading import Reading, timestamp
@@ -18,8 +18,6 @@ MAX_BACKOFF: Final = 8
 #: Why values are withheld; label values of atess_device_stale.
 FAILING: Final = "failing"
 FROZEN: Final = "frozen"
-
-_EVERYTHING: Final = Choice()
 
 _DEFAULT_STALE_INTERVALS: Final = 3
 _DEFAULT_STALE_SECONDS: Final = 900.0
@@ -53,7 +51,7 @@ class Target:
         self._stale: str | None = None
         self._stale_after = _DEFAULT_STALE_SECONDS
         self._zone: tzinfo | None = None
-        self._choice = _EVERYTHING
+        self._choice = EVERYTHING
         self._data_time: str | None = None
         self._success_at = self._moved_at = clock.now()
         self._judge_at = math.inf
@@ -62,7 +60,7 @@ class Target:
         self._show_stale()
 
     def configure(
-        self, device: Device, stretch: float, stale_after: float | None, zone: tzinfo | None, choice: Choice = _EVERYTHING
+        self, device: Device, stretch: float, stale_after: float | None, zone: tzinfo | None, choice: Choice = EVERYTHING
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
         with self._lock:
@@ -85,7 +83,7 @@ class Target:
 
     def succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown."""
-        with self._lock:
+        with self._lock, self._series.together():
             now = self._clock.now()
             self._failures = 0
             self.skip = 0

@@ -60,19 +60,16 @@ _DECODER: Final = json.JSONDecoder(parse_int=_whole, parse_float=_Fraction, pars
 
 def expected(body: bytes, device_sn: str) -> Fields | type[Exception]:
     """The numbers that `body` has for the device, or the error that must come instead."""
-    data = _data(body)
+    data = _data(body, device_sn)
     if isinstance(data, type):
         return data
-    answered_for = data.get("deviceSn")
-    if type(answered_for) is str and answered_for.strip().casefold() != device_sn.strip().casefold():
-        return InvalidReadingError
     fields = _numbers(data)
     return fields if 0 < len(fields) <= MAX_FIELDS else InvalidReadingError
 
 
-def expected_settings(body: bytes) -> Fields | type[Exception]:
+def expected_settings(body: bytes, device_sn: str) -> Fields | type[Exception]:
     """The same for the settings in `body`: numbers and times of day, in any order."""
-    data = _data(body)
+    data = _data(body, device_sn)
     if isinstance(data, type):
         return data
     times = {
@@ -84,8 +81,8 @@ def expected_settings(body: bytes) -> Fields | type[Exception]:
     return gauges if len(gauges) <= MAX_FIELDS else InvalidReadingError
 
 
-def _data(body: bytes) -> dict[str, Any] | type[Exception]:
-    """The data of an answer, or the error that must come instead."""
+def _data(body: bytes, device_sn: str) -> dict[str, Any] | type[Exception]:
+    """The device's data in an answer, or the error that must come instead."""
     if len(body) > MAX_ANSWER:
         return InvalidPayload
     try:
@@ -98,7 +95,11 @@ def _data(body: bytes) -> dict[str, Any] | type[Exception]:
     if int(code) not in (0, 200):
         return _ERRORS.get(int(code), ApiError)
     data = envelope.get("data")
-    return data if type(data) is dict else InvalidReadingError
+    if type(data) is not dict:
+        return InvalidReadingError
+    answered_for = data.get("deviceSn")
+    another = type(answered_for) is str and answered_for.strip().casefold() != device_sn.strip().casefold()
+    return InvalidReadingError if another else data
 
 
 def _numbers(data: Mapping[str, Any]) -> Fields:

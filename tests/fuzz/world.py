@@ -122,9 +122,10 @@ class World:
 
     def settings(self, n: int, body: bytes) -> None:
         """Device `n` is asked for its settings, and the cloud answers `body`."""
-        wanted = expected_settings(body)
+        place = self._places[n]
+        wanted = expected_settings(body, place.sn)
         try:
-            gauges = read_settings(self._fetch(body))
+            gauges = read_settings(self._fetch(body), place.sn)
         except (EnercloError, InvalidReadingError) as error:
             self._refuse(error, wanted)
             return

@@ -24,6 +24,7 @@ from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud as AskedCloud
 from exporter.enerclo import REASONS, Client
+from exporter.leftout import LeftOut
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.series import Series
@@ -142,7 +143,7 @@ class Bench:
         """Forget that the cloud asked for a pause."""
         self.budget = Budget(100_000_000, Clock())
         self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.telemetry)
-        self.poller = Poller(self.cloud, self.telemetry)
+        self.poller = Poller(self.cloud, self.telemetry, LeftOut(self.telemetry))
 
     def poll(self, sn: str) -> dict[str, float]:
         """Poll once; what the exporter counted meanwhile."""

@@ -344,6 +344,18 @@ def test_the_check_table_shows_what_will_be_polled_and_never_the_token(tmp_path:
     ]
 
 
+def test_lists_and_settings_come_out_of_the_same_budget(tmp_path: Path) -> None:
+    text = "devices: {bcu: [A, B]}\napi: {requests_per_minute: 1}\npoll: {interval: 4m}\n"
+    beside = "discovery: {datalog_sns: [L], interval: 10m, types: [bcu, pbd]}\nsettings: {interval: 10m, types: [bcu]}\n"
+    alone, both = (config(tmp_path, it) for it in (text, text + beside))
+    assert (alone.pace(alone.devices).demand, alone.pace(alone.devices).stretch) == (0.5, 1)
+    assert both.pace(both.devices).demand == pytest.approx(0.5 + 0.2 + 0.2)
+    assert both.pace(both.devices).stretch == 1
+    tight = config(tmp_path, (text + beside).replace("minute: 1", "minute: 0.8"))
+    assert tight.pace(tight.devices).stretch == pytest.approx(0.5 / 0.38)
+    assert f"{240 * 0.5 / 0.38:g}s" in table(tight)
+
+
 def test_ten_thousand_devices_load(tmp_path: Path) -> None:
     lines = "".join(f"    - {{deviceSn: S{n}, info: {{site: '{n % 7}'}}}}\n" for n in range(10_000))
     assert len(config(tmp_path, f"devices:\n  pbd:\n{lines}").devices) == 10_000

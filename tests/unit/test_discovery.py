@@ -173,10 +173,6 @@ def test_a_suspended_account_is_not_asked(bench: Bench) -> None:
     assert not bench.cloud.requests
 
 
-def test_what_it_takes_out_of_the_budget() -> None:
-    assert Search((NORTH, SOUTH), TYPES, 3600).requests_per_minute == pytest.approx(0.2)
-
-
 @pytest.mark.parametrize(
     "data",
     [

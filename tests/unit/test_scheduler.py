@@ -16,6 +16,7 @@ from exporter.choice import Choice
 from exporter.cloud import Cloud
 from exporter.devices import Device
 from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
+from exporter.leftout import LeftOut
 from exporter.pacing import fit
 from exporter.poller import Poller
 from exporter.reading import metric_name
@@ -39,7 +40,7 @@ class Fleet:
         self.budget = Budget(rate, clock)
         self.account = Account(clock)
         cloud = Cloud(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
-        self.poller = Poller(cloud, self.telemetry)
+        self.poller = Poller(cloud, self.telemetry, LeftOut(self.telemetry))
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
         self.rate = rate

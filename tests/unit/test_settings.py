@@ -11,6 +11,7 @@ from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
 from exporter.devices import SETTING_PREFIX, Device, HelpTexts, load_catalogue
 from exporter.enerclo import REASONS, Client
+from exporter.leftout import LeftOut
 from exporter.reading import InvalidReadingError, metric_name
 from exporter.series import Series
 from exporter.settings import SettingsPlan, SettingsReader, read_settings
@@ -32,13 +33,13 @@ from tests.support import FakeClock, device, samples
     ],
 )
 def test_settings_become_gauges(data: object, gauges: dict[str, float]) -> None:
-    assert read_settings(data) == gauges
+    assert read_settings(data, "12345") == gauges
 
 
-@pytest.mark.parametrize("data", [None, [], "x", {f"f{n}": n for n in range(513)}])
+@pytest.mark.parametrize("data", [None, [], "x", {f"f{n}": n for n in range(513)}, {"deviceSn": "B", "x": 1}])
 def test_what_are_no_settings(data: object) -> None:
     with pytest.raises(InvalidReadingError):
-        read_settings(data)
+        read_settings(data, "A")
 
 
 class Bench:
@@ -47,8 +48,9 @@ class Bench:
         client = Client(served.url, token, language="en", timeout=2, concurrency=1)
         self.cloud, self.clock = cloud, clock
         self.series = Series(metric_name, lambda name: name)
-        asked = Asked(client, token, Budget(1e8, Clock()), Account(clock), Telemetry("0", REASONS, []))
-        self.reader = SettingsReader(asked, self.series, clock)
+        self.telemetry = Telemetry("0", REASONS, [])
+        asked = Asked(client, token, Budget(1e8, Clock()), Account(clock), self.telemetry)
+        self.reader = SettingsReader(asked, self.series, clock, LeftOut(self.telemetry))
 
     def configure(self, *devices: Device, interval: float = 600) -> None:
         self.reader.configure(SettingsPlan(devices, load_catalogue(), interval))
@@ -143,6 +145,39 @@ def test_one_device_without_settings_does_not_switch_its_type_off(bench: Bench) 
     bench.configure(*PCS)
     bench.run(1200 + 60)
     assert bench.asked().count("pcs/setting") >= 10
+
+
+def test_a_new_plan_with_the_same_path_does_not_try_it_again(bench: Bench) -> None:
+    for it in PCS:
+        bench.cloud.faults.set("pcs", it.sn, "code_400")
+    bench.configure(*PCS)
+    bench.run(60)
+    assert len(bench.asked()) == 3
+    bench.configure(*PCS, device("P9", "pcs"))
+    bench.run(1200)
+    assert len(bench.asked()) == 3
+
+
+def test_a_shorter_interval_holds_at_once(bench: Bench) -> None:
+    bench.configure(BCU, interval=21600)
+    bench.run(10)
+    bench.configure(BCU, interval=60)
+    bench.run(65)
+    assert len(bench.asked()) == 2
+
+
+def test_another_device_s_settings_are_not_shown(bench: Bench) -> None:
+    bench.cloud.faults.set("bcu", "B", "wrong_device")
+    bench.configure(BCU)
+    bench.run(10)
+    assert not bench.shown()
+
+
+def test_settings_left_out_are_counted(bench: Bench) -> None:
+    bench.cloud.faults.set("bcu", "B", "odd_names")
+    bench.configure(BCU)
+    bench.run(10)
+    assert samples(bench.telemetry.page(openmetrics=False))['atess_exporter_fields_left_out_total{cause="name",type="bcu"}'] >= 5
 
 
 def test_what_the_plan_no_longer_covers_vanishes(bench: Bench) -> None:

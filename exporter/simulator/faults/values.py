@@ -57,9 +57,9 @@ async def wrong_device(x: Exchange) -> None:
 
 def _of_another(reading: Reading) -> Reading:
     sn = reading.get("deviceSn")
-    if not isinstance(sn, str):
-        return reading
-    return reading | {"deviceSn": sn[:-1] + ("0" if sn[-1] != "0" else "1")}
+    # settings carry none in health
+    other = sn[:-1] + ("0" if sn[-1] != "0" else "1") if isinstance(sn, str) else "ANOTHER"
+    return reading | {"deviceSn": other}
 
 
 @fault

@@ -14,7 +14,7 @@ ENDLESS = {"timeout", "drip", "drip_headers"}
 # Faults that leave an answer as it is: with the clock standing still, or for lack of what they change.
 HARMLESS = {"clock_frozen", "slow"}
 HARMLESS_AT = {
-    "bms/bcu-setting": {"no_time", "wrong_device"},
+    "bms/bcu-setting": {"no_time"},
     "bms/buc-base-info/list": {"no_time", "duplicate_keys"},
 }
 
