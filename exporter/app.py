@@ -63,7 +63,7 @@ class App:
         self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
         self._helps = HelpTexts(config.types.values())
         self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
-        self._budget = Budget(config.api.requests_per_minute, self._clock)
+        self._budget = Budget(config.requests_per_minute, self._clock)
         self._account = Account(self._clock)
         self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)
         left_out = LeftOut(self.telemetry)
@@ -77,6 +77,7 @@ class App:
             threading.Thread(target=part.run, name=name, daemon=True)
             for name, part in (("scheduler", self._scheduler), ("discovery", self._discovery), ("settings", self._settings))
         ]
+        self.telemetry.show_shard(config.shard.index, config.shard.total)
         self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
         self._listener = Listener(*options.listen)
         site = Site(
@@ -110,7 +111,8 @@ class App:
         self._listener.start(self._web)
         self._ready = True
         devices = len(self._config.devices)
-        _log.info("started", version=__version__, address=self.url, devices=devices)
+        shard = self._config.shard
+        _log.info("started", version=__version__, address=self.url, devices=devices, shard=shard.index, total_shards=shard.total)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; reload on SIGHUP. For the main thread. Returns the exit code."""
@@ -144,7 +146,7 @@ class App:
         """Load the config again and put it in force. Returns what is wrong with it; then the old one stays in force."""
         with self._reload_lock:
             try:
-                config = load(self._config.path, self._environment)
+                config = load(self._config.path, self._environment, shard=self._config.shard)
             except ConfigError as error:
                 self.telemetry.reload_successful.set(0)
                 _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
@@ -152,7 +154,7 @@ class App:
             old = self._cloud.client
             self._cloud.client, self._cloud.token = self._client(config), config.token
             old.close()
-            self._budget.configure(config.api.requests_per_minute)
+            self._budget.configure(config.requests_per_minute)
             self._workers.resize(config.api.concurrency)
             self._config = config
             self._apply(config)
@@ -186,7 +188,7 @@ class App:
                 devices=devices,
                 stretch=pace.stretch,
                 stale_after=config.poll.stale_after,
-                requests_per_minute=config.api.requests_per_minute,
+                requests_per_minute=config.requests_per_minute,
                 zone=config.api.zone,
                 choices={name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()},
             )
@@ -223,7 +225,7 @@ def _merge(config: Config, listings: Mapping[tuple[str, str], Listing]) -> tuple
             device = replace(device, info={**listing.info, **device.info}, lost=listing.lost)
         devices[device.key] = device
     for key, listing in listings.items():
-        if key not in devices:
+        if key not in devices and config.shard.owns(*key):
             path = config.types[listing.type].paths.realtime
             devices[key] = Device(
                 listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost
@@ -241,6 +243,6 @@ def _warn_of_stretch(pace: Pace, config: Config) -> None:
     _log.warning(
         "the schedule does not fit the request budget: intervals are stretched",
         demand_per_minute=round(pace.demand, 2),
-        requests_per_minute=config.api.requests_per_minute,
+        requests_per_minute=config.requests_per_minute,
         stretch=round(pace.stretch, 3),
     )

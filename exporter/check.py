@@ -5,7 +5,6 @@ from exporter.config import Config
 
 def table(config: Config) -> str:
     """One line a device: type, deviceSn, path, interval in force in seconds, and how well the path is known."""
-    api = config.api
     pace = config.pace(config.devices)
     rows = [("TYPE", "DEVICESN", "PATH", "INTERVAL", "EVIDENCE OF THE PATH")]
     for device in config.devices:
@@ -15,9 +14,11 @@ def table(config: Config) -> str:
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
     lines.append("")
     lines.append(
-        f"{config.path} is valid: {len(config.devices)} devices ask for {pace.demand:g} of {api.requests_per_minute:g} "
-        "requests a minute."
+        f"{config.path} is valid: {len(config.devices)} devices ask for {pace.demand:g} of "
+        f"{config.requests_per_minute:g} requests a minute."
     )
+    if config.shard.total > 1:
+        lines.append(f"These are the devices and the budget of shard {config.shard.index} of {config.shard.total}.")
     if config.discovery:
         loggers = ", ".join(config.discovery.datalog_sns)
         lists = "; ".join(

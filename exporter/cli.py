@@ -4,8 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter import __version__
+
+if TYPE_CHECKING:
+    from exporter.sharding import Shard
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Prometheus exporter for ATESS inverters and batteries, read from the Enerclo cloud.",
         allow_abbrev=False,
     )
-    parser.set_defaults(run=_serve)
+    parser.set_defaults(run=lambda options: _serve(options, parser))
     parser.add_argument("--version", action="version", version=_version())
     parser.add_argument(
         "--config.file",
@@ -31,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         help="default: %(default)s",
     )
     parser.add_argument("--config.check", dest="check", action="store_true", help="check the config, print its devices, and exit")
+    _add_shard_flags(parser)
     _add_web_flags(parser)
     _add_log_flags(parser)
     subcommands = parser.add_subparsers(title="subcommands", metavar="COMMAND")
@@ -48,6 +53,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_log_flags(discover)
     return parser
+
+
+def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shard",
+        type=int,
+        metavar="N",
+        help="which part of the devices to poll, from 0 (default: the number at the end of the host's name, as a StatefulSet's "
+        "pods have it, where --total-shards is above 1)",
+    )
+    parser.add_argument(
+        "--total-shards",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many exporters share the devices and the request budget (default: %(default)s)",
+    )
 
 
 def _add_web_flags(parser: argparse.ArgumentParser) -> None:
@@ -106,14 +128,15 @@ def _telemetry_path(text: str) -> str:
 # What follows imports only where it is used: `--version` and usage errors need none of it.
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from exporter import logs
     from exporter.app import App, Options
     from exporter.config import ConfigError, load
     from exporter.web import ListenError
 
+    shard = _shard(options, parser)
     try:
-        config = load(options.config)
+        config = load(options.config, shard=shard)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -129,6 +152,26 @@ def _serve(options: argparse.Namespace) -> int:
         return 1
     logs.configure(options.log_level, options.log_format, lambda: app.token)
     return app.run()
+
+
+def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Shard":
+    """Raises SystemExit, with the usage, where the flags or the host's name name no shard."""
+    import socket
+
+    from exporter.sharding import Shard, ordinal
+
+    index = options.shard
+    if options.total_shards < 1:
+        parser.error(f"argument --total-shards: expected 1 or more, got {options.total_shards}")
+    if index is None and options.total_shards > 1:
+        host_name = socket.gethostname()
+        index = ordinal(host_name)
+        if index is None:
+            parser.error(f"argument --shard: missing, and the host's name {host_name!r} does not end in a number such as -0")
+    try:
+        return Shard(index or 0, options.total_shards)
+    except ValueError as error:
+        parser.error(f"argument --shard: {error}")
 
 
 def _discover(options: argparse.Namespace) -> int:

@@ -25,10 +25,13 @@ from exporter.schema import (
     SettingsEntry,
     TypeEntry,
 )
+from exporter.sharding import Shard
 from exporter.token import Token, TokenError
 from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
 
 TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name
+
+_WHOLE: Final = Shard()
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -43,7 +46,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole, checked configuration. `devices` are those listed; `discovery` finds more."""
+    """A whole, checked configuration. `devices` are those listed that `shard` owns; `discovery` finds more."""
 
     path: Path
     api: Api
@@ -54,6 +57,12 @@ class Config:
     discovery: DiscoveryEntry | None
     settings: SettingsEntry | None
     fields: Mapping[str, FieldChoice]
+    shard: Shard
+
+    @property
+    def requests_per_minute(self) -> float:
+        """This shard's part of the account's request budget."""
+        return self.api.requests_per_minute / self.shard.total
 
     @property
     def discovered_types(self) -> tuple[DeviceType, ...]:
@@ -75,10 +84,12 @@ class Config:
         if self.settings:
             types = self.settings_types
             beside += sum(device.type in types for device in devices) * 60.0 / self.settings.interval
-        return fit((device.interval for device in devices), self.api.requests_per_minute, beside)
+        return fit((device.interval for device in devices), self.requests_per_minute, beside)
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True) -> Config:
+def load(
+    path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True, shard: Shard = _WHOLE
+) -> Config:
     """Read `path` and the device files that it names. Raises ConfigError with every mistake found."""
     try:
         source = read_yaml(path)
@@ -100,7 +111,16 @@ def load(path: Path, environment: Mapping[str, str] = os.environ, *, devices_nee
     if problems or token is None:
         raise ConfigError(problems)
     return Config(
-        path, file.api, file.poll, token, types, tuple(devices.found.values()), file.discovery, file.settings, file.fields
+        path=path,
+        api=file.api,
+        poll=file.poll,
+        token=token,
+        types=types,
+        devices=tuple(device for device in devices.found.values() if shard.owns(*device.key)),
+        discovery=file.discovery,
+        settings=file.settings,
+        fields=file.fields,
+        shard=shard,
     )
 
 

@@ -91,6 +91,17 @@ class Telemetry:
             registry=self.registry,
         )
         build.labels(version, platform.python_version()).set(1)
+        self._shard = Gauge(
+            "atess_exporter_shard_info",
+            "Always 1; the labels say which part of the fleet this exporter polls: shard is from 0, below total_shards.",
+            ["shard", "total_shards"],
+            registry=self.registry,
+        )
+        self._total_shards = Gauge(
+            "atess_exporter_total_shards",
+            "How many exporters this one shares the fleet with, itself included.",
+            registry=self.registry,
+        )
         for cause in self._suspensions:
             self.suspended.labels(cause).set(0)
         ProcessCollector(registry=self.registry)
@@ -110,6 +121,11 @@ class Telemetry:
                 self.failures.labels(device_type, reason)
             for cause in FIELD_CAUSES:
                 self.fields_left_out.labels(device_type, cause)
+
+    def show_shard(self, index: int, total: int) -> None:
+        """Say which shard this is."""
+        self._shard.labels(str(index), str(total)).set(1)
+        self._total_shards.set(total)
 
     def watch(self, lag: Callable[[], float], budget: Callable[[], float]) -> None:
         """Take the lag (seconds) and the budget (requests a minute) from these at every scrape."""

@@ -192,7 +192,7 @@ def _staleness() -> Section:
 
 
 def _config() -> Section:
-    return "Suspension and config", [
+    return "Suspension, config and shards", [
         states(
             "Suspended",
             "When only one probe a minute was sent, and why.",
@@ -218,6 +218,16 @@ def _config() -> Section:
                     f"time() - max by (job, instance) ({_LOADED}{{{EXPORTERS}}})",
                     _INSTANCE,
                 )
+            ],
+            low=0,
+        ),
+        _lines(
+            "Shards",
+            "How many shards of the fleet are scraped. Where there should be more, nobody polls the devices of those missing.",
+            "none",
+            [
+                (f"count by (job) (count by (job, shard) (atess_exporter_shard_info{{{EXPORTERS}}}))", "{{job}} scraped"),
+                (f"max by (job) (atess_exporter_total_shards{{{EXPORTERS}}})", "{{job}} in all"),
             ],
             low=0,
         ),

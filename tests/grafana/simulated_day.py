@@ -152,6 +152,7 @@ class _Day:
         self._series = Series(metric_name, lambda field: field)
         self._telemetry = Telemetry("0.1.0", REASONS, ["unauthorized", "unreachable"])
         self._budget = _BUDGET
+        self._telemetry.show_shard(0, 1)
         self._telemetry.watch(lambda: 0.4, lambda: self._budget)
         self._telemetry.count_devices(Counter(it.type for it in self._site))
         self._telemetry.demand.set(len(self._site) * 60 / _INTERVAL)

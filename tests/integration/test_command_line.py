@@ -51,6 +51,10 @@ def test_the_command_is_installed() -> None:
         (["--web.listen-address", ":99999"], "expected host:port, :port or [v6]:port, got ':99999'"),
         (["--web.telemetry-path", "metrics"], "expected a path such as /metrics, got 'metrics'"),
         (["--config.file"], "expected one argument"),
+        (["--shard", "one"], "argument --shard: invalid int value: 'one'"),
+        (["--shard", "1"], "argument --shard: expected a shard from 0 to 0, got 1"),
+        (["--shard", "3", "--total-shards", "3"], "argument --shard: expected a shard from 0 to 2, got 3"),
+        (["--total-shards", "0"], "argument --total-shards: expected 1 or more, got 0"),
     ],
 )
 def test_usage_errors_leave_with_two(arguments: list[str], message: str) -> None:
@@ -83,6 +87,26 @@ def test_check_prints_the_devices_and_not_the_token(tmp_path: Path) -> None:
     assert result.returncode == 0
     assert "pbd   UMD1      pbd/data-last  300s      documented by the vendor" in result.stdout
     assert "made-up-token" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("host_name", "code", "told"),
+    [
+        ("atess-exporter-1", 0, "of shard 1 of 3."),
+        ("atess-exporter-3", 2, "expected a shard from 0 to 2, got 3"),
+        ("vm", 2, "the host's name 'vm' does not end in a number"),
+    ],
+)
+def test_the_shard_comes_from_the_name_of_a_stateful_set_s_pod(tmp_path: Path, host_name: str, code: int, told: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    named = f"import socket; socket.gethostname = lambda: {host_name!r}; from exporter.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", named, "--config.file", str(path), "--config.check", "--total-shards", "3"]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "ATESS_API_TOKEN": "made-up-token"}
+    )
+    assert result.returncode == code
+    assert told in result.stdout + result.stderr
 
 
 def test_an_address_in_use_is_one_clear_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from exporter.check import table
 from exporter.config import Config, ConfigError, load
 from exporter.devices import Evidence
+from exporter.sharding import Shard
 
 TOKEN = "Basic bWFkZTp1cA=="
 ENVIRONMENT = {"ATESS_API_TOKEN": TOKEN}
@@ -354,6 +355,30 @@ def test_lists_and_settings_come_out_of_the_same_budget(tmp_path: Path) -> None:
     tight = config(tmp_path, (text + beside).replace("minute: 1", "minute: 0.8"))
     assert tight.pace(tight.devices).stretch == pytest.approx(0.5 / 0.38)
     assert f"{240 * 0.5 / 0.38:g}s" in table(tight)
+
+
+def test_a_shard_has_its_own_devices_and_its_part_of_the_budget(tmp_path: Path) -> None:
+    path = write(tmp_path, "devices: {bcu: [A, B, C, D, E, F], pbd: [A, B, C, D, E, F]}\n")
+    whole = load(path, ENVIRONMENT)
+    shards = [load(path, ENVIRONMENT, shard=Shard(index, 3)) for index in range(3)]
+    assert all(0 < len(it.devices) < 12 for it in shards)
+    assert sorted(device.key for it in shards for device in it.devices) == sorted(device.key for device in whole.devices)
+    assert [it.requests_per_minute for it in shards] == [20, 20, 20]
+    assert whole.requests_per_minute == 60
+    assert f"{len(shards[1].devices)} devices ask for" in table(shards[1])
+    assert table(shards[1]).splitlines()[-1] == "These are the devices and the budget of shard 1 of 3."
+    assert "of shard" not in table(whole)
+
+
+def test_a_shard_stretches_when_its_part_of_the_budget_is_too_small(tmp_path: Path) -> None:
+    path = write(tmp_path, "devices: {bcu: [A, B, C, D, E, F]}\napi: {requests_per_minute: 0.3}\n")
+    it = load(path, ENVIRONMENT, shard=Shard(0, 3))
+    assert it.pace(it.devices).stretch == pytest.approx(len(it.devices) / 5 / 0.095)
+
+
+def test_a_shard_without_devices_is_no_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    assert sorted(len(load(path, ENVIRONMENT, shard=Shard(index, 3)).devices) for index in range(3)) == [0, 0, 1]
 
 
 def test_ten_thousand_devices_load(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Which of several exporters polls a device."""
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+#: Part of every weight: to change it is to move the devices of every sharded fleet.
+_PERSON: Final = b"atess-exporter"
+
+_ORDINAL: Final = re.compile(r"-(\d{1,9})\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `total` exporters that share a fleet and its request budget, numbered from 0."""
+
+    index: int = 0
+    total: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.total:
+            raise ValueError(f"expected a shard from 0 to {self.total - 1}, got {self.index}")
+
+    def owns(self, device_type: str, device_sn: str) -> bool:
+        """Whether this shard polls the device."""
+        return owner(device_type, device_sn, self.total) == self.index
+
+
+def owner(device_type: str, device_sn: str, total: int) -> int:
+    """The one of `total` shards that polls the device.
+
+    Rendezvous hashing: it is the shard that has the highest weight for the device. So with one shard more, the only devices that
+    move are those that the new one takes.
+    """
+    if total == 1:
+        return 0
+    device = f"{device_type}\0{device_sn}".encode("utf-8", "surrogatepass")
+    return max(range(total), key=lambda index: _weight(device, index))
+
+
+def _weight(device: bytes, index: int) -> bytes:
+    return blake2b(device, digest_size=8, salt=index.to_bytes(8, "big"), person=_PERSON).digest()
+
+
+def ordinal(host_name: str) -> int | None:
+    """The number at the end of a StatefulSet's host name, such as 2 of `atess-exporter-2`."""
+    match = _ORDINAL.search(host_name)
+    return int(match[1]) if match else None
