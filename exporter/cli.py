@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         "--config.file", dest="config", type=Path, default=Path("config.yaml"), metavar="PATH", help="default: %(default)s"
     )
     _add_log_flags(discover)
+    healthcheck = subcommands.add_parser(
+        "healthcheck", help="exit with 0 if the exporter that runs on this machine is healthy, else with 1", allow_abbrev=False
+    )
+    healthcheck.set_defaults(run=_healthcheck)
+    _add_listen_flag(healthcheck)
     return parser
 
 
@@ -72,7 +77,7 @@ def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_web_flags(parser: argparse.ArgumentParser) -> None:
+def _add_listen_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
@@ -81,6 +86,10 @@ def _add_web_flags(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="host:port, :port or [v6]:port (default: %(default)s)",
     )
+
+
+def _add_web_flags(parser: argparse.ArgumentParser) -> None:
+    _add_listen_flag(parser)
     parser.add_argument(
         "--web.telemetry-path",
         dest="telemetry_path",
@@ -111,7 +120,7 @@ def _version() -> str:
 
 
 def _address(text: str) -> tuple[str, int]:
-    from exporter.web import parse_address
+    from exporter.address import parse_address
 
     try:
         return parse_address(text)
@@ -188,6 +197,14 @@ def _discover(options: argparse.Namespace) -> int:
     found = device_list(config, options.datalog_sns)
     print(found.yaml, end="")
     return 0 if found.devices else 1
+
+
+def _healthcheck(options: argparse.Namespace) -> int:
+    from exporter.healthcheck import problem
+
+    found = problem(*options.listen)
+    print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
+    return 1 if found else 0
 
 
 def _demo(options: argparse.Namespace) -> int:

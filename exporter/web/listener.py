@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import re
 import socket
 import threading
 from typing import Final
@@ -14,19 +13,9 @@ from starlette.applications import Starlette
 #: Seconds that answers under way get to finish when the exporter stops.
 _GRACE: Final = 1
 
-_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
-
 
 class ListenError(OSError):
     """The address cannot be listened on; the message says why."""
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of `host:port`, `:port` (every address of the machine) or `[v6]:port`. Raises ValueError."""
-    match = _ADDRESS.fullmatch(text)
-    if match is None or int(match["port"]) > 65535:
-        raise ValueError("expected host:port, :port or [v6]:port")
-    return match["v6"] or match["host"] or "", int(match["port"])
 
 
 class Listener:

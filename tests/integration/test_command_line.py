@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import requests
 
 from exporter import __version__
-from tests.integration.processes import eventually, running
+from tests.integration.processes import eventually, exporter, running, simulated_cloud
 from tests.support import samples
 
 CONFIG = "devices:\n  pbd:\n    - UMD1\n"
@@ -87,6 +88,47 @@ def test_check_prints_the_devices_and_not_the_token(tmp_path: Path) -> None:
     assert result.returncode == 0
     assert "pbd   UMD1      pbd/data-last  300s      documented by the vendor" in result.stdout
     assert "made-up-token" not in result.stdout + result.stderr
+
+
+def test_healthcheck_asks_the_exporter_that_runs_here(tmp_path: Path) -> None:
+    with simulated_cloud("--devices", "pbd:UMD1") as cloud:
+        settings = {"api": {"base_url": cloud.url}, "devices": {"pbd": ["UMD1"]}}
+        with exporter(tmp_path, settings) as it:
+            address = it.url.removeprefix("http://")
+            healthy = run("healthcheck", "--web.listen-address", address)
+            assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "healthy\n", "")
+            # a wildcard is no address to ask
+            assert run("healthcheck", "--web.listen-address", f":{address.rpartition(':')[2]}").returncode == 0
+    gone = run("healthcheck", "--web.listen-address", address)
+    assert gone.returncode == 1
+    assert re.fullmatch(r"atess-exporter: no answer from port \d+: .*refused\n", gone.stderr)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 8\r\n\r\nthe loop", "the loop"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP status 404"),
+        (b"", "no answer from port"),
+        (b"220 mail.example\r\n", "no answer from port"),
+    ],
+)
+def test_healthcheck_says_what_is_wrong(answer: bytes, told: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        result = run("healthcheck", "--web.listen-address", f"127.0.0.1:{listener.getsockname()[1]}")
+        server.join(10)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"atess-exporter: {told}")
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.web import Listener, ListenError, Site, create_app, parse_address
+from exporter.address import parse_address
+from exporter.web import Listener, ListenError, Site, create_app
 from exporter.web.compression import gzip
 from exporter.web.negotiation import accepts_gzip, wants_openmetrics
 

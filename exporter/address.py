@@ -1,0 +1,14 @@
+"""Addresses to listen on, as Prometheus' programs write them."""
+
+import re
+from typing import Final
+
+_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of `host:port`, `:port` (every address of the machine) or `[v6]:port`. Raises ValueError."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError("expected host:port, :port or [v6]:port")
+    return match["v6"] or match["host"] or "", int(match["port"])
