@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
-.PHONY: demo test test-grafana-schema lint unit integration soak fuzz dashboards readme clean
+.PHONY: demo test test-grafana-schema test-container lint unit integration soak fuzz dashboards readme lock dist clean
 
 demo: $(VENV)/.run
 	@$(BIN)/atess-exporter demo
 
-test: lint
+test: lint $(TOOLS)/.build $(TOOLS)/.wheelhouse
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev $(TOOLS)/.prometheus
@@ -24,6 +24,11 @@ lint: $(VENV)/.dev $(TOOLS)/.prometheus
 test-grafana-schema:
 	sh tests/setup/node.sh
 	cd tests/grafana/schema && npm ci --no-audit --no-fund --silent && npm run --silent check
+
+# The image, built from the Dockerfile and run; needs root and Debian's archive
+test-container: $(VENV)/.dev
+	sh tests/setup/container.sh
+	$(BIN)/python -m tests.container
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/unit
@@ -47,6 +52,18 @@ dashboards: $(VENV)/.dev
 readme: $(VENV)/.dev
 	$(BIN)/python -m tests.readme
 
+# the versions that the image is built from; UPGRADE=--upgrade takes the latest
+UPGRADE ?=
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url $(UPGRADE)
+lock: $(VENV)/.dev
+	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) requirements/build.in --output-file requirements/build.txt
+
+# sdist and wheel, the same bytes every time
+dist: $(TOOLS)/.build
+	rm -rf dist
+	$(TOOLS)/build/bin/python -m build --no-isolation --outdir dist
+
 clean:
 	rm -rf $(VENV) $(TOOLS) dist
 
@@ -60,6 +77,18 @@ $(VENV)/.run: $(BIN)/python pyproject.toml
 $(VENV)/.dev: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/.run
+
+$(TOOLS)/.build: requirements/build.txt
+	sh tests/setup/venv.sh "$(PYTHON)" $(TOOLS)/build
+	$(TOOLS)/build/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/build.txt
+	touch $@
+
+# what the tests install offline
+$(TOOLS)/.wheelhouse: $(TOOLS)/.build requirements/run.txt
+	rm -rf $(TOOLS)/wheelhouse
+	$(TOOLS)/build/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
+		--requirement requirements/run.txt --dest $(TOOLS)/wheelhouse
+	touch $@
 
 $(TOOLS)/.prometheus: tests/setup/prometheus.sh
 	sh tests/setup/prometheus.sh $(TOOLS)

@@ -1,0 +1,212 @@
+"""Builds the image from the Dockerfile as it stands, and runs it as a careful user would.
+
+No registry of images is asked: the base is made of Debian's packages by debootstrap and tagged with the name that the
+Dockerfile gives. So it proves the Dockerfile and what it puts on its base, not the base itself. Needs root, buildah, podman,
+runc and debootstrap. Everything is kept in a folder of its own and removed at the end, but for the base, in .tools.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.integration.processes import TOKEN, free_port, simulated_cloud
+
+BASE: Final = Path(".tools/container/base.tar")
+IMAGE: Final = "localhost/atess-exporter:test"
+#: Of the base that stands in; its Python is Debian's, 3.13.
+SUITE: Final = "trixie"
+#: Where HEALTHCHECK looks.
+PORT: Final = 9837
+
+CONFINED: Final = [
+    "--runtime=runc",
+    "--network=host",
+    "--read-only",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--ulimit=nofile=1024:1024",
+    "--ulimit=nproc=512:512",
+]
+
+
+class Failed(Exception):
+    """A check failed; the message says which."""
+
+
+def main() -> int:
+    """Run every check. Returns 0, or 1 with the first that failed."""
+    if os.geteuid() != 0:
+        print("make test-container needs root", file=sys.stderr)
+        return 1
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    with tempfile.TemporaryDirectory(prefix="atess-container-") as folder:
+        store = Path(folder)
+        os.environ |= {"STORAGE_DRIVER": "vfs", "CONTAINERS_STORAGE_CONF": str(_storage(store))}
+        try:
+            _build(_base_name())
+            _report_size()
+            for check in (_demo_runs_confined, _live_runs_with_config_and_token, _what_is_missing_is_one_line):
+                check(store)
+                print(f"ok: {check.__name__.removeprefix('_').replace('_', ' ')}", flush=True)
+        except (Failed, subprocess.CalledProcessError) as error:
+            print(f"FAILED: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _storage(folder: Path) -> Path:
+    config = folder / "storage.conf"
+    config.write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n')
+    return config
+
+
+def _base_name() -> str:
+    found = re.search(r"^FROM (\S+:\S+)", Path("Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    _expect(found is not None, "the Dockerfile names a base with a tag")
+    assert found is not None
+    return found[1]
+
+
+def _build(base: str) -> None:
+    if not BASE.exists():
+        _make_base()
+    _run("podman", "import", "--quiet", str(BASE), base)
+    # the machine's certificates, for whatever stands between it and the index
+    trust = ["--volume=/etc/ssl/certs:/etc/ssl/certs:ro"]
+    _run("buildah", "build", "--isolation=chroot", "--pull-never", "--format=docker", *trust, f"--tag={IMAGE}", ".")
+
+
+def _make_base() -> None:
+    print("making the base: some minutes, once", flush=True)
+    BASE.parent.mkdir(parents=True, exist_ok=True)
+    root = BASE.parent / "root"
+    shutil.rmtree(root, ignore_errors=True)
+    _run("debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", SUITE, str(root))
+    for name in ("python", "python3"):
+        # where the official image has them
+        (root / "usr/local/bin" / name).symlink_to("/usr/bin/python3")
+    for waste in ("var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(root / waste, ignore_errors=True)
+    _run("tar", "-C", str(root), "-cf", f"{BASE}.new", ".")
+    Path(f"{BASE}.new").replace(BASE)
+    shutil.rmtree(root)
+
+
+def _report_size() -> None:
+    image = _inspect(IMAGE)
+    history = json.loads(_run("podman", "history", "--format=json", IMAGE))
+    own = [layer["size"] for layer in history[:-1] if layer["size"]]
+    print(
+        f"image: {image['Size'] / 1e6:.0f} MB, of which {sum(own) / 1e6:.0f} MB in {len(own)} layers are not the base's",
+        flush=True,
+    )
+    config = image["Config"]
+    _expect(config["User"] == "65532:65532", "a user by number")
+    _expect(config["StopSignal"] in ("SIGTERM", "15"), "the signal to stop it")
+
+
+def _demo_runs_confined(store: Path) -> None:
+    # an empty file in the shell's place: whatever needs one fails
+    no_shell = store / "no-shell"
+    no_shell.touch(mode=0o644)
+    with _running(f"--volume={no_shell}:/usr/bin/dash:ro", arguments=["demo"]) as name:
+        _eventually(lambda: _page_has(PORT, "atess_epv_today{"), name)
+        status = Path(f"/proc/{_inspect(name)['State']['Pid']}/status").read_text()
+        _expect("Uid:\t65532\t65532\t65532\t65532" in status, "not root")
+        _expect(re.search(r"CapBnd:\t0+\n", status) is not None, "no capabilities")
+        _eventually(lambda: _run("podman", "healthcheck", "run", name, check=False) == "", name)
+        state = _inspect(name)["State"]
+        # called one or the other, by podman's version
+        _expect((state.get("Health") or state["Healthcheck"])["Status"] == "healthy", "HEALTHCHECK is healthy")
+        _expect_stops(name)
+
+
+def _live_runs_with_config_and_token(store: Path) -> None:
+    port = free_port()
+    with simulated_cloud("--devices", "pbd:UMD0D23202") as cloud:
+        config, token = store / "config.yaml", store / "token"
+        api = {"base_url": cloud.url, "token_file": "/run/secrets/atess_token"}
+        config.write_text(yaml.safe_dump({"api": api, "devices": {"pbd": ["UMD0D23202"]}}))
+        token.write_text(TOKEN)
+        # as a secret is kept: for the image's user alone
+        os.chown(token, 65532, 65532)
+        token.chmod(0o400)
+        mounts = [f"--volume={config}:/etc/atess-exporter/config.yaml:ro", f"--volume={token}:/run/secrets/atess_token:ro"]
+        with _running(*mounts, arguments=[f"--web.listen-address=127.0.0.1:{port}"]) as name:
+            _eventually(lambda: _page_has(port, 'atess_device_up{deviceSn="UMD0D23202",type="pbd"} 1'), name)
+            _expect(TOKEN not in _run("podman", "logs", name), "no token in the log")
+            _expect_stops(name)
+
+
+def _what_is_missing_is_one_line(store: Path) -> None:
+    ended = subprocess.run(["podman", "run", "--rm", *CONFINED, IMAGE], capture_output=True, text=True, check=False)
+    _expect(ended.returncode == 1, "exit code 1 without a config")
+    told = [line for line in ended.stderr.splitlines() if "config.yaml" in line]
+    _expect(told == ["config.yaml: cannot be read: No such file or directory"], f"one line about the config, not {ended.stderr}")
+    _expect("Traceback" not in ended.stderr, "no traceback")
+
+
+def _expect_stops(name: str) -> None:
+    # what does not end by itself within 2 s is killed, and that is another exit code
+    began = time.monotonic()
+    _run("podman", "stop", "--time=2", name)
+    _expect(_inspect(name)["State"]["ExitCode"] == 0, "exit code 0 within 2 s of SIGTERM")
+    print(f"stopped in {time.monotonic() - began:.1f} s, podman's own time included", flush=True)
+
+
+@contextlib.contextmanager
+def _running(*options: str, arguments: list[str]) -> Iterator[str]:
+    name = f"atess-exporter-test-{os.getpid()}"
+    _run("podman", "run", "--detach", f"--name={name}", *CONFINED, *options, IMAGE, *arguments)
+    try:
+        yield name
+    finally:
+        _run("podman", "rm", "--force", "--time=0", name, check=False)
+
+
+def _page_has(port: int, wanted: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return wanted in answer.read().decode()
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def _eventually(what: Callable[[], bool], name: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            raise Failed(f"not within {seconds} s; the log:\n{_run('podman', 'logs', name, check=False)}")
+        time.sleep(0.2)
+
+
+def _inspect(name: str) -> dict[str, Any]:
+    return dict(json.loads(_run("podman", "inspect", name))[0])
+
+
+def _expect(truth: bool, what: str) -> None:
+    if not truth:
+        raise Failed(f"expected {what}")
+
+
+def _run(*command: str, check: bool = True) -> str:
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check and ended.returncode:
+        raise Failed(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout[-3000:]}{ended.stderr[-3000:]}")
+    return ended.stdout
+
+
+sys.exit(main())

@@ -1,0 +1,53 @@
+"""The GitHub workflows, as far as they can be judged here; they never ran there."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from exporter import __version__
+from tests.schemas import mistakes
+
+WORKFLOWS: Final = sorted(Path(".github/workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_follows_githubs_schema(workflow: Path) -> None:
+    assert mistakes("vendor.github-workflows", workflow) == ""
+
+
+def test_dependabot_follows_githubs_schema() -> None:
+    assert mistakes("vendor.dependabot", Path(".github/dependabot.yml")) == ""
+
+
+def test_the_schema_finds_a_mistake(tmp_path: Path) -> None:
+    wrong = tmp_path / "test.yml"
+    wrong.write_text(WORKFLOWS[-1].read_text(encoding="utf-8").replace("runs-on", "run-on"))
+    assert mistakes("vendor.github-workflows", wrong) != ""
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_and_rights_are_few(workflow: Path) -> None:
+    text = workflow.read_text(encoding="utf-8")
+    for used in re.findall(r"uses: (\S+)", text):
+        assert used.startswith("./") or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used), used
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+
+
+def test_the_commands_exist() -> None:
+    makefile = Path("Makefile").read_text(encoding="utf-8")
+    for workflow in WORKFLOWS:
+        for target in re.findall(r"make ([\w-]+)", workflow.read_text(encoding="utf-8")):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    assert Path(".ci/run").exists()
+
+
+def test_the_version_is_in_one_place() -> None:
+    assert "version" in tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["dynamic"]
+    assert Path("exporter/__init__.py").read_text(encoding="utf-8").count(__version__) == 1
+    assert re.search(
+        rf"^## (Unreleased|{re.escape(__version__)})", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
