@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
-.PHONY: demo test test-grafana-schema test-container lint unit integration soak fuzz dashboards readme lock dist clean
+.PHONY: demo test test-grafana-schema test-container lint unit integration soak fuzz dashboards kubernetes readme lock dist clean
 
 demo: $(VENV)/.run
 	@$(BIN)/atess-exporter demo
 
-test: lint $(TOOLS)/.build $(TOOLS)/.wheelhouse
+test: lint $(TOOLS)/.build $(TOOLS)/.wheelhouse $(TOOLS)/.systemd
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev $(TOOLS)/.prometheus
@@ -48,6 +48,9 @@ fuzz: $(VENV)/.dev
 # every file that is made from code
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m grafana.generate
+
+kubernetes: $(VENV)/.dev
+	$(BIN)/python -m tests.deploy.prometheus_rules
 
 readme: $(VENV)/.dev
 	$(BIN)/python -m tests.readme
@@ -92,4 +95,9 @@ $(TOOLS)/.wheelhouse: $(TOOLS)/.build requirements/run.txt
 
 $(TOOLS)/.prometheus: tests/setup/prometheus.sh
 	sh tests/setup/prometheus.sh $(TOOLS)
+	touch $@
+
+$(TOOLS)/.systemd: tests/setup/systemd.sh
+	sh tests/setup/systemd.sh
+	mkdir -p $(TOOLS)
 	touch $@

@@ -1,0 +1,83 @@
+"""The systemd unit, as far as it can be judged where systemd is not running: by systemd-analyze, and against the exporter."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from exporter import cli
+from exporter.config import load
+
+UNIT: Final = Path("deploy/systemd/atess-exporter.service")
+PROGRAM: Final = "/opt/atess-exporter/bin/atess-exporter"
+
+
+def _settings() -> dict[str, list[str]]:
+    """The unit's settings, each with its values in order."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r"^(\w+)=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _analyze(*arguments: str | Path) -> str:
+    tool = shutil.which("systemd-analyze")
+    assert tool, "no systemd-analyze: run the tests by make test"
+    done = subprocess.run([tool, "--no-pager", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_it_is_little_exposed() -> None:
+    report = _analyze("security", "--offline=yes", "--threshold=20", UNIT)
+    exposure = re.search(r"Overall exposure level for atess-exporter\.service: ([\d.]+)", report)
+    assert exposure, report
+    assert float(exposure[1]) <= 2.0
+
+
+def test_systemd_finds_nothing_wrong_with_it(tmp_path: Path) -> None:
+    # with the program where it is here: systemd-analyze looks for it
+    here = Path(sys.executable).with_name("atess-exporter")
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text(encoding="utf-8").replace(PROGRAM, str(here)), encoding="utf-8")
+    assert str(here) in copy.read_text(encoding="utf-8")
+    assert _analyze("verify", "--recursive-errors=no", copy) == ""
+
+
+def test_the_exporter_takes_the_arguments() -> None:
+    (command,) = _settings()["ExecStart"]
+    program, *arguments = shlex.split(command)
+    assert program == PROGRAM
+    assert cli._parser().parse_args(arguments).config == Path("/etc/atess-exporter/config.yaml")
+
+
+def test_reload_sends_the_signal_that_the_exporter_reloads_at() -> None:
+    assert _settings()["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+
+
+def test_the_config_finds_the_token_where_systemd_puts_it(tmp_path: Path) -> None:
+    """The path is the one that systemd.exec(5) gives for files in which nothing is put in for a name."""
+    (credential,) = _settings()["LoadCredential"]
+    name, source = credential.split(":")
+    assert source == "/etc/atess-exporter/token"
+    snippet = f"api:\n  token_file: /run/credentials/{UNIT.name}/{name}\n"
+    assert snippet in Path("README.md").read_text(encoding="utf-8")
+    assert snippet in UNIT.read_text(encoding="utf-8").replace("\n#   ", "\n")
+    path = tmp_path / "config.yaml"
+    path.write_text(f"{snippet}devices: {{pbd: [UMD0D23202]}}\n", encoding="utf-8")
+    config = load(path, {"ATESS_API_TOKEN": "made up"})
+    assert str(config.api.token_file) == f"/run/credentials/{UNIT.name}/{name}"
+    assert not {"Environment", "EnvironmentFile", "SetCredential"} & set(_settings())
+
+
+def test_the_exporter_may_do_what_it_does() -> None:
+    """Its metrics of the process need /proc/stat, which ProcSubset=pid hides; its event loop and resolvers need Unix sockets."""
+    settings = _settings()
+    assert "ProcSubset" not in settings
+    assert set(settings["RestrictAddressFamilies"][0].split()) == {"AF_INET", "AF_INET6", "AF_UNIX"}
+    # systemd.exec(5): what is not in the first is refused, and the second takes away from it
+    assert settings["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
