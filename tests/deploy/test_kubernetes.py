@@ -16,6 +16,7 @@ import yaml
 
 from exporter import __version__, cli
 from exporter.config import load
+from exporter.sharding import Shard, ordinal
 from tests.deploy.kustomize import FOLDER, Document, Manifests, build, selectors
 from tests.deploy.prometheus_rules import SOURCES, prometheus_rule
 from tests.integration.processes import eventually, exporter, free_port, running
@@ -298,8 +299,15 @@ def test_the_number_of_shards_is_set_once(sharded: Manifests, tmp_path: Path) ->
 
 
 def test_a_single_exporter_has_all_devices() -> None:
-    container = build(FOLDER / "overlays/single").container
-    assert not any("shard" in argument for argument in container["args"])
+    assert _shards(build(FOLDER / "overlays/single")) == (1, 1)
+
+
+def test_every_pod_is_a_shard_by_its_name(sharded: Manifests) -> None:
+    pods, total = _shards(sharded)
+    assert _options(sharded).shard is None
+    name = sharded.workload["metadata"]["name"]
+    shards = {Shard(ordinal(f"{name}-{pod}") or 0, total) for pod in range(pods)}
+    assert len(shards) == total
 
 
 # --- the README's examples ---
@@ -377,10 +385,7 @@ def test_it_is_scraped_as_often_as_the_rules_want_it(full: Manifests) -> None:
 
 def _options(manifests: Manifests) -> Any:
     """What the exporter's own command line makes of the container's arguments."""
-    options, unknown = cli._parser().parse_known_args(manifests.container["args"])
-    # until the exporter has it
-    assert not unknown or unknown == [f"--total-shards={manifests.workload['spec']['replicas']}"]
-    return options
+    return cli._parser().parse_args(manifests.container["args"])
 
 
 def _port(manifests: Manifests) -> int:
@@ -393,5 +398,4 @@ def _probes(manifests: Manifests) -> dict[str, Document]:
 
 def _shards(manifests: Manifests) -> tuple[int, int]:
     """The number of pods, and the number of shards that each is told of."""
-    (told,) = (it.removeprefix("--total-shards=") for it in manifests.container["args"] if it.startswith("--total-shards="))
-    return manifests.workload["spec"]["replicas"], int(told)
+    return manifests.workload["spec"]["replicas"], _options(manifests).total_shards
