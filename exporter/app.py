@@ -28,7 +28,7 @@ from exporter.pacing import Pace
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
-from exporter.series import Series
+from exporter.series import Page, Series
 from exporter.settings import SettingsPlan, SettingsReader
 from exporter.telemetry import Telemetry
 from exporter.web import Listener, Site, create_app
@@ -136,11 +136,14 @@ class App:
         self._budget.close()
         self._listener.stop()
 
-    def exposition(self, *, openmetrics: bool) -> bytes:
-        """The whole page of metrics. Stale values are withheld here too, so that not even a dead loop lets them through."""
+    def exposition(self, *, openmetrics: bool) -> tuple[Page, bytes]:
+        """The devices' part of the page and the exporter's own.
+
+        Stale values are withheld here too, so that not even a dead loop lets them through.
+        """
         self._scheduler.expire()
         self._settings.expire()
-        return b"".join((self.series.page(), self.telemetry.page(openmetrics=openmetrics)))
+        return self.series.page(), self.telemetry.page(openmetrics=openmetrics)
 
     def reload(self) -> str | None:
         """Load the config again and put it in force. Returns what is wrong with it; then the old one stays in force."""

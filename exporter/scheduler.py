@@ -156,8 +156,10 @@ class Scheduler:
 
     def expire(self) -> None:
         """Withhold what has become stale by now; called before every scrape too, so that it needs no living loop."""
+        now = self._clock.now()
         for job in list(self._by_key.values()):
-            cause = job.target.expire()
+            # asked here, because a call for each of 10,000 devices would be felt in every scrape
+            cause = job.target.expire() if job.target.judge_at <= now else None
             if cause is not None:
                 device = job.target.device
                 _log.warning("device is stale: its values are withheld", device_sn=device.sn, type=device.type, cause=cause)
@@ -188,7 +190,10 @@ class Scheduler:
         oldest = now
         for job in list(self._by_key.values()):
             since = job.target.overdue_since
-            oldest = min(oldest, job.due if since is None else since)
+            if since is None:
+                since = job.due
+            if since < oldest:
+                oldest = since
         return now - oldest
 
     def problems(self) -> list[str]:

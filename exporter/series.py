@@ -3,14 +3,17 @@
 A line is rendered once, when its value arrives, and only if it changed; a scrape only joins bytes. The same lines serve the
 text format 0.0.4 and OpenMetrics 1.0: for gauges the two differ in nothing but the end of the page.
 
-Lines are stored by family and device type: a column is a list with one slot for each device of the type, so an update writes
-into its own slots and a scrape copies whole columns.
+Lines are stored by family and device type: a column has one slot for each device of the type, and the lines of every BLOCK slots
+stand together in one piece of text. An update makes its own pieces anew, which takes longer than to put a line of its own into a
+list; in return a scrape takes hold of, and joins, only so many pieces, and a line has next to no memory beyond its text. One by
+one, the lines of a large fleet lie so scattered in memory that to collect them would be most of a scrape.
 """
 
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -36,22 +39,57 @@ RESERVED_PREFIX: Final = "atess_exporter_"
 SETTING_PREFIX: Final = "atess_setting_"
 
 
+#: Slots whose lines stand together.
+BLOCK: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The exposition of all families at one moment, `length` bytes in pieces; two pages of one `generation` are the same."""
+
+    generation: int
+    length: int
+    pieces: Sequence[bytes]
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+
 class _Column:
-    """The lines of one family for the devices of one type; `used` counts the slots that hold one."""
+    """The lines of one family for the devices of one type; `used` counts the slots that hold one.
 
-    __slots__ = ("family", "lines", "used")
+    `ends` has where in its piece the line of every slot ends; an empty one ends where the one before it does.
+    """
 
-    def __init__(self, family: "_Family") -> None:
+    __slots__ = ("ends", "family", "pieces", "type", "used")
+
+    def __init__(self, family: "_Family", device_type: str) -> None:
         self.family = family
-        self.lines: list[bytes] = []
+        self.type = device_type
+        self.pieces: list[bytes] = []
+        self.ends = array("I")
         self.used = 0
 
-    def put(self, slot: int, line: bytes) -> None:
-        lines = self.lines
-        if slot >= len(lines):
-            lines.extend([b""] * (slot + 1 - len(lines)))
-        self.used += (line != b"") - (lines[slot] != b"")
-        lines[slot] = line
+    def reach(self, slot: int) -> None:
+        """Have room for a line in `slot`."""
+        missing = slot // BLOCK + 1 - len(self.pieces)
+        if missing > 0:
+            self.pieces.extend([b""] * missing)
+            self.ends.extend([0] * (missing * BLOCK))
+
+    def put(self, slot: int, line: bytes) -> int:
+        """Have `line` in `slot`, which was reached before. Returns by how many bytes the column is longer now."""
+        ends = self.ends
+        block, place = divmod(slot, BLOCK)
+        piece = self.pieces[block]
+        start = ends[slot - 1] if place else 0
+        end = ends[slot]
+        self.pieces[block] = piece[:start] + line + piece[end:]
+        change = start + len(line) - end
+        for later in range(slot, (block + 1) * BLOCK):
+            ends[later] += change
+        self.used += (line != b"") - (start != end)
+        return change
 
 
 class _Family:
@@ -97,8 +135,7 @@ class Row:
     labels: str
     settings: bool
     layout: _Layout = _EMPTY
-    values: Sequence[int | float] = ()
-    own: dict[tuple[str, str], _Column] = field(default_factory=dict)
+    values: Sequence[float] = ()
 
 
 class Series:
@@ -123,6 +160,8 @@ class Series:
         self._layouts: WeakValueDictionary[tuple[str, bool, tuple[str, ...]], _Layout] = WeakValueDictionary()
         self._slots: dict[str, int] = {}
         self._free: dict[str, list[int]] = {}
+        self._generation = 0
+        self._length = 0
         self._lock = threading.RLock()
 
     def together(self) -> AbstractContextManager[bool]:
@@ -154,13 +193,12 @@ class Series:
             if names != row.layout.names or self._is_outdated(row.layout):
                 self._change_layout(row, names)
             layout = row.layout
-            slot = row.slot
-            labels = "{" + row.labels + "} "
-            shown = row.values or (None,) * len(values)
-            for prefix, column, value, before in zip(layout.prefixes, layout.columns, values, shown, strict=True):
-                if value != before and column is not None:
-                    column.put(slot, f"{prefix}{labels}{value!r}\n".encode())
-            row.values = values
+            if values != tuple(row.values):
+                self._put(row, layout, values)
+                # an array takes a fifth of a tuple's memory, but holds no integers that are no doubles
+                doubles = array("d", values)
+                row.values = doubles if tuple(doubles) == values else values
+                self._generation += 1
             return layout.rejected
 
     def clear(self, row: Row) -> None:
@@ -171,19 +209,18 @@ class Series:
     def set(self, row: Row, family: str, value: float | None, labels: Mapping[str, str] | None = None) -> None:
         """Put one of DEVICE_FAMILIES for the device, or with None take it away. `labels` tells several of one family apart."""
         extra = "".join(f',{name}="{escape_label(text)}"' for name, text in (labels or {}).items())
+        # a column of its own for every set of label values, but one for all texts that info labels may have
+        variant = "" if family == "atess_device_info" else extra
         with self._lock:
-            column = row.own.get((family, extra))
-            if column is None:
-                if value is None or row.slot == _GONE:
-                    return
-                # a column of its own for every set of label values, but one for all texts that info labels may have
-                variant = "" if family == "atess_device_info" else extra
-                column = row.own[family, extra] = self._column(family, None, row.type, variant)
-            if value is None:
-                del row.own[family, extra]
-                self._empty(column, row.slot)
-            else:
-                column.put(row.slot, f"{family}{{{row.labels}{extra}}} {value!r}\n".encode())
+            if row.slot == _GONE:
+                return
+            self._generation += 1
+            if value is not None:
+                column = self._column(family, None, row.type, variant)
+                column.reach(row.slot)
+                self._length += column.put(row.slot, f"{family}{{{row.labels}{extra}}} {value!r}\n".encode())
+            elif (shown := self._families.get(family)) and (found := shown.columns.get(row.type + variant)):
+                self._empty(found, row.slot)
 
     def remove(self, row: Row) -> None:
         """Forget the device: all its series are gone from the next page on, and what is still put into `row` is dropped."""
@@ -191,30 +228,62 @@ class Series:
             if row.slot == _GONE:
                 return
             self._change_layout(row, ())
-            for column in row.own.values():
-                self._empty(column, row.slot)
-            row.own.clear()
+            for name in DEVICE_FAMILIES:
+                family = self._families.get(name)
+                for column in list(family.columns.values()) if family else ():
+                    if column.type == row.type:
+                        self._empty(column, row.slot)
             self._free[row.type].append(row.slot)
             row.slot = _GONE
 
-    def page(self) -> bytes:
+    def page(self) -> Page:
         """The exposition of all families in order of their names, each device's reading whole."""
-        parts: list[bytes] = []
+        pieces: list[bytes] = []
         with self._lock:
             if self._sorted is None:
                 self._sorted = [self._families[name] for name in sorted(self._families)]
             for family in self._sorted:
-                parts.append(family.header)
+                pieces.append(family.header)
                 for column in family.columns.values():
-                    parts.extend(column.lines)
-        # The lines are immutable, so the copy of their references is a consistent page and can be joined at leisure.
-        return b"".join(parts)
+                    pieces.extend(column.pieces)
+            # what was collected never changes, so it can be joined, packed and sent at leisure
+            return Page(self._generation, self._length, pieces)
+
+    def _put(self, row: Row, layout: _Layout, values: Sequence[int | float]) -> None:
+        """Show those of `values` that changed. The same as _Column.put() for each, without what so many calls would cost."""
+        slot = row.slot
+        block, place = divmod(slot, BLOCK)
+        rest_of_block = range(slot, (block + 1) * BLOCK)
+        labels = "{" + row.labels + "} "
+        shown = row.values or (None,) * len(values)
+        longer = 0
+        for prefix, column, value, before in zip(layout.prefixes, layout.columns, values, shown, strict=True):
+            if value != before and column is not None:
+                line = f"{prefix}{labels}{value!r}\n".encode()
+                ends = column.ends
+                pieces = column.pieces
+                piece = pieces[block]
+                start = ends[slot - 1] if place else 0
+                end = ends[slot]
+                pieces[block] = piece[:start] + line + piece[end:]
+                change = start + len(line) - end
+                if change:
+                    longer += change
+                    for later in rest_of_block:
+                        ends[later] += change
+                    if start == end:
+                        column.used += 1
+        self._length += longer
 
     def _change_layout(self, row: Row, names: tuple[str, ...]) -> None:
         before = row.layout
         row.layout = self._layout(row, names) if names else _EMPTY
         row.values = ()
+        self._generation += 1
         kept = {id(column) for column in row.layout.columns}
+        for column in row.layout.columns:
+            if column is not None:
+                column.reach(row.slot)
         for column in before.columns:
             if column is not None and id(column) not in kept:
                 self._empty(column, row.slot)
@@ -255,16 +324,17 @@ class Series:
         if family is None:
             help_text = DEVICE_FAMILIES[metric] if field is None else self._help_for(field)
             family = self._families[metric] = _Family(metric, field, help_text)
+            self._length += len(family.header)
             self._sorted = None
         key = device_type + variant
         column = family.columns.get(key)
         if column is None:
-            column = family.columns[key] = _Column(family)
+            column = family.columns[key] = _Column(family, device_type)
         return column
 
     def _empty(self, column: _Column, slot: int) -> None:
-        if slot < len(column.lines):
-            column.put(slot, b"")
+        if slot < len(column.ends):
+            self._length += column.put(slot, b"")
         if column.used:
             return
         family = column.family
@@ -274,6 +344,7 @@ class Series:
         if not family.columns and self._families.get(family.name) is family:
             del self._families[family.name]
             self._families_gone += 1
+            self._length -= len(family.header)
             self._sorted = None
 
 

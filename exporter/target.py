@@ -54,7 +54,8 @@ class Target:
         self._choice = EVERYTHING
         self._data_time: str | None = None
         self._success_at = self._moved_at = clock.now()
-        self._judge_at = math.inf
+        #: When its values may next have become stale.
+        self.judge_at = math.inf
         self._row = series.add(device.type, device.sn)
         series.set(self._row, "atess_device_info", 1, device.info)
         self._show_stale()
@@ -122,7 +123,7 @@ class Target:
     def expire(self) -> str | None:
         """Withhold values that have become too old. Returns the cause if they have just become so."""
         now = self._clock.now()
-        if now < self._judge_at:
+        if now < self.judge_at:
             return None
         with self._lock:
             return self._judge(now)
@@ -134,13 +135,13 @@ class Target:
     def _judge(self, now: float) -> str | None:
         """Decide whether the values are stale, and when that must next be asked. Returns the cause if it is a new one."""
         cause = None
-        self._judge_at = min(self._success_at, self._moved_at) + self._stale_after
+        self.judge_at = min(self._success_at, self._moved_at) + self._stale_after
         if now - self._success_at >= self._stale_after:
             cause = FAILING
-            self._judge_at = math.inf
+            self.judge_at = math.inf
         elif now - self._moved_at >= self._stale_after:
             cause = FROZEN
-            self._judge_at = self._success_at + self._stale_after
+            self.judge_at = self._success_at + self._stale_after
         if cause == self._stale:
             return None
         self._stale = cause

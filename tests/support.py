@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsBytes
 
 from exporter.clock import Clock
 from exporter.devices import Device, Evidence
@@ -53,10 +53,10 @@ def device(sn: str = "UMD0D23202", type: str = "pbd", interval: float = 300.0, *
     return Device(type, sn, f"{type}/data-last", Evidence.DOCUMENTED, interval, info)
 
 
-def samples(page: bytes) -> dict[str, float]:
+def samples(page: SupportsBytes) -> dict[str, float]:
     """The samples of an exposition: the text before the value -> the value."""
     found = {}
-    for line in page.decode().splitlines():
+    for line in bytes(page).decode().splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
             assert name not in found, f"twice on the page: {name}"

@@ -10,14 +10,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.web.compression import gzip
+from exporter.series import Page
+from exporter.web.compression import Latest, in_chunks
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
+from exporter.web.streamed import Streamed
 
 
 class Exposition(Protocol):
-    """Gives the whole page of metrics."""
+    """Gives what the page of metrics has of the devices, and what stands behind that: the exporter's own."""
 
-    def __call__(self, *, openmetrics: bool) -> bytes: ...
+    def __call__(self, *, openmetrics: bool) -> tuple[Page, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,18 @@ def create_app(site: Site) -> Starlette:
     templates = Environment(loader=PackageLoader("exporter.web"), autoescape=True)
     landing = templates.get_template("landing.html").render(site=site)
 
+    latest = Latest()
+
     # Plain functions: Starlette runs them in a thread, so a large page does not hold up the health checks.
     def metrics(request: Request) -> Response:
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
-        body = site.exposition(openmetrics=openmetrics)
+        page, rest = site.exposition(openmetrics=openmetrics)
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
-            body = gzip(body)
             headers["Content-Encoding"] = "gzip"
-        return Response(body, headers=headers)
+            packed = latest.of(page).close(rest)
+            return Streamed(packed, sum(map(len, packed)), headers)
+        return Streamed(in_chunks([*page.pieces, rest]), page.length + len(rest), headers)
 
     async def index(request: Request) -> Response:
         return HTMLResponse(landing)

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ def series() -> Series:
 def test_a_reading_becomes_lines_under_its_families(series: Series) -> None:
     row = series.add("pbd", "UMD1")
     series.update(row, {"vbat": 52.5, "ppv": 7})
-    assert series.page() == (
+    assert bytes(series.page()) == (
         b"# HELP atess_ppv What ppv means.\n# TYPE atess_ppv gauge\n"
         b'atess_ppv{deviceSn="UMD1",type="pbd"} 7\n'
         b"# HELP atess_vbat What vbat means.\n# TYPE atess_vbat gauge\n"
@@ -32,7 +33,7 @@ def test_every_family_is_one_group_across_types(series: Series) -> None:
     for n, row in enumerate(rows):
         series.update(row, {"ppv": n, "vbat": n})
         series.set(row, "atess_device_up", 1)
-    lines = series.page().decode().splitlines()
+    lines = bytes(series.page()).decode().splitlines()
     names = [line.split("{")[0].split(" ")[2] if line.startswith("#") else line.split("{")[0] for line in lines]
     assert [name for n, name in enumerate(names) if n == 0 or names[n - 1] != name] == [
         "atess_device_up",
@@ -58,19 +59,87 @@ def test_a_family_without_samples_has_no_header(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})
     series.update(row, {"ppv": 1})
-    assert b"vbat" not in series.page()
+    assert b"vbat" not in bytes(series.page())
     series.clear(row)
-    assert series.page() == b""
+    assert bytes(series.page()) == b""
 
 
 def test_a_value_that_did_not_change_is_not_rendered_again(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})
-    before = {name: family.columns["pbd"].lines[0] for name, family in series._families.items()}
+    before = {name: family.columns["pbd"].pieces[0] for name, family in series._families.items()}
     series.update(row, {"ppv": 1, "vbat": 3})
-    after = {name: family.columns["pbd"].lines[0] for name, family in series._families.items()}
+    after = {name: family.columns["pbd"].pieces[0] for name, family in series._families.items()}
     assert after["atess_ppv"] is before["atess_ppv"]
     assert after["atess_vbat"] != before["atess_vbat"]
+
+
+def test_nothing_is_rendered_for_a_value_that_did_not_change(series: Series) -> None:
+    rendered = []
+
+    class Number(float):
+        def __repr__(self) -> str:
+            rendered.append(float(self))
+            return super().__repr__()
+
+    row = series.add("pbd", "A")
+    for ppv in (1.5, 2.5, 2.5):
+        series.update(row, {"ppv": Number(ppv), "vbat": Number(3.5)})
+    assert rendered == [1.5, 3.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1 + 0.2, "0.30000000000000004"),
+        (5e-324, "5e-324"),
+        (1e22, "1e+22"),
+        (100.0, "100.0"),
+        (10**25, "10000000000000000000000000"),
+        (2**53 + 1, "9007199254740993"),
+        (-7, "-7"),
+    ],
+)
+def test_numbers_are_exact(series: Series, value: float, text: str) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": value})
+    assert bytes(series.page()).decode().splitlines()[-1].rpartition(" ")[2] == text
+
+
+def test_a_large_integer_that_differs_by_one_is_shown(series: Series) -> None:
+    row = series.add("pbd", "A")
+    for value in (2**53, 2**53 + 1, 2**53):
+        series.update(row, {"ppv": value})
+        assert bytes(series.page()).endswith(b"%d\n" % value)
+
+
+def test_the_generation_tells_pages_apart(series: Series) -> None:
+    row = series.add("pbd", "A")
+    changes: list[Callable[[], object]] = [
+        lambda: series.update(row, {"ppv": 1}),
+        lambda: series.update(row, {"ppv": 2}),
+        lambda: series.update(row, {"vbat": 2}),
+        lambda: series.set(row, "atess_device_up", 1),
+        lambda: series.set(row, "atess_device_up", None),
+        lambda: series.clear(row),
+        lambda: series.update(row, {"vbat": 2}),
+        lambda: series.remove(row),
+    ]
+    for change in changes:
+        before = series.page()
+        change()
+        after = series.page()
+        assert after.generation > before.generation
+        assert bytes(after) != bytes(before)
+        assert series.page().generation == after.generation
+
+
+def test_an_unchanged_reading_leaves_the_page_as_it_is(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": 1, "vbat": 2.5})
+    before = series.page().generation
+    series.update(row, {"ppv": 1, "vbat": 2.5})
+    assert series.page().generation == before
 
 
 def test_devices_that_send_the_same_fields_share_their_layout(series: Series) -> None:
@@ -107,7 +176,7 @@ def test_a_removed_device_leaves_nothing_and_its_slot_serves_the_next(series: Se
     series.set(old, "atess_device_up", 1)
     series.set(old, "atess_device_info", 1, {"site": "x"})
     series.remove(old)
-    assert series.page() == b""
+    assert bytes(series.page()) == b""
     new = series.add("pbd", "NEW")
     assert new.slot == 0
     series.update(new, {"ppv": 2})
@@ -158,7 +227,7 @@ def test_a_metric_belongs_to_the_field_that_came_first_while_it_lives(series: Se
     series.clear(one)
     series.clear(two)
     assert series.update(two, {"foo_bar": 2}) == ()
-    assert b"What foo_bar means." in series.page()
+    assert b"What foo_bar means." in bytes(series.page())
 
 
 def test_devices_that_send_the_same_unknown_field_both_show_it(series: Series) -> None:
@@ -184,14 +253,20 @@ def test_a_device_s_reading_and_its_settings_never_share_a_series(series: Series
         ("setting_x", "collision"),
         ("settingX", "collision"),
     )
-    assert samples(series.page()) == {'atess_setting_x{deviceSn="A",type="pbd"}': 1, 'atess_ppv{deviceSn="A",type="pbd"}': 4}
+    assert samples(series.page()) == {
+        'atess_setting_x{deviceSn="A",type="pbd"}': 1,
+        'atess_ppv{deviceSn="A",type="pbd"}': 4,
+    }
 
 
 def test_fresh_fields_for_ever_leave_nothing_behind(series: Series) -> None:
     row = series.add("pbd", "A")
     for n in range(50):
         series.update(row, {f"random{n}": n, "ppv": n})
-    assert samples(series.page()) == {'atess_ppv{deviceSn="A",type="pbd"}': 49, 'atess_random49{deviceSn="A",type="pbd"}': 49}
+    assert samples(series.page()) == {
+        'atess_ppv{deviceSn="A",type="pbd"}': 49,
+        'atess_random49{deviceSn="A",type="pbd"}': 49,
+    }
     assert len(series._families) == 2
     assert len(series._layouts) == 1
 
@@ -203,7 +278,7 @@ def test_any_serial_number_is_harmless(sn: str) -> None:
     series = Series(metric_name, lambda name: 'A "quoted" \\ help\ntext.')
     row = series.add("pbd", sn)
     series.update(row, {"ppv": 1})
-    page = series.page().decode()
+    page = bytes(series.page()).decode()
     plain = sn.encode("utf-8", "backslashreplace").decode()
     for families in (parse_text(page), parse_openmetrics(page + "# EOF\n")):
         (family,) = families
@@ -241,7 +316,8 @@ def test_the_page_is_always_what_was_put_into_it(script: list[tuple[str, int, di
         for n, fields in shown.items()
         for metric, value in fields.items()
     }
-    page = series.page()
+    page = bytes(series.page())
+    assert len(page) == series.page().length
     assert samples(page) == expected
     parsed = list(parse_openmetrics(page.decode() + "# EOF\n"))
     assert [family.name for family in parsed] == sorted(family.name for family in parsed)
@@ -280,6 +356,6 @@ def test_the_families_about_devices_have_help() -> None:
     row = series.add("pbd", "A")
     for family in DEVICE_FAMILIES:
         series.set(row, family, 1)
-    for parsed in parse_openmetrics(series.page().decode() + "# EOF\n"):
+    for parsed in parse_openmetrics(bytes(series.page()).decode() + "# EOF\n"):
         assert parsed.type == "gauge"
         assert len(parsed.documentation) > 20

@@ -1,7 +1,9 @@
-import gzip as gzip_of_python
+import gzip
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 import requests
 
 from exporter.address import parse_address
-from exporter.web import Listener, ListenError, Site, create_app
-from exporter.web.compression import gzip
+from exporter.series import Page
+from exporter.web import Listener, ListenError, Site, compression, create_app
+from exporter.web.compression import Latest, in_chunks, open_gzip
 from exporter.web.negotiation import accepts_gzip, wants_openmetrics
 
 
@@ -68,9 +71,74 @@ def test_who_gets_gzip(header: str, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"atess_ppv 1\n" * 100_000])
-def test_gzip_unpacks_to_the_same(data: bytes) -> None:
-    assert gzip_of_python.decompress(gzip(data)) == data
+LINES = [b'atess_ppv{deviceSn="S%d",type="pbd"} %d\n' % (n, n * n) for n in range(10_000)]
+
+
+@pytest.fixture(params=["isal", "zlib"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both the fast one and the one where there is no wheel of it."""
+    assert compression._library is not compression._ZLIB
+    if request.param == "zlib":
+        monkeypatch.setattr(compression, "_library", compression._ZLIB)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("pieces", [[], [b"", b""], [b"x"], LINES])
+@pytest.mark.parametrize("rest", [b"", b"own 1\n", b"".join(LINES)])
+def test_gzip_is_one_member_that_unpacks_to_the_same(pieces: list[bytes], rest: bytes) -> None:
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    assert unpacker.decompress(b"".join(open_gzip(in_chunks(pieces)).close(rest))) == b"".join(pieces) + rest
+    # clients may stop after the first member
+    assert unpacker.eof
+    assert unpacker.unused_data == b""
+
+
+@pytest.mark.usefixtures("library")
+def test_one_packed_copy_serves_many_who_each_add_their_own() -> None:
+    opening = open_gzip(in_chunks(LINES))
+    for rest in (b"first 1\n", b"second 2\n"):
+        assert gzip.decompress(b"".join(opening.close(rest))) == b"".join(LINES) + rest
+
+
+def test_chunks_are_the_same_bytes_in_fewer_pieces() -> None:
+    chunks = list(in_chunks(LINES))
+    assert b"".join(chunks) == b"".join(LINES)
+    assert len(chunks) < len(LINES) / 100
+    assert max(map(len, chunks)) < 100_000
+
+
+def page(generation: int) -> Page:
+    return Page(generation, 2, [b"%d\n" % generation])
+
+
+def test_a_page_that_did_not_change_is_packed_once() -> None:
+    latest = Latest()
+    first = latest.of(page(1))
+    assert latest.of(page(1)) is first
+    second = latest.of(page(2))
+    assert gzip.decompress(b"".join(second.close(b""))) == b"2\n"
+    # who waited with an older page gets the newer
+    assert latest.of(page(1)) is second
+
+
+def test_those_who_scrape_at_once_share_what_one_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    latest, packing, go_on = Latest(), threading.Event(), threading.Event()
+    calls = []
+
+    def slow(chunks: Iterator[bytes]) -> compression.Opening:
+        calls.append(1)
+        packing.set()
+        assert go_on.wait(30)
+        return open_gzip(chunks)
+
+    monkeypatch.setattr(compression, "open_gzip", slow)
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(latest.of, page(1)) for _ in range(4)]
+        assert packing.wait(30)
+        go_on.set()
+        openings = {id(answer.result(30)) for answer in answers}
+    assert len(openings) == len(calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,13 +174,13 @@ class Parts:
         self.problems: list[str] = []
         self.ready = True
         self.reload_problem: str | None = None
-        self.page = b"# TYPE x gauge\nx 1\n"
+        self.pieces = [b"# TYPE x gauge\n", b"x 1\n"]
         self.hold: threading.Event | None = None
 
-    def exposition(self, *, openmetrics: bool) -> bytes:
+    def exposition(self, *, openmetrics: bool) -> tuple[Page, bytes]:
         if self.hold is not None:
             self.hold.wait(30)
-        return self.page + (b"# EOF\n" if openmetrics else b"")
+        return Page(1, sum(map(len, self.pieces)), self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
 
 
 @contextmanager
@@ -135,6 +203,31 @@ def serving(parts: Parts, **site: Any) -> Iterator[str]:
         yield listener.url
     finally:
         listener.stop()
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize(("accept", "end"), [("text/plain", b"own 1\n"), ("application/openmetrics-text", b"# EOF\n")])
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_page_arrives_whole(coding: str, accept: str, end: bytes, lines: int) -> None:
+    parts = Parts()
+    parts.pieces *= lines
+    with serving(parts) as url, requests.Session() as session:
+        answer = session.get(url + "/metrics", headers={"Accept": accept, "Accept-Encoding": coding}, timeout=30)
+        assert answer.headers.get("Content-Encoding", "identity") == coding
+        assert answer.content == b"".join(parts.pieces) + end
+        head = session.head(url + "/metrics", headers={"Accept": accept, "Accept-Encoding": coding}, timeout=30)
+        assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+        assert head.content == b""
+
+
+def test_a_client_that_leaves_halfway_disturbs_nobody() -> None:
+    parts = Parts()
+    parts.pieces *= 1_000_000
+    with serving(parts) as url:
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        assert requests.get(url + "/metrics", timeout=30).content.endswith(b"x 1\nown 1\n")
 
 
 def test_health_says_what_is_wrong() -> None:

@@ -1,0 +1,108 @@
+"""A server under measurement: its process, what a scrape of it costs, and the memory it takes."""
+
+import ctypes
+import http.client
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+PLAIN: Final = "identity"
+GZIP: Final = "gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds that one scrape took: of the server's CPU, user and system together, and until its last byte was here."""
+
+    cpu: float
+    wall: float
+
+
+class Contestant:
+    """One server; to be closed."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.name = name
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._clock = _cpu_clock(self._process.pid)
+        self._connection = http.client.HTTPConnection(urlsplit(self._line().removeprefix("listening on ")).netloc, timeout=300)
+        self._buffer = bytearray(1 << 20)
+
+    def change(self) -> float:
+        """Have the readings of 5 % of the devices change. Returns the CPU that it took."""
+        before = self.cpu()
+        assert self._process.stdin is not None
+        self._process.stdin.write("change\n")
+        self._process.stdin.flush()
+        assert self._line() == "changed"
+        return self.cpu() - before
+
+    def scrape(self, coding: str) -> Cost:
+        """Fetch the metrics once, over a connection that is kept where the server keeps it."""
+        cpu, wall = self.cpu(), time.perf_counter()
+        with self._request(coding) as response:
+            while response.readinto(self._buffer):
+                pass
+        return Cost(self.cpu() - cpu, time.perf_counter() - wall)
+
+    def body(self, coding: str) -> bytes:
+        """The bytes of a scrape, as they were sent."""
+        with self._request(coding) as response:
+            return response.read()
+
+    def cpu(self) -> float:
+        """Seconds of CPU, user and system, that the process has taken."""
+        return time.clock_gettime(self._clock)
+
+    def resident(self) -> tuple[int, int]:
+        """Bytes of memory that the process holds now, and the most it ever held."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        found = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status))
+        return int(found["VmRSS"]) * 1024, int(found["VmHWM"]) * 1024
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+
+    def _request(self, coding: str) -> http.client.HTTPResponse:
+        self._connection.request("GET", "/metrics", headers={"Accept-Encoding": coding})
+        response = self._connection.getresponse()
+        assert response.status == 200
+        assert response.headers.get("Content-Encoding", PLAIN) == coding, f"{self.name} does not send {coding}"
+        return response
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"{self.name} has ended"
+        return line.rstrip("\n")
+
+
+@contextmanager
+def contestant(name: str, command: Sequence[str]) -> Iterator[Contestant]:
+    it = Contestant(name, command)
+    try:
+        yield it
+    finally:
+        it.close()
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of another process' CPU time, exact where /proc counts in hundredths."""
+    clock = ctypes.c_int()
+    error = _libc.clock_getcpuclockid(pid, ctypes.byref(clock))
+    assert error == 0, f"no CPU clock of process {pid}: error {error}"
+    return clock.value

@@ -1,0 +1,41 @@
+"""The exporter as it is, but that it polls nothing: readings come from here."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.servers.protocol import serve
+from benchmarks.workload import TYPE, changes, reading, serial
+from exporter import logs
+from exporter.app import App, Options
+from exporter.config import load
+from exporter.reading import Reading
+
+
+def main(devices: int) -> None:
+    """Serve until standard input ends."""
+    logs.configure("error", "logfmt", lambda: None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        # no budget that would have intervals stretched
+        api = {"base_url": "http://127.0.0.1:9/", "token": "Basic bWFkZTp1cA==", "requests_per_minute": devices}
+        path.write_text(json.dumps({"api": api, "devices": {TYPE: [serial(device) for device in range(devices)]}}))
+        app = App(load(path), Options(("127.0.0.1", 0)))
+    app._apply(app._config)
+    targets = [job.target for job in app._scheduler._by_key.values()]
+    for device, target in enumerate(targets):
+        target.succeeded(Reading(reading(device, 0), "2026-01-01 00:00:00"))
+    app._listener.start(app._web)
+    coming = changes(devices)
+
+    def change() -> None:
+        for device, step in next(coming):
+            targets[device].succeeded(Reading(reading(device, step), f"2026-01-01 00:{step // 60 % 60:02}:{step % 60:02}"))
+
+    serve(app.url, change)
+    app._listener.stop()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
