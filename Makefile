@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
-.PHONY: demo test test-grafana-schema test-container lint unit integration soak fuzz dashboards kubernetes readme lock dist clean
+.PHONY: demo test test-grafana-schema test-container lint unit integration soak fuzz bench dashboards kubernetes readme lock dist clean
 
 demo: $(VENV)/.run
 	@$(BIN)/atess-exporter demo
@@ -44,6 +44,11 @@ soak: $(VENV)/.dev
 RUNS ?= 10000000
 fuzz: $(VENV)/.dev
 	$(BIN)/python tests/fuzz/atheris_answers.py -runs=$(RUNS) -print_final_stats=1
+
+# what a scrape, a reading, a poll and a start cost, side by side with others; some 5 minutes. With client_golang where there is
+# Debian's golang-go and golang-github-prometheus-client-golang-dev
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
 
 # every file that is made from code
 dashboards: $(VENV)/.dev

@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,20 +33,18 @@ class Contestant:
         self.name = name
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._clock = _cpu_clock(self._process.pid)
-        self._connection = http.client.HTTPConnection(urlsplit(self._line().removeprefix("listening on ")).netloc, timeout=300)
+        self._address = urlsplit(self._line().removeprefix("listening on ")).netloc
         self._buffer = bytearray(1 << 20)
 
-    def change(self) -> float:
-        """Have the readings of 5 % of the devices change. Returns the CPU that it took."""
-        before = self.cpu()
+    def tell(self, command: str) -> None:
+        """Have it do something: every server knows `change`, by which 5 % of the devices have new readings."""
         assert self._process.stdin is not None
-        self._process.stdin.write("change\n")
+        self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        assert self._line() == "changed"
-        return self.cpu() - before
+        assert self._line() == "done"
 
     def scrape(self, coding: str) -> Cost:
-        """Fetch the metrics once, over a connection that is kept where the server keeps it."""
+        """Fetch the metrics once."""
         cpu, wall = self.cpu(), time.perf_counter()
         with self._request(coding) as response:
             while response.readinto(self._buffer):
@@ -70,19 +68,21 @@ class Contestant:
 
     def close(self) -> None:
         """End the process."""
-        self._connection.close()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(60)
         self._process.stdout.close()
 
-    def _request(self, coding: str) -> http.client.HTTPResponse:
-        self._connection.request("GET", "/metrics", headers={"Accept-Encoding": coding})
-        response = self._connection.getresponse()
-        assert response.status == 200
-        assert response.headers.get("Content-Encoding", PLAIN) == coding, f"{self.name} does not send {coding}"
-        return response
+    @contextmanager
+    def _request(self, coding: str) -> Iterator[http.client.HTTPResponse]:
+        # a connection for each: some of the servers close it in any case, others after seconds of rest
+        with closing(http.client.HTTPConnection(self._address, timeout=300)) as connection:
+            connection.request("GET", "/metrics", headers={"Accept-Encoding": coding})
+            response = connection.getresponse()
+            assert response.status == 200
+            assert response.headers.get("Content-Encoding", PLAIN) == coding, f"{self.name} does not send {coding}"
+            yield response
 
     def _line(self) -> str:
         assert self._process.stdout is not None

@@ -61,6 +61,6 @@ func main() {
 		for device := change % parts; device < devices; device += parts {
 			read(device, change/parts+1)
 		}
-		fmt.Println("changed")
+		fmt.Println("done")
 	}
 }

@@ -1,8 +1,13 @@
-"""The exporter as it is, but that it polls nothing: readings come from here."""
+"""The exporter as it is, but that it polls nothing: readings come from here.
+
+On `storm` it updates all its devices as fast as it can, until `calm`.
+"""
 
 import json
 import sys
 import tempfile
+import threading
+from itertools import cycle
 from pathlib import Path
 
 from benchmarks.servers.protocol import serve
@@ -33,7 +38,22 @@ def main(devices: int) -> None:
         for device, step in next(coming):
             targets[device].succeeded(Reading(reading(device, step), f"2026-01-01 00:{step // 60 % 60:02}:{step % 60:02}"))
 
-    serve(app.url, change)
+    # made beforehand: what is measured is how a scrape fares beside updates, not beside this program's arithmetic
+    readings = [Reading(reading(0, step), f"2026-01-01 00:00:{step:02}") for step in range(60)]
+    calm = threading.Event()
+
+    def update_all() -> None:
+        for it in cycle(readings):
+            for target in targets:
+                target.succeeded(it)
+                if calm.is_set():
+                    return
+
+    def storm() -> None:
+        calm.clear()
+        threading.Thread(target=update_all, daemon=True).start()
+
+    serve(app.url, change=change, storm=storm, calm=calm.set)
     app._listener.stop()
 
 

@@ -37,7 +37,7 @@ def main(devices: int) -> None:
         for device, step in next(coming):
             collector.readings[serial(device)] = reading(device, step)
 
-    serve(f"http://127.0.0.1:{server.server_port}", change)
+    serve(f"http://127.0.0.1:{server.server_port}", change=change)
     server.shutdown()
     thread.join()
 

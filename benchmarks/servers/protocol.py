@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable
 
 
-def serve(url: str, change: Callable[[], None]) -> None:
-    """Say where the server is, and call `change` for every line of standard input."""
+def serve(url: str, **commands: Callable[[], None]) -> None:
+    """Say where the server is, and do what every line of standard input names."""
     print(f"listening on {url}", flush=True)
-    for _ in sys.stdin:
-        change()
-        print("changed", flush=True)
+    for line in sys.stdin:
+        commands[line.strip()]()
+        print("done", flush=True)

@@ -28,7 +28,7 @@ def main(file: Path) -> None:
 
     listener = Listener("127.0.0.1", 0)
     listener.start(Starlette(routes=[Route("/metrics", metrics)]))
-    serve(listener.url, lambda: None)
+    serve(listener.url, change=lambda: None)
     listener.stop()
 
 

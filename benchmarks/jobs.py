@@ -1,0 +1,78 @@
+"""One look at what is due among 10,000 devices, against `run_pending` of the bare `schedule` library with as many jobs."""
+
+import random
+
+import schedule
+
+from benchmarks.figures import Row, alternately, cpu, ms, ratio
+from exporter.account import Account
+from exporter.poller import Poller
+from exporter.reading import metric_name
+from exporter.scheduler import Plan, Scheduler, Task
+from exporter.series import Series
+from tests.support import FakeClock, device
+
+_DEVICES = 10_000
+_INTERVAL = 300.0
+_ROUNDS = 15
+
+
+class _Pool:
+    """Takes tasks and forgets them."""
+
+    alive = 1
+
+    def submit(self, item: Task) -> None:
+        item.target.in_flight = False
+
+    def maintain(self) -> None:
+        pass
+
+
+def measure() -> list[Row]:
+    """Rows of a table."""
+    clock = FakeClock()
+    scheduler = _scheduler(clock)
+
+    def ours() -> float:
+        return cpu(scheduler._jobs.run_pending, 5)
+
+    def tick() -> float:
+        # as in life, four a second: 10,000 devices at 5 minutes are 8 due in each
+        def one() -> None:
+            clock.advance(0.25)
+            scheduler.tick()
+
+        return cpu(one, 5)
+
+    bare = schedule.Scheduler()
+    for _ in range(_DEVICES):
+        bare.every(300).seconds.do(lambda: None)
+
+    def theirs() -> float:
+        return cpu(bare.run_pending, 5)
+
+    run, whole, library = alternately(_ROUNDS, ours, tick, theirs)
+    return [
+        ("`run_pending` of `schedule` itself, none due", ms(library), "1"),
+        ("`run_pending`, none due", ms(run), f"{ratio(run, library):.2f}"),
+        ("whole tick, 8 devices due", ms(whole), f"{ratio(whole, library):.2f}"),
+    ]
+
+
+def _scheduler(clock: FakeClock) -> Scheduler:
+    series = Series(metric_name, str)
+    scheduler = Scheduler(series, _NoPoller(), Account(clock), clock, random.Random(1))
+    scheduler.pool = _Pool()
+    devices = tuple(device(f"S{number}", interval=_INTERVAL) for number in range(_DEVICES))
+    scheduler.apply(Plan(devices, 1.0, None, 100_000.0, None))
+    # past the start, when every device is due soon
+    for _ in range(int(2 * _INTERVAL / 5)):
+        clock.advance(5)
+        scheduler.tick()
+    return scheduler
+
+
+class _NoPoller(Poller):
+    def __init__(self) -> None:
+        pass
