@@ -17,8 +17,8 @@ median of the rounds' ratios.
 
 Each server is a process of its own and shows the same {fields} fields of the same devices; before each scrape 5 % of the devices
 have new readings, in which every value is another one. (This exporter's page has its 8 series about each device and its own
-metrics besides.) CPU is what the server's process spends on a scrape, user and system; wall is the time until the client, on the same
-machine, has the last byte. Memory is resident after the scrapes. client_golang shows one GaugeVec a family through promhttp;
+metrics besides.) CPU is what the server's process spends on a scrape, user and system; wall is the time until the client, on the
+same machine, has the last byte. Memory is resident after the scrapes. client_golang shows one GaugeVec a family through promhttp;
 prometheus_client a custom collector through start_http_server; the floor sends bytes made once, as gzip packed once, through this
 exporter's own listener.
 """
