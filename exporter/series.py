@@ -197,6 +197,13 @@ class Series:
             self._free[row.type].append(row.slot)
             row.slot = _GONE
 
+    def reading(self, row: Row) -> tuple[tuple[str, str | None, int | float], ...]:
+        """What was last put in by update() and is shown: each field with its metric (None: it is left out) and its value."""
+        with self._lock:
+            layout, values = row.layout, row.values
+        metrics = (column.family.name if column else None for column in layout.columns)
+        return tuple(zip(layout.names, metrics, values, strict=True))
+
     def page(self) -> bytes:
         """The exposition of all families in order of their names, each device's reading whole."""
         parts: list[bytes] = []

@@ -1,17 +1,19 @@
-"""The Starlette application: metrics, landing page, health, reload."""
+"""The Starlette application: metrics, pages, health, reload."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from jinja2 import Environment, PackageLoader
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.web.compression import gzip
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
+from exporter.web.pages import Overview, Pages
+from exporter.web.policy import Policy
 
 
 class Exposition(Protocol):
@@ -31,6 +33,7 @@ class Site:
     version: str
     telemetry_path: str
     exposition: Exposition
+    overview: Overview
     problems: Callable[[], list[str]]
     ready: Callable[[], bool]
     reload: Callable[[], str | None]
@@ -39,8 +42,7 @@ class Site:
 
 def create_app(site: Site) -> Starlette:
     """The application that serves `site`."""
-    templates = Environment(loader=PackageLoader("exporter.web"), autoescape=True)
-    landing = templates.get_template("landing.html").render(site=site)
+    pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
     # Plain functions: Starlette runs them in a thread, so a large page does not hold up the health checks.
     def metrics(request: Request) -> Response:
@@ -51,9 +53,6 @@ def create_app(site: Site) -> Starlette:
             body = gzip(body)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
-
-    async def index(request: Request) -> Response:
-        return HTMLResponse(landing)
 
     async def healthy(request: Request) -> Response:
         problems = site.problems()
@@ -70,14 +69,19 @@ def create_app(site: Site) -> Starlette:
             return PlainTextResponse(f"the config was not reloaded, the old one stays in force:\n{problem}\n", 500)
         return PlainTextResponse("reloaded\n")
 
+    def not_found(request: Request, error: Exception) -> Response:
+        return pages.error(request, 404, "There is no such page.")
+
     app = Starlette(
         routes=[
             Route(site.telemetry_path, metrics),
-            Route("/", index),
+            *pages.routes,
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/-/reload", reload, methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(Policy)],
+        exception_handlers={404: not_found},
     )
     # one address for one page
     app.router.redirect_slashes = False

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from exporter.address import parse_address
+from exporter.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, create_app
 from exporter.web.compression import gzip
 from exporter.web.negotiation import accepts_gzip, wants_openmetrics
@@ -114,6 +115,12 @@ class Parts:
             self.hold.wait(30)
         return self.page + (b"# EOF\n" if openmetrics else b"")
 
+    def fleet(self) -> Fleet:
+        return Fleet(1_790_000_000.0, None, [])
+
+    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
+        return None
+
 
 @contextmanager
 def serving(parts: Parts, **site: Any) -> Iterator[str]:
@@ -124,6 +131,7 @@ def serving(parts: Parts, **site: Any) -> Iterator[str]:
                 version="1.2.3",
                 telemetry_path="/metrics",
                 exposition=parts.exposition,
+                overview=parts,
                 problems=lambda: parts.problems,
                 ready=lambda: parts.ready,
                 reload=lambda: parts.reload_problem,
@@ -178,7 +186,7 @@ def test_only_a_demo_says_that_its_data_are_simulated(simulated: bool) -> None:
 
 def test_small_answers_are_not_held_back() -> None:
     listener = Listener("127.0.0.1", 0)
-    listener.start(create_app(Site("0", "/metrics", Parts().exposition, list, lambda: True, lambda: None)))
+    listener.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
     try:
         accepted = listener._socket
         assert accepted.proto == socket.IPPROTO_TCP
