@@ -1,0 +1,37 @@
+"""A real headless Chromium: the machine's own, not one that Playwright would download."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    assert path, "no chromium: run the tests by make test"
+    with sync_playwright() as playwright:
+        # as root, in a container and with little shared memory, as CI runs it
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, list[str]]]:
+    """A fresh page of a browser, for addresses below `url`, and what it complains of: errors, warnings, broken policies."""
+    with browser.new_context(base_url=url, **context) as fresh:
+        page = fresh.new_page()
+        page.set_default_timeout(30_000)
+        complaints: list[str] = []
+        page.on("console", lambda it: complaints.append(f"{it.type}: {it.text}") if it.type in ("error", "warning") else None)
+        page.on("pageerror", lambda it: complaints.append(f"exception: {it}"))
+        page.on("requestfailed", lambda it: complaints.append(f"failed: {it.url}"))
+        page.on("dialog", lambda it: (complaints.append(f"dialog: {it.message}"), it.dismiss()))
+        yield page, complaints
