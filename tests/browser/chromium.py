@@ -1,13 +1,20 @@
 """A real headless Chromium: the machine's own, not one that Playwright would download."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from exporter.web.pages import REFRESH
+
+Result = TypeVar("Result")
+
+#: Milliseconds of a page's clock after which it has looked for newer data.
+PERIOD: Final = 1000 * REFRESH + 100
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @contextmanager
@@ -30,8 +37,23 @@ def tab(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, list
         page = fresh.new_page()
         page.set_default_timeout(30_000)
         complaints: list[str] = []
-        page.on("console", lambda it: complaints.append(f"{it.type}: {it.text}") if it.type in ("error", "warning") else None)
+
+        def heard(it: ConsoleMessage) -> None:
+            if it.type in ("error", "warning"):
+                complaints.append(f"{it.type}: {it.text}")
+
+        def asked(it: Dialog) -> None:
+            complaints.append(f"dialog: {it.message}")
+            it.dismiss()
+
+        page.on("console", heard)
+        page.on("dialog", asked)
         page.on("pageerror", lambda it: complaints.append(f"exception: {it}"))
         page.on("requestfailed", lambda it: complaints.append(f"failed: {it.url}"))
-        page.on("dialog", lambda it: (complaints.append(f"dialog: {it.message}"), it.dismiss()))
         yield page, complaints
+
+
+def later(page: Page, what: Callable[[], Result]) -> Result:
+    """What `what` returns when the page's own clock, once installed, has been put forward to its next update."""
+    page.clock.run_for(PERIOD)
+    return what()

@@ -12,7 +12,7 @@ from exporter.address import parse_address
 from exporter.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, create_app
 from exporter.web.compression import gzip
-from exporter.web.negotiation import accepts_gzip, wants_openmetrics
+from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,22 @@ def test_who_gets_gzip(header: str, accepted: bool) -> None:
 @pytest.mark.parametrize("data", [b"", b"x", b"atess_ppv 1\n" * 100_000])
 def test_gzip_unpacks_to_the_same(data: bytes) -> None:
     assert gzip_of_python.decompress(gzip(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("accept", "json"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/json", True),
+        ("application/json;q=0.5, text/html", False),
+        ("text/html;q=0.5, application/json", True),
+        ("text/html,application/json", False),
+        ("application/json;q=0", False),
+    ],
+)
+def test_who_gets_json(accept: str, json: bool) -> None:
+    assert prefers_json(accept) is json
 
 
 @pytest.mark.parametrize(
