@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import requests
 
+from exporter.address import is_taken
 from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, Poll, State
-from exporter.web import Listener, Site, create_app, is_taken
+from exporter.web import Listener, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
 from tests.unit.test_table import NOW, status
