@@ -1,12 +1,14 @@
 """The pages that people read, and the same facts as JSON. They know how devices stand, not what a field means."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
 from importlib import metadata, resources
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,6 +26,9 @@ JSON: Final = "application/json"
 
 #: Seconds between two looks of an open page for newer data.
 REFRESH: Final = 5
+
+#: Pages made at once: however many people look, scrapes and polls come first.
+_AT_ONCE: Final = 2
 
 #: Bytes from which an answer is worth compressing.
 _WORTH_GZIP: Final = 1000
@@ -57,6 +62,7 @@ class Pages:
     def __init__(self, version: str, telemetry_path: str, overview: Overview, *, simulated: bool) -> None:
         self._overview = overview
         self._simulated = simulated
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._assets = dict(_read_assets())
         self._readme = _readme()
         self._templates = Environment(
@@ -66,7 +72,13 @@ class Pages:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        self._templates.filters |= {"span": words.span, "ago": words.ago, "utc": words.utc, "iso": words.iso}
+        self._templates.filters |= {
+            "number": words.number,
+            "span": words.span,
+            "ago": words.ago,
+            "utc": words.utc,
+            "iso": words.iso,
+        }
         self._templates.globals |= {
             "asset": lambda name: f"/-/assets/{name}?{self._assets[name][0]}",
             "columns": COLUMNS,
@@ -81,19 +93,29 @@ class Pages:
 
     @property
     def routes(self) -> list[Route]:
-        """Where the pages are. Plain functions: Starlette runs them in threads, where a large fleet holds up nobody."""
-        return [
-            Route("/", self._landing),
-            Route("/devices", self._devices),
-            Route("/devices.json", self._devices_json),
-            Route("/devices/{type}/{sn:anything}", self._device),
-            Route("/-/assets/{name}", self._asset),
-            Route("/-/readme", self._show_readme),
-        ]
+        """Where the pages are."""
+        pages: dict[str, Callable[[Request], Response]] = {
+            "/": self._landing,
+            "/devices": self._devices,
+            "/devices.json": self._devices_json,
+            "/devices/{type}/{sn:anything}": self._device,
+            "/-/assets/{name}": self._asset,
+            "/-/readme": self._show_readme,
+        }
+        return [Route(path, self._in_turn(page)) for path, page in pages.items()]
+
+    def _in_turn(self, page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """`page` made in a thread, so that a large fleet holds up nobody, but in no more threads than _AT_ONCE."""
+
+        async def endpoint(request: Request) -> Response:
+            async with self._turns:
+                return await run_in_threadpool(page, request)
+
+        return endpoint
 
     def error(self, request: Request, status: int, message: str) -> Response:
         """A page, or a document for who asked for one, that says what was wrong with a request."""
-        if request.url.path.endswith(".json") or prefers_json(request.headers.get("accept", "")):
+        if request.scope["path"].endswith(".json") or prefers_json(request.headers.get("accept", "")):
             return _answer(request, error_document(message), JSON, status)
         return self._page(request, "error.html", status, message=message)
 
@@ -139,7 +161,8 @@ class Pages:
             return self.error(request, 404, "There is no such page.")
         version, body = self._assets[name]
         # the version is in the address, so what is there never changes
-        cached = {"Cache-Control": "public, max-age=31536000, immutable"} if request.url.query == version else {}
+        current = request.scope["query_string"].decode("latin-1") == version
+        cached = {"Cache-Control": "public, max-age=31536000, immutable"} if current else {}
         return Response(body, media_type=_ASSETS[name], headers=cached)
 
     def _show_readme(self, request: Request) -> Response:
@@ -148,7 +171,7 @@ class Pages:
         return PlainTextResponse(self._readme)
 
     def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
-        text = self._templates.get_template(template).render(path=request.url.path, **values)
+        text = self._templates.get_template(template).render(path=request.scope["path"], **values)
         return _answer(request, text.encode("utf-8", "backslashreplace"), HTML, status)
 
 

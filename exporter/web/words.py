@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
+#: Below it doubles tell all whole numbers apart.
+_EXACT: Final = 2**53
+
 _STEPS: Final = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "min", 1.0, "s"))
 
 
@@ -20,6 +23,11 @@ def span(seconds: float) -> str:
             part = int(rest // next_size)
             return f"{whole:.0f} {unit}" + (f" {part} {next_unit}" if part else "")
     return f"{rounded} s"
+
+
+def number(value: int | float) -> str:
+    """A value as a person writes it: a whole number without a fraction."""
+    return str(int(value)) if abs(value) < _EXACT and value == int(value) else repr(value)
 
 
 def ago(seconds: float) -> str:

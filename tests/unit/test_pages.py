@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +18,7 @@ from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, Poll,
 from exporter.web import Listener, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
+from tests.integration.processes import eventually
 from tests.unit.test_table import NOW, status
 
 UP = status(
@@ -366,6 +369,44 @@ def test_large_answers_are_compressed_for_who_takes_that() -> None:
         assert packed.headers["Content-Encoding"] == "gzip"
         assert packed.json() == plain.json()
         assert int(packed.headers["Content-Length"]) < len(plain.content) / 5
+
+
+def test_however_many_look_at_pages_others_are_answered() -> None:
+    release, most, now, lock = threading.Event(), [0], [0], threading.Lock()
+
+    class Slow(Devices):
+        def fleet(self) -> Fleet:
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            release.wait(30)
+            with lock:
+                now[0] -= 1
+            return super().fleet()
+
+    with serving(Slow(UP)) as web:
+        readers = [threading.Thread(target=web.get, args=("/devices",)) for _ in range(60)]
+        for reader in readers:
+            reader.start()
+        try:
+            eventually(lambda: now[0] >= 2)
+            assert web.get("/metrics").content == b"x 1\n"
+            assert web.get("/-/healthy").status_code == 200
+        finally:
+            release.set()
+            for reader in readers:
+                reader.join(30)
+    assert most == [2]
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "", "\xff", "x" * 1000])
+def test_a_host_that_is_none_breaks_no_page(host: str) -> None:
+    with serving(Devices(UP)) as web:
+        for path in ("/", "/devices", "/devices/pbd/UMD1", "/nothing", "/-/assets/style.css"):
+            with socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), timeout=10) as client:
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+                status_line = client.makefile("rb").readline()
+            assert int(status_line.split()[1]) in (200, 400, 404), (path, status_line)
 
 
 def test_what_changes_all_the_time_is_not_kept() -> None:

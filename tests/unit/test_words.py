@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.web.words import ago, device_url, iso, span, utc
+from exporter.web.words import ago, device_url, iso, number, span, utc
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,20 @@ def test_times() -> None:
 )
 def test_addresses_of_devices(sn: str, url: str | None) -> None:
     assert device_url("pbd", sn) == url
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (48, "48"),
+        (48.0, "48"),
+        (-0.0, "0"),
+        (-3.0, "-3"),
+        (0.46000000834465027, "0.46000000834465027"),
+        (1e300, "1e+300"),
+        (10**20, "100000000000000000000"),
+        (1e-7, "1e-07"),
+    ],
+)
+def test_values(value: float, text: str) -> None:
+    assert number(value) == text
