@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 from exporter.web.pages import REFRESH
 
@@ -46,10 +46,15 @@ def tab(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, list
             complaints.append(f"dialog: {it.message}")
             it.dismiss()
 
+        def failed(it: Request) -> None:
+            # a page that is left gives up what it was fetching
+            if it.failure != "net::ERR_ABORTED":
+                complaints.append(f"failed: {it.url}: {it.failure}")
+
         page.on("console", heard)
         page.on("dialog", asked)
         page.on("pageerror", lambda it: complaints.append(f"exception: {it}"))
-        page.on("requestfailed", lambda it: complaints.append(f"failed: {it.url}"))
+        page.on("requestfailed", failed)
         yield page, complaints
 
 
