@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
-.PHONY: demo test test-grafana-schema test-container lint unit integration soak fuzz bench dashboards kubernetes readme lock dist clean
+.PHONY: demo test test-grafana-schema test-container lint unit integration browser soak fuzz bench picture dashboards kubernetes readme lock dist clean
 
 demo: $(VENV)/.run
 	@$(BIN)/atess-exporter demo
 
-test: lint $(TOOLS)/.build $(TOOLS)/.wheelhouse $(TOOLS)/.systemd
+test: lint $(TOOLS)/.build $(TOOLS)/.wheelhouse $(TOOLS)/.systemd $(TOOLS)/.chromium
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev $(TOOLS)/.prometheus
@@ -36,6 +36,9 @@ unit: $(VENV)/.dev
 integration: $(VENV)/.dev $(TOOLS)/.prometheus
 	$(BIN)/python -m pytest tests/integration
 
+browser: $(VENV)/.dev $(TOOLS)/.chromium
+	$(BIN)/python -m pytest tests/browser
+
 # 20 minutes of 1,000 devices at ten times their pace, with random faults
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak
@@ -49,6 +52,10 @@ fuzz: $(VENV)/.dev
 # Debian's golang-go and golang-github-prometheus-client-golang-dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+# the README's picture of the devices page
+picture: $(VENV)/.dev $(TOOLS)/.chromium
+	$(BIN)/python -m tests.browser.picture
 
 # every file that is made from code
 dashboards: $(VENV)/.dev
@@ -104,5 +111,10 @@ $(TOOLS)/.prometheus: tests/setup/prometheus.sh
 
 $(TOOLS)/.systemd: tests/setup/systemd.sh
 	sh tests/setup/systemd.sh
+	mkdir -p $(TOOLS)
+	touch $@
+
+$(TOOLS)/.chromium: tests/setup/chromium.sh
+	sh tests/setup/chromium.sh
 	mkdir -p $(TOOLS)
 	touch $@

@@ -26,6 +26,7 @@ from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
 from exporter.inventory import Listing
 from exporter.leftout import LeftOut
+from exporter.overview import Overview
 from exporter.pacing import Pace
 from exporter.poller import Poller
 from exporter.reading import metric_name
@@ -86,11 +87,13 @@ class App:
         ]
         self.telemetry.show_shard(config.shard.index, config.shard.total)
         self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
+        self._overview = Overview(self._scheduler, self._account, self._clock, config.types)
         self._listener = Listener(*options.listen)
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,
             exposition=self.exposition,
+            overview=self._overview,
             problems=self._scheduler.problems,
             ready=lambda: self._ready,
             reload=self.reload,
@@ -174,6 +177,7 @@ class App:
 
     def _apply(self, config: Config) -> None:
         self._helps = HelpTexts(config.types.values())
+        self._overview.types = config.types
         self._discovery.configure(_search(config))
         self._poll(config)
         self.telemetry.reload_successful.set(1)

@@ -129,8 +129,12 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _telemetry_path(text: str) -> str:
-    if not text.startswith("/") or text == "/" or text.startswith("/-/") or any(c in text for c in "{}?# "):
+    from exporter.address import is_taken
+
+    if not text.startswith("/") or text.startswith("//") or any(c in text for c in "{}?# "):
         raise argparse.ArgumentTypeError(f"expected a path such as /metrics, got {text!r}")
+    if is_taken(text):
+        raise argparse.ArgumentTypeError(f"expected a path such as /metrics, but a page of the exporter's own is at {text!r}")
     return text
 
 

@@ -141,6 +141,7 @@ class Client:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._base_url = base_url
+        self._token = token
         self._timeout = timeout
         self._wall = wall
         self._session = requests.Session()
@@ -177,7 +178,7 @@ class Client:
             raise InvalidPayload("the answer's compression is broken") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ConnectionFailed(_root_cause(error)) from None
-        return _open_envelope(body)
+        return _open_envelope(body, self._token)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -220,7 +221,7 @@ def _read_body(response: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _open_envelope(body: bytes) -> Any:
+def _open_envelope(body: bytes, token: Token) -> Any:
     try:
         envelope = json.loads(body)
     except RecursionError:
@@ -234,7 +235,7 @@ def _open_envelope(body: bytes) -> Any:
         raise InvalidPayload("the answer's code is not a whole number")
     if code in _SUCCESS:
         return envelope.get("data")
-    message = _describe(code, envelope.get("msg"))
+    message = _describe(code, envelope.get("msg"), token)
     if code == 403:
         raise Unauthorized(message)
     if code == 400:
@@ -244,8 +245,9 @@ def _open_envelope(body: bytes) -> Any:
     raise ApiError(message)
 
 
-def _describe(code: int, message: object) -> str:
-    text = message if isinstance(message, str) else ""
+def _describe(code: int, message: object, token: Token) -> str:
+    # a cloud that repeats what it refused must not have us show it
+    text = token.hidden_in(message) if isinstance(message, str) else ""
     shown = text[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
     # str() of a whole number has a limit of its own, which an answer must not be able to reach
     number = code if abs(code) < 10**9 else "out of range"

@@ -69,7 +69,7 @@ class Poller:
         device = target.device
         changed = self._observe(target, error)
         account_at_fault = self._cloud.account.suspended or isinstance(error, RateLimited)
-        went_down = target.failed(back_off=not account_at_fault)
+        went_down = target.failed(error, back_off=not account_at_fault)
         log = _log.warning if went_down else _log.debug
         log(
             "device is down" if went_down else "poll failed",

@@ -21,7 +21,8 @@ from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.poller import Poller
 from exporter.series import Series
-from exporter.target import Target
+from exporter.status import DeviceStatus
+from exporter.target import Target, TargetDetail
 
 _log = structlog.get_logger()
 
@@ -205,6 +206,24 @@ class Scheduler:
         if not self.pool.alive:
             problems.append("no worker is alive")
         return problems
+
+    def statuses(self) -> list[DeviceStatus]:
+        """How every device stands."""
+        self.expire()
+        return [job.target.status(self._next_poll(job)) for job in list(self._by_key.values())]
+
+    def detail(self, key: tuple[str, str]) -> tuple[Device, TargetDetail] | None:
+        """All about the device of this type and serial number; None if it is not polled."""
+        self.expire()
+        job = self._by_key.get(key)
+        return (job.target.device, job.target.detail(self._next_poll(job))) if job else None
+
+    def _next_poll(self, job: _Job) -> float | None:
+        """When a device is to be polled next, by the exporter's clock; None while only probes are sent."""
+        if self._account.suspended:
+            return None
+        target = job.target
+        return job.due + target.skip * target.interval if target.overdue_since is None else target.overdue_since
 
     def _add(self, device: Device) -> _Job:
         target = Target(device, self._series, self._clock, self._jitter)

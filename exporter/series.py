@@ -39,6 +39,9 @@ RESERVED_PREFIX: Final = "atess_exporter_"
 SETTING_PREFIX: Final = "atess_setting_"
 
 
+#: Below it a double holds every integer.
+_EXACT: Final = 2**53
+
 #: Slots whose lines stand together.
 BLOCK: Final = 8
 
@@ -236,6 +239,13 @@ class Series:
             self._free[row.type].append(row.slot)
             row.slot = _GONE
 
+    def reading(self, row: Row) -> tuple[tuple[str, str | None, int | float], ...]:
+        """What was last put in by update() and is shown: each field with its metric (None: it is left out) and its value."""
+        with self._lock:
+            layout, values = row.layout, row.values
+        metrics = (column.family.name if column else None for column in layout.columns)
+        return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
+
     def page(self) -> Page:
         """The exposition of all families in order of their names, each device's reading whole."""
         pieces: list[bytes] = []
@@ -346,6 +356,11 @@ class Series:
             self._families_gone += 1
             self._length -= len(family.header)
             self._sorted = None
+
+
+def _whole(value: int | float) -> int | float:
+    """A whole number that is kept as a double, as the integer that it is."""
+    return int(value) if abs(value) < _EXACT and value == int(value) else value
 
 
 def escape_label(text: str) -> str:

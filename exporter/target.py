@@ -3,14 +3,18 @@
 import math
 import random
 import threading
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
 from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.devices import Device
+from exporter.enerclo import EnercloError
+from exporter.history import History
 from exporter.reading import Reading, timestamp
 from exporter.series import Series
+from exporter.status import DeviceStatus, Poll, State
 
 #: The longest a failing device is left alone, in intervals.
 MAX_BACKOFF: Final = 8
@@ -19,8 +23,21 @@ MAX_BACKOFF: Final = 8
 FAILING: Final = "failing"
 FROZEN: Final = "frozen"
 
+#: Why a device is not up that is not asked because the whole account is suspended.
+SUSPENDED: Final = "suspended"
+
 _DEFAULT_STALE_INTERVALS: Final = 3
 _DEFAULT_STALE_SECONDS: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDetail:
+    """A device as its target knows it. `reading` has each field's API name, its metric (None: left out) and its value."""
+
+    status: DeviceStatus
+    error: str | None
+    reading: tuple[tuple[str, str | None, int | float], ...]
+    polls: list[Poll]
 
 
 class Target:
@@ -53,6 +70,12 @@ class Target:
         self._zone: tzinfo | None = None
         self._choice = EVERYTHING
         self._data_time: str | None = None
+        self._data_timestamp: float | None = None
+        self._success_wall: float | None = None
+        self._reason: str | None = None
+        self._error: str | None = None
+        self._history = History()
+        self._began: float | None = None
         self._success_at = self._moved_at = clock.now()
         #: When its values may next have become stale.
         self.judge_at = math.inf
@@ -78,9 +101,11 @@ class Target:
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
 
     def began(self) -> None:
-        """A poll began."""
+        """A request went out; a poll may need two."""
         self.overdue_since = None
         self.last_attempt = self._clock.now()
+        if self._began is None:
+            self._began = self.last_attempt
 
     def succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown."""
@@ -92,17 +117,22 @@ class Target:
             if reading.time is None or reading.time != self._data_time:
                 self._data_time = reading.time
                 self._moved_at = now
+            self._remember(now, None)
+            self._error = None
             came_up = self._set_up(True)
-            self._series.set(self._row, "atess_device_last_success_timestamp_seconds", self._clock.wall())
-            data_time = timestamp(reading.time, self._zone) if reading.time and self._zone else None
-            self._series.set(self._row, "atess_device_data_timestamp_seconds", data_time)
+            self._success_wall = self._clock.wall()
+            self._series.set(self._row, "atess_device_last_success_timestamp_seconds", self._success_wall)
+            self._data_timestamp = timestamp(reading.time, self._zone) if reading.time and self._zone else None
+            self._series.set(self._row, "atess_device_data_timestamp_seconds", self._data_timestamp)
             self._judge(now)
             left_out = self._series.update(self._row, self._choice.of(reading.fields)) if self._stale is None else ()
             return came_up, left_out
 
-    def failed(self, *, back_off: bool) -> bool:
+    def failed(self, error: EnercloError, *, back_off: bool) -> bool:
         """A poll gave no usable reading. Returns whether that is news. With `back_off` it is the device's own failure."""
         with self._lock:
+            self._remember(self._clock.now(), error.reason)
+            self._error = str(error)
             if back_off:
                 self._failures += 1
                 self.skip = _slots_to_skip(self._failures, self._jitter)
@@ -112,6 +142,8 @@ class Target:
         """A due poll was not made, because the account is suspended."""
         with self._lock:
             self.overdue_since = None
+            self._began = None
+            self._reason = SUSPENDED
             self._set_up(False)
 
     def resume(self) -> bool:
@@ -131,6 +163,51 @@ class Target:
     def remove(self) -> None:
         """The device is no longer polled: its series vanish."""
         self._series.remove(self._row)
+
+    def status(self, next_poll: float | None) -> DeviceStatus:
+        """How the device stands; `next_poll` (by the exporter's clock) is when it is to be polled next."""
+        with self._lock:
+            return self._status(next_poll)
+
+    def detail(self, next_poll: float | None) -> TargetDetail:
+        """The same with its latest reading and its last polls, all of one moment."""
+        with self._lock:
+            return TargetDetail(self._status(next_poll), self._error, self._series.reading(self._row), self._history.polls)
+
+    def _status(self, next_poll: float | None) -> DeviceStatus:
+        now, wall = self._clock.now(), self._clock.wall()
+        if self._up is None:
+            state = State.WAITING
+        elif not self._up:
+            state = State.FAILING
+        else:
+            state = State.UP if self._stale is None else State.STALE
+        if self._success_wall is None:
+            age = None
+        else:
+            age = now - self._moved_at if self._data_timestamp is None else wall - self._data_timestamp
+        return DeviceStatus(
+            type=self.device.type,
+            sn=self.device.sn,
+            info=self.device.info,
+            state=state,
+            reason=self._reason,
+            withheld=self._stale,
+            lost=self.device.lost,
+            data_time=self._data_time,
+            data_timestamp=self._data_timestamp,
+            data_age=age,
+            last_success=self._success_wall,
+            last_poll=self._history.last,
+            interval=self.interval,
+            next_poll=None if next_poll is None else wall + next_poll - now,
+        )
+
+    def _remember(self, now: float, reason: str | None) -> None:
+        duration = 0.0 if self._began is None else now - self._began
+        self._began = None
+        self._reason = reason
+        self._history.add(Poll(self._clock.wall() - duration, duration, reason))
 
     def _judge(self, now: float) -> str | None:
         """Decide whether the values are stale, and when that must next be asked. Returns the cause if it is a new one."""

@@ -1,6 +1,10 @@
 """The API token: where it comes from, and how it stays out of sight."""
 
 from pathlib import Path
+from typing import Final
+
+#: Characters; what is shorter is no secret, and to hide it would spoil the words that it happens to stand in.
+_SHORTEST_SECRET: Final = 4
 
 
 class TokenError(ValueError):
@@ -23,6 +27,13 @@ class Token:
     def reveal(self) -> str:
         """The secret itself, for the one header that needs it."""
         return self._value
+
+    def hidden_in(self, text: str) -> str:
+        """`text` without the secret, also where it stands without the scheme in front: that word alone is no secret."""
+        for part in (self._value, self._value.rpartition(" ")[2]):
+            if len(part) >= _SHORTEST_SECRET:
+                text = text.replace(part, "<redacted>")
+        return text
 
     def reread(self) -> bool:
         """Read the file again; True if the token is another one now. A token given as text never changes."""

@@ -1,18 +1,20 @@
-"""The Starlette application: metrics, landing page, health, reload."""
+"""The Starlette application: metrics, pages, health, reload."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from jinja2 import Environment, PackageLoader
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.series import Page
 from exporter.web.compression import Latest, in_chunks
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
+from exporter.web.pages import Overview, Pages
+from exporter.web.policy import Policy
 from exporter.web.streamed import Streamed
 
 
@@ -33,6 +35,7 @@ class Site:
     version: str
     telemetry_path: str
     exposition: Exposition
+    overview: Overview
     problems: Callable[[], list[str]]
     ready: Callable[[], bool]
     reload: Callable[[], str | None]
@@ -41,8 +44,7 @@ class Site:
 
 def create_app(site: Site) -> Starlette:
     """The application that serves `site`."""
-    templates = Environment(loader=PackageLoader("exporter.web"), autoescape=True)
-    landing = templates.get_template("landing.html").render(site=site)
+    pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
     latest = Latest()
 
@@ -56,9 +58,6 @@ def create_app(site: Site) -> Starlette:
             packed = latest.of(page).close(rest)
             return Streamed(packed, sum(map(len, packed)), headers)
         return Streamed(in_chunks([*page.pieces, rest]), page.length + len(rest), headers)
-
-    async def index(request: Request) -> Response:
-        return HTMLResponse(landing)
 
     async def healthy(request: Request) -> Response:
         problems = site.problems()
@@ -75,14 +74,19 @@ def create_app(site: Site) -> Starlette:
             return PlainTextResponse(f"the config was not reloaded, the old one stays in force:\n{problem}\n", 500)
         return PlainTextResponse("reloaded\n")
 
+    def not_found(request: Request, error: Exception) -> Response:
+        return pages.error(request, 404, "There is no such page.")
+
     app = Starlette(
         routes=[
             Route(site.telemetry_path, metrics),
-            Route("/", index),
+            *pages.routes,
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/-/reload", reload, methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(Policy)],
+        exception_handlers={404: not_found},
     )
     # one address for one page
     app.router.redirect_slashes = False

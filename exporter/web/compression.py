@@ -85,6 +85,11 @@ def open_gzip(chunks: Iterable[bytes]) -> Opening:
     return Opening(b"".join(packed), crc, length)
 
 
+def gzip(data: bytes) -> bytes:
+    """`data` packed by itself."""
+    return b"".join(open_gzip([data]).close(b""))
+
+
 class Latest:
     """Keeps the page that was packed last, for those who ask for the same again or wait for it now."""
 

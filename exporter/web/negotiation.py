@@ -22,6 +22,12 @@ def wants_openmetrics(accept: str) -> bool:
     return openmetrics > max(text, anything)
 
 
+def prefers_json(accept: str) -> bool:
+    """True if the Accept header rates JSON above HTML; HTML wins a tie."""
+    qualities = {media: quality for media, _, quality in _entries(accept)}
+    return qualities.get("application/json", 0.0) > qualities.get("text/html", 0.0)
+
+
 def accepts_gzip(accept_encoding: str) -> bool:
     """True if the Accept-Encoding header allows gzip."""
     qualities = {coding: quality for coding, _, quality in _entries(accept_encoding)}

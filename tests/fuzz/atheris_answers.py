@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ with atheris.instrument_imports(include=["exporter.enerclo", "exporter.reading",
     # the private half of Client.get, because a request over HTTP takes as long as ten executions
     from exporter.enerclo import _open_envelope
 
+from exporter.token import Token
 from tests.fuzz.oracle import Key
 from tests.fuzz.world import DEVICES, NAMES, VALUES, World
 
@@ -85,11 +87,12 @@ class _Sample:
 
 
 _sample = _Sample()
+_open = partial(_open_envelope, token=Token(value="made-up"))
 
 
 def run(script: bytes) -> None:
     """Live through `script` in a new world."""
-    world = World(_open_envelope, _sample)
+    world = World(_open, _sample)
     for step in script.split(_PART)[:MOST_STEPS]:
         what, answer = step[:1], step[1:]
         n = (what or b"a")[0] % len(DEVICES)

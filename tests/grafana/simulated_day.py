@@ -31,7 +31,7 @@ from zoneinfo import ZoneInfo
 import requests
 
 from exporter.devices import Device, Evidence
-from exporter.enerclo import REASONS
+from exporter.enerclo import REASONS, TimedOut
 from exporter.reading import metric_name, read
 from exporter.series import Series
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
@@ -210,7 +210,7 @@ class _Day:
             elif target.device.sn == _FAILING and 600 <= minute < 660:
                 self._request(target.device.type, "timeout")
                 target.began()
-                target.failed(back_off=True)
+                target.failed(TimedOut("no answer"), back_off=True)
                 target.expire()
             else:
                 target.began()

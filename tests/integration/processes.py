@@ -165,9 +165,9 @@ def exporter(folder: Path, config: dict[str, Any], *arguments: str) -> Iterator[
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
-    # JSON is YAML; replaced in one step, as a careful user would
+    # JSON is YAML (but for its escapes of emoji); replaced in one step, as a careful user would
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(config))
+    fresh.write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
     fresh.replace(path)
 
 

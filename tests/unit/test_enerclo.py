@@ -198,6 +198,8 @@ def test_connections_are_kept_alive() -> None:
         ('{"code":999999999}', ApiError, "code 999999999"),
         ('{"code":1000000000}', ApiError, "code out of range"),
         ('{"code":1,"msg":{"a":1}}', ApiError, "code 1"),
+        (f'{{"code":1,"msg":"refused: {TOKEN} ({TOKEN[6:]})"}}', ApiError, "code 1: refused: <redacted> (<redacted>)"),
+        ('{"code":1,"msg":"' + "x" * 195 + TOKEN + '"}', ApiError, "code 1: " + "x" * 195 + "<reda"),
         ('{"code":1,"msg":"\\ud800"}', ApiError, "code 1: \\ud800"),
         ('{"code":1,"msg":"' + "x" * 5000 + '"}', ApiError, "code 1: " + "x" * 200),
     ],

@@ -55,6 +55,26 @@ def test_a_field_that_is_missing_now_vanishes_and_others_stay(series: Series) ->
     }
 
 
+def test_what_is_shown_of_a_device_can_be_read_back(series: Series) -> None:
+    row = series.add("pbd", "UMD1")
+    assert series.reading(row) == ()
+    series.update(row, {"vbat": 52.5, "deviceUp": 1, "no name": 2, "ppv": 10**300})
+    assert series.reading(row) == (
+        ("vbat", "atess_vbat", 52.5),
+        ("deviceUp", None, 1),
+        ("no name", None, 2),
+        ("ppv", "atess_ppv", 10**300),
+    )
+    series.set(row, "atess_device_up", 1)
+    series.update(row, {"ppv": 3})
+    assert series.reading(row) == (("ppv", "atess_ppv", 3),)
+    series.clear(row)
+    assert series.reading(row) == ()
+    series.update(row, {"ppv": 3})
+    series.remove(row)
+    assert series.reading(row) == ()
+
+
 def test_a_family_without_samples_has_no_header(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})

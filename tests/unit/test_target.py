@@ -3,11 +3,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from exporter.enerclo import TimedOut
 from exporter.reading import Reading, metric_name
 from exporter.series import Series
 from exporter.target import Target
 from tests.support import FakeClock, device, samples
 
+FAILURE = TimedOut("no whole answer within 15 s")
 KEY = '{deviceSn="UMD0D23202",type="pbd"'
 
 
@@ -66,7 +68,7 @@ def test_a_failing_device_keeps_its_values_until_they_are_stale_and_then_only_th
     bench.read("t1", ppv=5)
     success = clock.wall()
     clock.advance(899)
-    bench.target.failed(back_off=True)
+    bench.target.failed(FAILURE, back_off=True)
     assert bench.shown("ppv") == 5
     assert bench.shown("device_up") == 0
     assert bench.stale() == {"failing": 0, "frozen": 0}
@@ -120,7 +122,7 @@ def test_a_frozen_device_that_then_fails_is_failing(clock: FakeClock) -> None:
     bench.read("t1")
     assert bench.stale() == {"failing": 0, "frozen": 1}
     clock.advance(900)
-    bench.target.failed(back_off=True)
+    bench.target.failed(FAILURE, back_off=True)
     assert bench.stale() == {"failing": 1, "frozen": 0}
 
 
@@ -165,35 +167,35 @@ def test_failures_back_off_in_whole_slots_up_to_eight_intervals_and_success_ends
         series = Series(metric_name, lambda name: name)
         target = Target(device(), series, clock, random.Random(seed))
         for failures in range(8):
-            target.failed(back_off=True)
+            target.failed(FAILURE, back_off=True)
             seen[failures].add(target.skip + 1)
     assert seen[:3] == [{1}, {2}, {3, 4}]
     assert all(intervals == {5, 6, 7, 8} for intervals in seen[3:])
     target.succeeded(Reading({"ppv": 1}, None))
     assert target.skip == 0
-    target.failed(back_off=True)
+    target.failed(FAILURE, back_off=True)
     assert target.skip == 0
 
 
 def test_a_hundred_thousand_failures_are_no_problem(clock: FakeClock) -> None:
     bench = Bench(clock)
     for _ in range(100_000):
-        bench.target.failed(back_off=True)
+        bench.target.failed(FAILURE, back_off=True)
     assert 4 <= bench.target.skip <= 7
 
 
 def test_the_account_s_failures_are_not_the_device_s(clock: FakeClock) -> None:
     bench = Bench(clock)
     for _ in range(5):
-        bench.target.failed(back_off=False)
+        bench.target.failed(FAILURE, back_off=False)
     assert bench.target.skip == 0
     assert bench.shown("device_up") == 0
 
 
 def test_coming_up_and_going_down_is_news_once(clock: FakeClock) -> None:
     target = Bench(clock).target
-    assert target.failed(back_off=True)
-    assert not target.failed(back_off=True)
+    assert target.failed(FAILURE, back_off=True)
+    assert not target.failed(FAILURE, back_off=True)
     assert target.succeeded(Reading({"ppv": 1}, None))[0]
     assert not target.succeeded(Reading({"ppv": 1}, None))[0]
     target.left_out()
@@ -208,7 +210,7 @@ def test_who_is_polled_soon_when_the_account_is_open_again(clock: FakeClock) -> 
     target.left_out()
     assert target.resume()
     for _ in range(4):
-        target.failed(back_off=True)
+        target.failed(FAILURE, back_off=True)
     assert target.skip > 0
     assert target.resume()
     assert target.skip == 0

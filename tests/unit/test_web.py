@@ -12,9 +12,10 @@ import requests
 
 from exporter.address import parse_address
 from exporter.series import Page
+from exporter.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
-from exporter.web.negotiation import accepts_gzip, wants_openmetrics
+from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,22 @@ def test_those_who_scrape_at_once_share_what_one_packs(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
+    ("accept", "json"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/json", True),
+        ("application/json;q=0.5, text/html", False),
+        ("text/html;q=0.5, application/json", True),
+        ("text/html,application/json", False),
+        ("application/json;q=0", False),
+    ],
+)
+def test_who_gets_json(accept: str, json: bool) -> None:
+    assert prefers_json(accept) is json
+
+
+@pytest.mark.parametrize(
     ("text", "address"),
     [
         (":9837", ("", 9837)),
@@ -182,6 +199,12 @@ class Parts:
             self.hold.wait(30)
         return Page(1, sum(map(len, self.pieces)), self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
 
+    def fleet(self) -> Fleet:
+        return Fleet(1_790_000_000.0, None, [])
+
+    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
+        return None
+
 
 @contextmanager
 def serving(parts: Parts, **site: Any) -> Iterator[str]:
@@ -192,6 +215,7 @@ def serving(parts: Parts, **site: Any) -> Iterator[str]:
                 version="1.2.3",
                 telemetry_path="/metrics",
                 exposition=parts.exposition,
+                overview=parts,
                 problems=lambda: parts.problems,
                 ready=lambda: parts.ready,
                 reload=lambda: parts.reload_problem,
@@ -271,7 +295,7 @@ def test_only_a_demo_says_that_its_data_are_simulated(simulated: bool) -> None:
 
 def test_small_answers_are_not_held_back() -> None:
     listener = Listener("127.0.0.1", 0)
-    listener.start(create_app(Site("0", "/metrics", Parts().exposition, list, lambda: True, lambda: None)))
+    listener.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
     try:
         accepted = listener._socket
         assert accepted.proto == socket.IPPROTO_TCP

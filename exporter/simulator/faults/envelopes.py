@@ -8,9 +8,9 @@ from exporter.simulator.faults.registry import fault
 
 
 @fault
-async def code_500(x: Exchange) -> None:
-    """Envelope code 500: fail."""
-    await x.reply(refusal(500, "fail"))
+async def code_500(x: Exchange, *, msg: str = "fail") -> None:
+    """Envelope code 500: fail, or what else `msg` says."""
+    await x.reply(refusal(500, msg))
 
 
 @fault

@@ -1,0 +1,53 @@
+"""What the pages say of the devices, with what the catalogue says of their fields."""
+
+from collections.abc import Mapping
+
+from exporter.account import Account
+from exporter.clock import Clock
+from exporter.devices import DeviceType, Field
+from exporter.scheduler import Scheduler
+from exporter.status import DeviceDetail, FieldValue, Fleet
+
+
+class Overview:
+    """The devices as they stand; safe to use from any thread. `types` may be replaced at any time."""
+
+    def __init__(self, scheduler: Scheduler, account: Account, clock: Clock, types: Mapping[str, DeviceType]) -> None:
+        self.types = types
+        self._scheduler = scheduler
+        self._account = account
+        self._clock = clock
+
+    def fleet(self) -> Fleet:
+        """All devices."""
+        return Fleet(self._clock.wall(), self._suspended, self._scheduler.statuses())
+
+    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
+        """One device with its reading; None if there is no such device."""
+        found = self._scheduler.detail((device_type, device_sn))
+        known = self.types.get(device_type)
+        if found is None or known is None:
+            return None
+        device, detail = found
+        return DeviceDetail(
+            at=self._clock.wall(),
+            suspended=self._suspended,
+            status=detail.status,
+            title=known.title,
+            path=device.path,
+            path_evidence=device.evidence.words,
+            error=detail.error,
+            fields=[_field_value(known.fields.get(name), name, metric, value) for name, metric, value in detail.reading],
+            polls=detail.polls,
+        )
+
+    @property
+    def _suspended(self) -> str | None:
+        return self._account.state.value if self._account.suspended else None
+
+
+def _field_value(known: Field | None, name: str, metric: str | None, value: int | float) -> FieldValue:
+    if known is None:
+        return FieldValue(name, metric, value)
+    word = known.values.get(int(value)) if known.values and value == int(value) else None
+    return FieldValue(name, metric, value, word, known.unit, known.words, known.evidence.words)

@@ -1,0 +1,103 @@
+"""How devices stand, as plain facts for people and scripts. Times are Unix times and durations seconds; None is unknown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What is to be said of a device first."""
+
+    #: Its last poll failed, as atess_device_up 0 says.
+    FAILING = "failing"
+    #: Its polls succeed, but its values are too old to be shown.
+    STALE = "stale"
+    #: No poll of it has ended yet.
+    WAITING = "waiting"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One poll: when its request went out, how long it took, and the reason why it failed (None: it gave a reading)."""
+
+    at: float
+    duration: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """How one device stands.
+
+    `reason` says why it has no usable answer now, `withheld` for which cause its values are not shown (None: they are).
+    `data_time` is the reading's own time as the device wrote it, `data_timestamp` the same in the configured zone; `data_age`
+    goes by that or, where it is unknown, by when the exporter first saw this reading. `next_poll` lies in the past while a
+    poll waits for its turn. `lost` is what the list of its data logger says.
+    """
+
+    type: str
+    sn: str
+    info: Mapping[str, str]
+    state: State
+    reason: str | None
+    withheld: str | None
+    lost: bool | None
+    data_time: str | None
+    data_timestamp: float | None
+    data_age: float | None
+    last_success: float | None
+    last_poll: Poll | None
+    interval: float
+    next_poll: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All devices at one moment. `suspended` says why only probes are sent, None if all is well."""
+
+    at: float
+    suspended: str | None
+    devices: list[DeviceStatus]
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many devices are in each state."""
+        counts = dict.fromkeys(State, 0)
+        for device in self.devices:
+            counts[device.state] += 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """One field of a reading. `metric` is None for a field that is left out of the metrics.
+
+    `meaning` and `evidence` are None for a field that nobody described; `word` is what the value stands for.
+    """
+
+    field: str
+    metric: str | None
+    value: int | float
+    word: str | None = None
+    unit: str | None = None
+    meaning: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDetail:
+    """All that is known of one device at one moment: its latest reading, and its last polls, the latest first.
+
+    `error` is what was wrong with the last poll that failed, if none succeeded since.
+    """
+
+    at: float
+    suspended: str | None
+    status: DeviceStatus
+    title: str
+    path: str
+    path_evidence: str
+    error: str | None
+    fields: list[FieldValue] = field(default_factory=list)
+    polls: list[Poll] = field(default_factory=list)

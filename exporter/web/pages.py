@@ -1,0 +1,206 @@
+"""The pages that people read, and the same facts as JSON. They know how devices stand, not what a field means."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from hashlib import sha256
+from importlib import metadata, resources
+from typing import Final, Protocol
+from urllib.parse import unquote_to_bytes
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.status import DeviceDetail, Fleet, State
+from exporter.web import words
+from exporter.web.compression import gzip
+from exporter.web.documents import device_document, error_document, fleet_document
+from exporter.web.negotiation import accepts_gzip, prefers_json
+from exporter.web.table import COLUMNS, Query, QueryError, Table
+
+HTML: Final = "text/html; charset=utf-8"
+JSON: Final = "application/json"
+
+#: Seconds between two looks of an open page for newer data.
+REFRESH: Final = 5
+
+#: Pages made at once: however many people look, scrapes and polls come first.
+_AT_ONCE: Final = 2
+
+#: Bytes from which an answer is worth compressing.
+_WORTH_GZIP: Final = 1000
+
+_ASSETS: Final = {
+    "style.css": "text/css; charset=utf-8",
+    "refresh.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+
+class Overview(Protocol):
+    """Who knows the devices. May be asked from any thread."""
+
+    def fleet(self) -> Fleet: ...
+    def device(self, device_type: str, device_sn: str, /) -> DeviceDetail | None: ...
+
+
+class _Anything(StringConvertor):
+    """The rest of a path, whatever is in it: Starlette's own stops at the end of a line."""
+
+    regex = r"(?s:.+)"
+
+
+register_url_convertor("anything", _Anything())
+
+
+class Pages:
+    """The pages of an exporter of `version` that serves its metrics at `telemetry_path`."""
+
+    def __init__(self, version: str, telemetry_path: str, overview: Overview, *, simulated: bool) -> None:
+        self._overview = overview
+        self._simulated = simulated
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._assets = dict(_read_assets())
+        self._readme = _readme()
+        self._templates = Environment(
+            loader=PackageLoader("exporter.web"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        self._templates.filters |= {
+            "number": words.number,
+            "span": words.span,
+            "ago": words.ago,
+            "utc": words.utc,
+            "iso": words.iso,
+        }
+        self._templates.globals |= {
+            "asset": lambda name: f"/-/assets/{name}?{self._assets[name][0]}",
+            "columns": COLUMNS,
+            "device_url": words.device_url,
+            "has_readme": self._readme is not None,
+            "refresh": REFRESH,
+            "simulated": simulated,
+            "states": list(State),
+            "telemetry_path": telemetry_path,
+            "version": version,
+        }
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where the pages are."""
+        pages: dict[str, Callable[[Request], Response]] = {
+            "/": self._landing,
+            "/devices": self._devices,
+            "/devices.json": self._devices_json,
+            "/devices/{type}/{sn:anything}": self._device,
+            "/-/assets/{name}": self._asset,
+            "/-/readme": self._show_readme,
+        }
+        return [Route(path, self._in_turn(page)) for path, page in pages.items()]
+
+    def _in_turn(self, page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """`page` made in a thread, so that a large fleet holds up nobody, but in no more threads than _AT_ONCE."""
+
+        async def endpoint(request: Request) -> Response:
+            async with self._turns:
+                return await run_in_threadpool(page, request)
+
+        return endpoint
+
+    def error(self, request: Request, status: int, message: str) -> Response:
+        """A page, or a document for who asked for one, that says what was wrong with a request."""
+        if request.scope["path"].endswith(".json") or prefers_json(request.headers.get("accept", "")):
+            return _answer(request, error_document(message), JSON, status)
+        return self._page(request, "error.html", status, message=message)
+
+    def _landing(self, request: Request) -> Response:
+        return self._page(request, "landing.html", fleet=self._overview.fleet())
+
+    def _devices(self, request: Request) -> Response:
+        try:
+            query = Query.parse(request.query_params)
+        except QueryError as error:
+            return self.error(request, 400, str(error))
+        return self._page(request, "devices.html", table=Table.of(self._overview.fleet(), query))
+
+    def _devices_json(self, request: Request) -> Response:
+        try:
+            query = Query.parse(request.query_params)
+        except QueryError as error:
+            return self.error(request, 400, str(error))
+        fleet = self._overview.fleet()
+        return _answer(request, fleet_document(fleet, query.matching(fleet.devices), simulated=self._simulated), JSON)
+
+    def _device(self, request: Request) -> Response:
+        """A device's page or, with `.json` behind its deviceSn or for who prefers it, its document.
+
+        A device whose deviceSn itself ends in `.json` has its page where its name says.
+        """
+        sn = _device_sn(request)
+        device_type = request.path_params["type"]
+        as_json = prefers_json(request.headers.get("accept", ""))
+        detail = self._overview.device(device_type, sn) if sn is not None else None
+        if detail is None and sn is not None and sn.endswith(".json"):
+            as_json = True
+            detail = self._overview.device(device_type, sn.removesuffix(".json"))
+        if detail is None:
+            return self.error(request, 404, "There is no such device.")
+        if as_json:
+            return _answer(request, device_document(detail, simulated=self._simulated), JSON)
+        return self._page(request, "device.html", detail=detail)
+
+    def _asset(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._assets:
+            return self.error(request, 404, "There is no such page.")
+        version, body = self._assets[name]
+        # the version is in the address, so what is there never changes
+        current = request.scope["query_string"].decode("latin-1") == version
+        cached = {"Cache-Control": "public, max-age=31536000, immutable"} if current else {}
+        return Response(body, media_type=_ASSETS[name], headers=cached)
+
+    def _show_readme(self, request: Request) -> Response:
+        if self._readme is None:
+            return self.error(request, 404, "This exporter was not installed, so it has no README with it.")
+        return PlainTextResponse(self._readme)
+
+    def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
+        text = self._templates.get_template(template).render(path=request.scope["path"], **values)
+        return _answer(request, text.encode("utf-8", "backslashreplace"), HTML, status)
+
+
+def _answer(request: Request, body: bytes, content_type: str, status: int = 200) -> Response:
+    headers = {"Content-Type": content_type, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
+    if len(body) >= _WORTH_GZIP and accepts_gzip(request.headers.get("accept-encoding", "")):
+        body = gzip(body)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, headers=headers)
+
+
+def _device_sn(request: Request) -> str | None:
+    """The deviceSn in the address, from its raw bytes: decoded for us it would have lost what UTF-8 cannot carry."""
+    parts = request.scope["raw_path"].split(b"/", 3)
+    try:
+        return unquote_to_bytes(parts[3]).decode("utf-8", "surrogatepass")
+    except (IndexError, UnicodeDecodeError):
+        return None
+
+
+def _read_assets() -> Iterator[tuple[str, tuple[str, bytes]]]:
+    for name in _ASSETS:
+        body = (resources.files("exporter.web") / "assets" / name).read_bytes()
+        yield name, (sha256(body).hexdigest()[:12], body)
+
+
+def _readme() -> str | None:
+    try:
+        payload = metadata.metadata("atess-exporter").get_payload()  # type: ignore[attr-defined]
+    except metadata.PackageNotFoundError:
+        return None
+    return payload if isinstance(payload, str) and payload else None

@@ -1,0 +1,70 @@
+"""Times and durations as people say them, and addresses of devices; for the templates."""
+
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
+
+#: Below it doubles tell all whole numbers apart.
+_EXACT: Final = 2**53
+
+_STEPS: Final = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "min", 1.0, "s"))
+
+
+def span(seconds: float) -> str:
+    """A duration in at most two units: `21 ms`, `4.5 s`, `3 min 20 s`, `2 h`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{round(seconds, 2):g} s"
+    rounded = round(seconds)
+    for size, unit, next_size, next_unit in _STEPS:
+        if rounded >= size:
+            whole, rest = divmod(rounded, size)
+            part = int(rest // next_size)
+            return f"{whole:.0f} {unit}" + (f" {part} {next_unit}" if part else "")
+    return f"{rounded} s"
+
+
+def number(value: int | float) -> str:
+    """A value as a person writes it: a whole number without a fraction."""
+    return str(int(value)) if abs(value) < _EXACT and value == int(value) else repr(value)
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was, or how far ahead of us it is, in one unit."""
+    distance = abs(seconds)
+    if distance < 0.5:
+        return "now"
+    for size, unit, _, _ in _STEPS:
+        if distance >= size * 1.5:
+            text = f"{distance / size:.0f} {unit}"
+            break
+    else:
+        text = f"{distance:.0f} s"
+    return f"{text} ago" if seconds >= 0 else f"in {text}"
+
+
+def utc(at: float) -> str:
+    """A Unix time as date and time of day; empty for one that no calendar has."""
+    moment = _moment(at)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
+def iso(at: float) -> str:
+    """A Unix time as HTML's time element takes it."""
+    moment = _moment(at)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
+
+
+def device_url(device_type: str, device_sn: str) -> str | None:
+    """The address of a device's page; None for the two names that browsers take for folders, however they are written."""
+    if device_sn in (".", ".."):
+        return None
+    return f"/devices/{device_type}/{quote(device_sn, safe='', errors='surrogatepass')}"
+
+
+def _moment(at: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,75 @@
+"""`python -m tests.browser.picture`: takes the README's picture of the devices page, and others into a folder if one is named.
+
+The devices are those of the demo, and one of them fails.
+"""
+
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from exporter.app import App, Options
+from exporter.config import load
+from exporter.simulator import Cloud, SimClock, demo_site, serve
+from exporter.status import State
+from tests.browser.chromium import chromium, tab
+from tests.integration.processes import TOKEN, eventually, write_config
+
+PICTURE: Final = Path("docs/devices.png")
+
+_WIDTH: Final = {"width": 1280, "height": 720}
+_PHONE: Final = {"width": 375, "height": 740}
+
+
+def main(folder: Path | None) -> int:
+    clock = SimClock(datetime.now(UTC), timezone=UTC)
+    cloud = Cloud(demo_site(clock.now()), clock, token=TOKEN, upload_interval=10)
+    cloud.faults.set("bcu", "BCD0D24102", "code_500", msg="the data logger is busy")
+    with serve(cloud) as served, tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "config.yaml"
+        write_config(path, _config(served.url, cloud))
+        app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), Options(("127.0.0.1", 0), simulated=True))
+        app.start()
+        try:
+            wanted = {State.FAILING: 1, State.STALE: 1, State.WAITING: 0, State.UP: 7}
+            eventually(lambda: app._overview.fleet().counts == wanted, 120)
+            _take(app.url, folder)
+        finally:
+            app.stop()
+    return 0
+
+
+def _take(url: str, folder: Path | None) -> None:
+    with chromium() as browser:
+        with tab(browser, url, viewport=_WIDTH) as (page, _):
+            page.goto("/devices")
+            page.screenshot(path=PICTURE, full_page=True)
+        for scheme in ("light", "dark") if folder else ():
+            for name, size in (("wide", _WIDTH), ("phone", _PHONE)):
+                with tab(browser, url, viewport=size, color_scheme=scheme) as (page, _):
+                    for title, path in (
+                        ("landing", "/"),
+                        ("devices", "/devices?sort=state"),
+                        ("device", "/devices/hps_central/TND0D20233"),
+                        ("failing", "/devices/bcu/BCD0D24102"),
+                        ("none", "/devices/pbd/nobody"),
+                    ):
+                        page.goto(path)
+                        page.screenshot(path=folder / f"{title}-{name}-{scheme}.png", full_page=True)  # type: ignore[operator]
+
+
+def _config(url: str, cloud: Cloud) -> dict[str, Any]:
+    devices: dict[str, list[dict[str, Any]]] = {}
+    for it in cloud.devices:
+        site = "Mae Hong Son" if it.datalog_sn == "DLD0D20001" else "Pai"
+        devices.setdefault(it.type, []).append({"deviceSn": it.sn, "info": {"site": site}})
+    return {
+        "api": {"base_url": url, "requests_per_minute": 600, "timezone": "UTC"},
+        "poll": {"interval": "10s", "stale_after": "40s"},
+        "devices": devices,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None))

@@ -1,0 +1,220 @@
+"""What the pages are told, from the polls of a whole scheduler on a fake clock."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exporter.devices import DeviceType, load_catalogue
+from exporter.enerclo import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
+from exporter.overview import Overview
+from exporter.scheduler import TICK, Plan
+from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Poll, State
+from tests.support import FakeClock, device
+from tests.unit.test_scheduler import Fleet, devices, failing
+
+
+class Bench(Fleet):
+    """A fleet and what is said of it."""
+
+    @property
+    def overview(self) -> Overview:
+        return Overview(self.scheduler, self.account, self.clock, load_catalogue())
+
+    def status(self, sn: str = "S0") -> DeviceStatus:
+        return next(it for it in self.overview.fleet().devices if it.sn == sn)
+
+    def detail(self, sn: str = "S0") -> DeviceDetail:
+        detail = self.overview.device("pbd", sn)
+        assert detail is not None
+        return detail
+
+
+def test_before_its_first_poll_a_device_waits_and_nothing_is_claimed(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(2))
+    status = bench.status("S1")
+    assert status.state is State.WAITING
+    assert (status.reason, status.withheld, status.data_age, status.last_success, status.last_poll) == (None,) * 5
+    assert status.next_poll == clock.wall() + 15
+    detail = bench.detail("S1")
+    assert (detail.fields, detail.polls, detail.error) == ([], [], None)
+
+
+def test_a_device_that_answers_is_up_with_its_poll_and_its_reading(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1, 300))
+    bench.run(TICK)
+    polled = clock.wall()
+    bench.run(59.75)
+    status = bench.status()
+    assert status.state is State.UP
+    assert status.last_poll == Poll(polled, 0.0, None)
+    assert status.last_success == polled
+    assert status.data_age == 59.75
+    assert status.interval == 300
+    assert status.next_poll is not None
+    before = len(bench.sent)
+    bench.run(status.next_poll - clock.wall() - TICK)
+    assert len(bench.sent) == before
+    bench.run(2 * TICK)
+    assert len(bench.sent) == before + 1
+
+
+def test_what_the_catalogue_knows_of_a_field_is_said_and_what_it_does_not_know_is_not(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.answer = lambda sn: {"vbat": 52.5, "status": 1, "novelty": 3, "deviceUp": 4, "no name": 5}
+    bench.run(1)
+    assert bench.detail().fields == [
+        FieldValue(
+            "vbat", "atess_vbat", 52.5, None, "V", "Battery voltage (judging by its name)", "documented by the vendor"
+        ),
+        FieldValue(
+            "status",
+            "atess_status",
+            1,
+            "online",
+            None,
+            load_catalogue()["pbd"].fields["status"].words,
+            "documented by the vendor",
+        ),
+        FieldValue("novelty", "atess_novelty", 3),
+        FieldValue("deviceUp", None, 4),
+        FieldValue("no name", None, 5),
+    ]  # fmt: skip
+
+
+def test_a_failing_device_says_why_and_keeps_its_reading_until_it_is_too_old(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.run(1)
+    bench.answer = failing(ApiError("code 500: the message"))
+    bench.run(600)
+    detail = bench.detail()
+    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (State.FAILING, "api_error", None)
+    assert detail.error == "code 500: the message"
+    assert [it.field for it in detail.fields] == ["ppv"]
+    assert {it.reason for it in detail.polls[:-1]} == {"api_error"}
+    assert detail.polls[-1].reason is None
+    bench.run(600)
+    detail = bench.detail()
+    assert (detail.status.state, detail.status.withheld, detail.fields) == (State.FAILING, "failing", [])
+    bench.answer = lambda sn: {"ppv": 1}
+    bench.run(3000)
+    assert (bench.detail().error, bench.status().state, bench.status().reason) == (None, State.UP, None)
+
+
+def test_a_device_whose_reading_stands_still_is_stale(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
+    bench.run(2000)
+    detail = bench.detail()
+    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (State.STALE, None, "frozen")
+    assert detail.fields == []
+    assert detail.status.data_time == "2026-11-22 10:00:00"
+    assert detail.status.data_age is not None
+    assert detail.status.data_age > 1900
+
+
+def test_in_a_known_zone_the_age_is_that_of_the_readings_own_time(clock: FakeClock) -> None:
+    bench = Bench(clock, [])
+    bench.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, ZoneInfo("Asia/Bangkok")))
+    bench.answer = lambda sn: {"ppv": 1, "time": "2026-09-22 00:00:00"}
+    bench.run(1)
+    status = bench.status()
+    assert status.data_timestamp == 1790010000
+    assert status.data_age == clock.wall() - 1790010000
+
+
+@pytest.mark.parametrize(
+    ("error", "suspended"),
+    [(Unauthorized("code 403"), "unauthorized"), (ConnectionFailed("connection refused"), "unreachable")],
+)
+def test_while_the_account_is_suspended_no_poll_is_promised(
+    clock: FakeClock, error: Unauthorized | ConnectionFailed, suspended: str
+) -> None:
+    bench = Bench(clock, devices(8, 10))
+    bench.run(30)
+    assert bench.overview.fleet().suspended is None
+    bench.answer = failing(error)
+    bench.run(60)
+    fleet = bench.overview.fleet()
+    assert fleet.suspended == suspended
+    assert {it.state for it in fleet.devices} == {State.FAILING}
+    assert {it.next_poll for it in fleet.devices} == {None}
+    assert {it.reason for it in fleet.devices} == {"suspended"}
+    assert bench.detail().suspended == suspended
+
+
+def test_a_device_that_is_backed_off_is_promised_its_real_next_poll(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(2, 10))
+    bench.answer = lambda sn: {"ppv": 1} if sn == "S1" else failing(TimedOut("no answer"))(sn)
+    bench.run(600)
+    promised = bench.status().next_poll
+    assert promised is not None
+    asked = len(bench.times("S0"))
+    bench.run(promised - clock.wall() - TICK)
+    assert len(bench.times("S0")) == asked
+    bench.run(2 * TICK)
+    assert len(bench.times("S0")) == asked + 1
+
+
+def test_a_poll_that_waits_for_its_turn_was_due_before_now(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.clock.advance(1)
+    bench.scheduler.tick()
+    bench.clock.advance(5)
+    status = bench.status()
+    assert status.next_poll is not None
+    assert clock.wall() - 7 < status.next_poll <= clock.wall() - 5
+
+
+def test_a_poll_takes_from_its_first_request_to_its_last_answer(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.clock.advance(1)
+
+    def slow(sn: str) -> dict[str, int]:
+        clock.advance(2)
+        if len(bench.sent) == 1:
+            raise ConnectionFailed("the connection broke")
+        return {"ppv": 1}
+
+    bench.answer = slow
+    began = clock.wall()
+    bench.run(TICK)
+    poll = bench.status().last_poll
+    assert poll is not None
+    # two requests, and what the budget had the second wait
+    assert poll.duration == pytest.approx(4, abs=0.1)
+    assert poll.at == pytest.approx(began + TICK, abs=0.1)
+
+
+def test_being_slowed_down_is_a_reason_too(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.answer = failing(RateLimited("HTTP status 429", 5))
+    bench.run(1)
+    assert (bench.status().state, bench.status().reason) == (State.FAILING, "rate_limited")
+
+
+def test_the_last_twenty_polls_are_kept(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1, 10))
+    bench.run(600)
+    polls = bench.detail().polls
+    assert len(polls) == 20
+    assert polls == sorted(polls, key=lambda it: it.at, reverse=True)
+
+
+def test_what_is_said_of_a_device_follows_the_config(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(2))
+    bench.apply([device("S0", site="Pai", interval=600)])
+    status = bench.status()
+    assert (status.info, status.interval) == ({"site": "Pai"}, 600)
+    assert bench.overview.device("pbd", "S1") is None
+
+
+def test_an_unknown_device_is_none(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    assert bench.overview.device("pbd", "S9") is None
+    assert bench.overview.device("pcs", "S0") is None
+
+
+def test_a_type_that_a_reload_has_just_removed_is_no_error(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    types: dict[str, DeviceType] = {}
+    assert Overview(bench.scheduler, bench.account, clock, types).device("pbd", "S0") is None

@@ -1,0 +1,422 @@
+"""The pages over real HTTP, for devices made up here."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import requests
+
+from exporter.address import is_taken
+from exporter.series import Page
+from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, Poll, State
+from exporter.web import Listener, Site, create_app
+from exporter.web.policy import HEADERS
+from exporter.web.table import PAGE_SIZE
+from tests.integration.processes import eventually
+from tests.unit.test_table import NOW, status
+
+UP = status(
+    "UMD1",
+    info={"site": "Pai"},
+    data_time="2026-09-21 21:13:00",
+    data_timestamp=NOW - 20,
+    data_age=20.0,
+    last_success=NOW - 9,
+    last_poll=Poll(NOW - 10, 0.25, None),
+    next_poll=NOW + 290,
+)
+
+
+class Devices:
+    """What the pages ask for, as a test sets it."""
+
+    def __init__(self, *devices: DeviceStatus, suspended: str | None = None) -> None:
+        self.devices = list(devices)
+        self.suspended = suspended
+        self.fields: list[FieldValue] = []
+        self.polls: list[Poll] = []
+        self.error: str | None = None
+
+    def fleet(self) -> Fleet:
+        return Fleet(NOW, self.suspended, self.devices)
+
+    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
+        for it in self.devices:
+            if (it.type, it.sn) == (device_type, device_sn):
+                path = ("The PBD", "pbd/data-last", "documented by the vendor")
+                return DeviceDetail(NOW, self.suspended, it, *path, self.error, self.fields, self.polls)
+        return None
+
+
+class Web:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return requests.get(self.url + path, headers={"Accept-Encoding": "identity", **headers}, timeout=10)
+
+    def text(self, path: str, status: int = 200) -> str:
+        """What a reader sees of a page, white space run together."""
+        answer = self.get(path)
+        assert answer.status_code == status
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        return text_of(answer.text)
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parts.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def text_of(html: str) -> str:
+    parser = _Text()
+    parser.feed(html)
+    return re.sub(r"\s+", " ", "".join(parser.parts))
+
+
+@contextmanager
+def serving(devices: Devices, telemetry_path: str = "/metrics", *, simulated: bool = False) -> Iterator[Web]:
+    listener = Listener("127.0.0.1", 0)
+
+    def exposition(*, openmetrics: bool) -> tuple[Page, bytes]:
+        return Page(1, 4, [b"x 1\n"]), b""
+
+    site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, simulated)
+    listener.start(create_app(site))
+    try:
+        yield Web(listener.url)
+    finally:
+        listener.stop()
+
+
+def test_every_answer_tells_browsers_to_be_careful() -> None:
+    with serving(Devices(UP)) as web:
+        paths = (
+            "/",
+            "/devices",
+            "/devices.json",
+            "/devices/pbd/UMD1",
+            "/devices/pbd/x",
+            "/x",
+            "/-/healthy",
+            "/-/readme",
+            "/metrics",
+        )
+        for path in (*paths, "/devices?state=x", "/-/assets/style.css"):
+            headers = web.get(path).headers
+            assert {name: headers.get(name) for name in HEADERS} == HEADERS, path
+        policy = dict(part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+        assert {policy[name] for name in policy if name.endswith("-src") and name != "default-src"} == {"'self'"}
+
+
+def test_pages_load_nothing_from_elsewhere_and_have_nothing_inline() -> None:
+    with serving(Devices(UP)) as web:
+        for path in ("/", "/devices", "/devices/pbd/UMD1", "/x"):
+            page = web.get(path).text
+            assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://", page), path
+            for source in re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"([^\"]*)\"", page):
+                assert source.startswith("/-/assets/")
+                assert web.get(source).status_code == 200
+            assert not re.search(r"<script[^>]*>[^<]", page)
+
+
+def test_assets_are_kept_by_browsers_and_a_changed_one_has_another_address() -> None:
+    with serving(Devices()) as web:
+        address = re.findall(r'href="(/-/assets/style\.css\?\w+)"', web.get("/").text)[0]
+        answer = web.get(address)
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+        for other in ("/-/assets/style.css", "/-/assets/style.css?old"):
+            assert "immutable" not in web.get(other).headers.get("Cache-Control", "")
+        assert web.get("/-/assets/nothing.css").status_code == 404
+        assert web.get("/-/assets/..%2Fapp.py").status_code == 404
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_demo_says_on_every_page_and_in_every_document_that_its_data_are_simulated(simulated: bool) -> None:
+    with serving(Devices(UP), simulated=simulated) as web:
+        for path in ("/", "/devices", "/devices/pbd/UMD1"):
+            assert ("simulated" in web.text(path)) is simulated, path
+        assert ("simulated" in web.text("/devices/pbd/x", 404)) is simulated
+        for path in ("/devices.json", "/devices/pbd/UMD1.json"):
+            assert web.get(path).json()["simulated"] is simulated
+
+
+def test_the_landing_page() -> None:
+    with serving(Devices(UP, status("b", state=State.FAILING)), "/my/<metrics>") as web:
+        page = web.get("/").text
+        assert "1.2.3" in page
+        for address in ("/devices", "/devices.json", "/my/&lt;metrics&gt;", "/-/healthy", "/-/ready", "/-/readme"):
+            assert f'href="{address}"' in page
+        assert "2 devices 1 failing 0 stale 0 waiting 1 up" in text_of(page)
+
+
+def test_the_readme_is_served_as_it_was_installed() -> None:
+    with serving(Devices()) as web:
+        answer = web.get("/-/readme")
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.text.startswith("# atess-exporter\n")
+        assert "ebatChargeTotal` → `atess_ebat_charge_total" in answer.text
+
+
+def test_a_row_has_what_is_known_of_its_device() -> None:
+    with serving(Devices(UP)) as web:
+        page = web.text("/devices")
+    assert "UMD1 pbd up 20 s ago 10 s ago 250 ms 5 min in 5 min site Pai" in page
+    assert "1\u20131 of 1" in page
+    assert "As of 2026-09-21 14:13:20 UTC" in page
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        (
+            {"state": State.WAITING, "data_age": None, "last_poll": None, "next_poll": NOW + 3},
+            "waiting \u2013 \u2013 \u2013 5 min in 3 s",
+        ),
+        (
+            {"state": State.FAILING, "reason": "timeout", "next_poll": NOW - 3},
+            "failing timeout 20 s ago 10 s ago 250 ms 5 min due",
+        ),
+        ({"state": State.FAILING, "reason": "timeout", "withheld": "failing"}, "failing timeout values withheld 20 s"),
+        ({"state": State.STALE, "withheld": "frozen", "lost": True}, "stale frozen offline, says its logger 20 s"),
+        ({"lost": False}, "up 20 s"),
+        ({"data_age": -7200.0}, "up in 2 h"),
+    ],
+)
+def test_states_in_words(facts: dict[str, Any], shown: str) -> None:
+    with serving(Devices(replace(UP, **facts))) as web:
+        assert f"UMD1 pbd {shown}" in web.text("/devices")
+
+
+@pytest.mark.parametrize(("cause", "words"), [("unauthorized", "refuses the token"), ("unreachable", "cannot be reached")])
+def test_a_suspended_account_is_said_on_top(cause: str, words: str) -> None:
+    with serving(Devices(replace(UP, next_poll=None), suspended=cause)) as web:
+        for path in ("/", "/devices", "/devices/pbd/UMD1"):
+            assert words in web.text(path), path
+        assert "5 min suspended" in web.text("/devices")
+
+
+def test_a_large_fleet_is_paged_by_links_that_keep_the_question() -> None:
+    fleet = [status(f"S{number:05}", state=State.FAILING if number % 2 else State.UP) for number in range(10_000)]
+    with serving(Devices(*fleet)) as web:
+        url: str | None = "/devices?q=s0&state=failing&sort=-device"
+        seen: list[str] = []
+        while url:
+            page = web.get(url).text
+            seen += re.findall(r"<bdi>(S\d+)</bdi>", page)
+            following = re.search(r'<a rel="next" href="([^"]+)"', page)
+            url = following[1].replace("&amp;", "&") if following else None
+        assert seen == [f"S{number:05}" for number in range(9999, 0, -2)]
+        first = web.get("/devices").text
+        assert first.count("<tr>") == PAGE_SIZE + 1
+        assert "1\u2013100 of 10000" in text_of(first)
+        assert "10000 all 5000 failing 0 stale 0 waiting 5000 up" in text_of(first)
+
+
+@pytest.mark.parametrize("query", ["state=upp", "sort=colour", "page=two"])
+def test_a_question_that_makes_no_sense_is_a_clear_400(query: str) -> None:
+    with serving(Devices(UP)) as web:
+        name = query.partition("=")[0]
+        assert f"{name}: expected" in web.text(f"/devices?{query}", 400)
+        answer = web.get(f"/devices.json?{query}")
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith(f"{name}: expected")
+
+
+def test_a_devices_page_has_its_fields_and_polls() -> None:
+    devices = Devices(replace(UP, state=State.FAILING, reason="timeout"))
+    devices.error = "no whole answer within 15 s"
+    devices.fields = [
+        FieldValue("vbat", "atess_vbat", 0.46000000834465027, None, "V", "Battery voltage", "documented by the vendor"),
+        FieldValue("status", "atess_status", 1, "online", None, "Device status", "inferred, never seen"),
+        FieldValue("noName", None, 10**300),
+    ]
+    devices.polls = [Poll(NOW - 10, 15.0, "timeout"), Poll(NOW - 310, 0.25, None)]
+    with serving(devices) as web:
+        page = web.text("/devices/pbd/UMD1")
+    assert "vbat 0.46000000834465027 V Battery voltage atess_vbat documented by the vendor" in page
+    assert "status 1 online Device status atess_status inferred, never seen" in page
+    assert f"noName {10**300} Not in the catalogue none: left out nobody described it" in page
+    assert "2026-09-21 14:13:10 UTC 15 s timeout" in page
+    assert "2026-09-21 14:08:10 UTC 250 ms reading" in page
+    assert "Last error no whole answer within 15 s" in page
+    assert "Not fresh: the last poll failed" in page
+    assert "Asked at pbd/data-last, a path documented by the vendor" in page
+
+
+@pytest.mark.parametrize(("cause", "words"), [("frozen", "no longer moves"), ("failing", "no usable reading came")])
+def test_withheld_values_are_said_to_be_withheld(cause: str, words: str) -> None:
+    with serving(Devices(replace(UP, withheld=cause))) as web:
+        page = web.text("/devices/pbd/UMD1")
+    assert "The values are withheld" in page
+    assert words in page
+
+
+def test_an_unknown_device_is_a_clean_404() -> None:
+    with serving(Devices(UP)) as web:
+        for path in ("/devices/pbd/UMD2", "/devices/pcs/UMD1", "/devices/x/y/z", "/devices/pbd/%FF"):
+            assert "There is no such device." in web.text(path, 404)
+        for path in ("/devices/pbd", "/devices/pbd/", "/devices/", "/nothing", "//devices", "/%2Fdevices"):
+            assert "There is no such page." in web.text(path, 404)
+        for path in ("/devices/pbd/UMD2.json", "/nothing.json"):
+            answer = web.get(path)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/json")
+            assert answer.json()["error"].startswith("There is no such")
+
+
+def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
+    waiting = status("W", state=State.WAITING)
+    with serving(Devices(UP, waiting, suspended="unreachable")) as web:
+        document = web.get("/devices.json").json()
+    assert {name: document[name] for name in document if name != "devices"} == {
+        "simulated": False,
+        "timestamp_seconds": NOW,
+        "suspended": "unreachable",
+        "counts": {"failing": 0, "stale": 0, "waiting": 1, "up": 1},
+    }
+    assert document["devices"] == [
+        {
+            "type": "pbd",
+            "deviceSn": "UMD1",
+            "info": {"site": "Pai"},
+            "state": "up",
+            "reason": None,
+            "withheld": None,
+            "lost": None,
+            "data_time": "2026-09-21 21:13:00",
+            "data_timestamp_seconds": NOW - 20,
+            "data_age_seconds": 20.0,
+            "last_success_timestamp_seconds": NOW - 9,
+            "last_poll": {"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None},
+            "interval_seconds": 300.0,
+            "next_poll_timestamp_seconds": NOW + 290,
+        },
+        dict.fromkeys(document["devices"][0])
+        | {"type": "pbd", "deviceSn": "W", "info": {}, "state": "waiting", "interval_seconds": 300.0},
+    ]
+
+
+def test_a_script_may_ask_for_some_devices() -> None:
+    with serving(Devices(UP, status("b", state=State.FAILING))) as web:
+        assert [it["deviceSn"] for it in web.get("/devices.json?state=failing").json()["devices"]] == ["b"]
+        assert [it["deviceSn"] for it in web.get("/devices.json?q=pai").json()["devices"]] == ["UMD1"]
+
+
+def test_a_devices_document_has_its_page() -> None:
+    devices = Devices(UP)
+    devices.fields = [FieldValue("vbat", "atess_vbat", 0.5, None, "V", "Battery voltage", "documented by the vendor")]
+    devices.polls = [Poll(NOW - 10, 0.25, None)]
+    with serving(devices) as web:
+        by_name = web.get("/devices/pbd/UMD1.json").json()
+        by_header = web.get("/devices/pbd/UMD1", Accept="application/json").json()
+        fleet = web.get("/devices.json").json()
+    assert by_name == by_header
+    assert by_name == fleet["devices"][0] | {
+        "simulated": False,
+        "timestamp_seconds": NOW,
+        "suspended": None,
+        "title": "The PBD",
+        "path": "pbd/data-last",
+        "path_evidence": "documented by the vendor",
+        "error": None,
+        "fields": [
+            {
+                "field": "vbat",
+                "metric": "atess_vbat",
+                "value": 0.5,
+                "word": None,
+                "unit": "V",
+                "meaning": "Battery voltage",
+                "evidence": "documented by the vendor",
+            }
+        ],
+        "polls": [{"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None}],
+    }
+
+
+def test_half_a_surrogate_pair_breaks_no_page() -> None:
+    name = "half \ud800"
+    devices = Devices(status(name, info={"firmwareVersion": "\udfff"}))
+    devices.fields = [FieldValue("ppv\ud800", None, 1)]
+    with serving(devices) as web:
+        page = web.get("/devices").text
+        assert "half \\ud800" in page
+        address = re.findall(r'href="(/devices/pbd/[^"]+)"', page)[0]
+        assert "ppv\\ud800" in web.text(address)
+        assert json.loads(web.get(f"{address}.json").content)["deviceSn"] == name
+
+
+def test_large_answers_are_compressed_for_who_takes_that() -> None:
+    with serving(Devices(*(status(str(number)) for number in range(200)))) as web:
+        plain = web.get("/devices.json")
+        packed = requests.get(f"{web.url}/devices.json", headers={"Accept-Encoding": "gzip"}, timeout=10)
+        assert "Content-Encoding" not in plain.headers
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert packed.json() == plain.json()
+        assert int(packed.headers["Content-Length"]) < len(plain.content) / 5
+
+
+def test_however_many_look_at_pages_others_are_answered() -> None:
+    release, most, now, lock = threading.Event(), [0], [0], threading.Lock()
+
+    class Slow(Devices):
+        def fleet(self) -> Fleet:
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            release.wait(30)
+            with lock:
+                now[0] -= 1
+            return super().fleet()
+
+    with serving(Slow(UP)) as web:
+        readers = [threading.Thread(target=web.get, args=("/devices",)) for _ in range(60)]
+        for reader in readers:
+            reader.start()
+        try:
+            eventually(lambda: now[0] >= 2)
+            assert web.get("/metrics").content == b"x 1\n"
+            assert web.get("/-/healthy").status_code == 200
+        finally:
+            release.set()
+            for reader in readers:
+                reader.join(30)
+    assert most == [2]
+
+
+def test_what_changes_all_the_time_is_not_kept() -> None:
+    with serving(Devices(UP)) as web:
+        for path in ("/", "/devices", "/devices/pbd/UMD1", "/devices.json", "/x"):
+            assert web.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        ("/", True),
+        ("/devices", True),
+        ("/devices.json", True),
+        ("/devices/x", True),
+        ("/-/x", True),
+        ("/metrics", False),
+        ("/devices-metrics", False),
+        ("/metrics/devices", False),
+    ],
+)
+def test_which_paths_are_taken(path: str, taken: bool) -> None:
+    assert is_taken(path) is taken
