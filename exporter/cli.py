@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from exporter.sharding import Shard
 
 
@@ -57,7 +59,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     healthcheck.set_defaults(run=_healthcheck)
     _add_listen_flag(healthcheck)
+    _add_backfill(subcommands.add_parser("backfill", help="write the cloud's history as OpenMetrics", allow_abbrev=False))
     return parser
+
+
+def _add_backfill(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_backfill)
+    what = "date or date with time, in api.timezone"
+    parser.add_argument("--from", dest="start", type=_moment, required=True, metavar="TIME", help=f"{what}; included")
+    parser.add_argument("--to", dest="end", type=_moment, required=True, metavar="TIME", help=f"{what}; not included")
+    parser.add_argument(
+        "--devices", type=_devices, metavar="TYPE:SN,...", help="devices to fill in (default: all that the config lists)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="the file to write")
+    parser.add_argument("--split-by", choices=("day",), help="write a folder with a file for each UTC day instead")
+    parser.add_argument("--dry-run", action="store_true", help="only say how many requests it takes, and how long")
+    parser.add_argument(
+        "--config.file", dest="config", type=Path, default=Path("config.yaml"), metavar="PATH", help="default: %(default)s"
+    )
+    _add_log_flags(parser)
 
 
 def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +158,22 @@ def _telemetry_path(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> "datetime":
+    from exporter.backfill.plan import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, got {text!r}") from None
+
+
+def _devices(text: str) -> list[tuple[str, str]]:
+    pairs = [part.strip().partition(":") for part in text.split(",")]
+    if not all(kind and sn for kind, _, sn in pairs):
+        raise argparse.ArgumentTypeError(f"expected type:deviceSn,... such as pbd:UMD0D23202, got {text!r}")
+    return [(kind, sn) for kind, _, sn in pairs]
+
+
 # What follows imports only where it is used: `--version` and usage errors need none of it.
 
 
@@ -201,6 +237,21 @@ def _discover(options: argparse.Namespace) -> int:
     found = device_list(config, options.datalog_sns)
     print(found.yaml, end="")
     return 0 if found.devices else 1
+
+
+def _backfill(options: argparse.Namespace) -> int:
+    from exporter import logs
+    from exporter.backfill.run import BackfillError, Wishes, backfill
+    from exporter.config import ConfigError, load
+
+    wishes = Wishes(options.start, options.end, options.devices, options.output, options.split_by == "day", options.dry_run)
+    try:
+        config = load(options.config, devices_needed=False)
+        logs.configure(options.log_level, options.log_format, config.token.reveal)
+        return backfill(config, wishes)
+    except (ConfigError, BackfillError) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _healthcheck(options: argparse.Namespace) -> int:

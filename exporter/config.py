@@ -21,6 +21,7 @@ from exporter.schema import (
     FieldChoice,
     FieldEntry,
     File,
+    History,
     Poll,
     SettingsEntry,
     TypeEntry,
@@ -56,6 +57,7 @@ class Config:
     devices: tuple[Device, ...]
     discovery: DiscoveryEntry | None
     settings: SettingsEntry | None
+    history: History
     fields: Mapping[str, FieldChoice]
     shard: Shard
 
@@ -119,6 +121,7 @@ def load(
         devices=tuple(device for device in devices.found.values() if shard.owns(*device.key)),
         discovery=file.discovery,
         settings=file.settings,
+        history=file.history,
         fields=file.fields,
         shard=shard,
     )
@@ -166,7 +169,12 @@ def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[st
         if known is None and entry.path is None:
             problems.append(f"{source.place(('types', name))}: types.{name}.path: missing; a type of your own needs one")
             continue
-        given = {"realtime": entry.path, "list": entry.list_path, "settings": entry.settings_path}
+        given = {
+            "realtime": entry.path,
+            "history": entry.history_path,
+            "list": entry.list_path,
+            "settings": entry.settings_path,
+        }
         paths = {key: ApiPath(path=path, evidence=Evidence.CONFIGURED) for key, path in given.items() if path is not None}
         if known is None:
             known = DeviceType(type=name, title=name, paths=Paths(**paths))
@@ -299,6 +307,7 @@ _SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
     "devices": DeviceEntry,
     "discovery": DiscoveryEntry,
     "settings": SettingsEntry,
+    "history": History,
     "fields": FieldChoice,
     "types": TypeEntry,
 }

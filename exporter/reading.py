@@ -30,6 +30,8 @@ _LONGEST_NUMBER: Final = 400
 
 _LARGEST: Final = int(sys.float_info.max)
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -105,13 +107,23 @@ def metric_name(field: str) -> str | None:
     return "atess_" + _WORD_START.sub("_", field).lower()
 
 
+def wall_clock(time: str) -> datetime | None:
+    """What a reading's own `YYYY-MM-DD HH:MM:SS` says, without a zone; None if it is not of that form."""
+    try:
+        # the usual form, read many times faster
+        return datetime.fromisoformat(time) if _TIME.fullmatch(time) else datetime.strptime(time, "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return None
+
+
 def timestamp(time: str, zone: tzinfo) -> float | None:
     """Unix time in seconds of a reading's own `YYYY-MM-DD HH:MM:SS` in `zone`; None if it is not of that form.
 
     An hour that occurs twice at a clock change is taken for its first occurrence.
     """
+    local = wall_clock(time)
     try:
-        return datetime.strptime(time, "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).timestamp()
+        return local.replace(tzinfo=zone).timestamp() if local else None
     except (ValueError, OverflowError):
         return None
 

@@ -28,6 +28,12 @@ def _at_least_a_second(value: float) -> float:
     return value
 
 
+def _at_least_an_hour(value: float) -> float:
+    if value < 3600 or value % 1:
+        raise ValueError("expected whole seconds, at least 1h")
+    return value
+
+
 def _base_url(value: str) -> str:
     expected = "expected an address such as https://host/api/v1, without user, query or fragment"
     try:
@@ -136,6 +142,7 @@ class TypeEntry(_Model):
     """A type's paths under the base URL (`path` is the latest reading's), and what is known of its fields."""
 
     path: ApiPathText | None = None
+    history_path: ApiPathText | None = None
     list_path: ApiPathText | None = None
     settings_path: ApiPathText | None = None
     fields: Mapping[str, FieldEntry] = {}
@@ -163,6 +170,13 @@ class SettingsEntry(_Model):
     types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 
 
+class History(_Model):
+    """How much one request for history may ask for: the seconds that it spans, and the rows of a page."""
+
+    window: Annotated[Duration, AfterValidator(_at_least_an_hour)] = 604800.0
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 def _as_entry(value: Any) -> Any:
     return {"deviceSn": value} if isinstance(value, str) else value
 
@@ -179,6 +193,7 @@ class File(_Model):
     device_files: list[str] = []
     discovery: DiscoveryEntry | None = None
     settings: SettingsEntry | None = None
+    history: History = History()
     fields: Mapping[TypeName, FieldChoice] = {}
     types: Mapping[TypeName, TypeEntry] = {}
 

@@ -1,0 +1,127 @@
+"""One page of history, whatever it takes: within the budget, tried again after failures, as patient as the account must be."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from exporter.account import State
+from exporter.backfill.plan import Range, Source
+from exporter.backfill.rows import Page, read_page
+from exporter.budget import Closed
+from exporter.choice import Choice
+from exporter.clock import Clock
+from exporter.cloud import Cloud, SuspendedError
+from exporter.enerclo import EnercloError, NotFound, RateLimited, Unauthorized
+
+_log = structlog.get_logger()
+
+#: Failures of one page, with growing pauses between, after which its device is given up for this run.
+MAX_TRIES: Final = 6
+
+#: Seconds between two looks whether the account is open again.
+_LOOK: Final = 1.0
+
+
+class SourceFailed(Exception):
+    """A device's history cannot be had; the message says why."""
+
+
+class NotThere(SourceFailed):
+    """The cloud says that there is no such device, or no such path."""
+
+
+class Refused(Exception):
+    """The token is refused for all devices: nothing can be had until somebody renews it."""
+
+
+class Fetcher:
+    """Asks for pages; safe to use from several threads.
+
+    429 makes the account slower and the page is asked for again, as often as it takes. While the cloud cannot be reached one
+    request a minute goes out, until it can. `asked` is called for every request.
+    """
+
+    def __init__(self, cloud: Cloud, clock: Clock, page_size: int, asked: Callable[[], None]) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self._page_size = page_size
+        self._asked = asked
+        self._condition = threading.Condition()
+        self._closed = False
+
+    def page(self, source: Source, window: Range, number: int, choice: Choice) -> Page:
+        """Page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
+        query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._page_size)}
+        failures = 0
+        while True:
+            probe = self._turn()
+            token = self._cloud.token.reveal()
+            try:
+                page = self._cloud.ask(
+                    source.type,
+                    source.path.path,
+                    query,
+                    lambda data: read_page(data, source.sn, window, choice),
+                    probe=probe,
+                    began=self._asked,
+                )
+            except SuspendedError:
+                continue
+            except EnercloError as error:
+                self._observe(source, error)
+                if self._cloud.account.state is State.UNAUTHORIZED and self._cloud.token.reveal() == token:
+                    raise Refused(str(error)) from None
+                if not self._tells_of_the_source(error, token):
+                    continue
+                failures += 1
+                if isinstance(error, NotFound):
+                    raise NotThere(str(error)) from None
+                if isinstance(error, Unauthorized) or failures == MAX_TRIES:
+                    raise SourceFailed(f"{error.reason}: {error}") from None
+                _log.debug("a page is tried again", device_sn=source.sn, type=source.type, page=number, error=str(error))
+                self._pause(2.0 ** (failures - 1))
+            else:
+                self._observe(source, None)
+                return page
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+    def _tells_of_the_source(self, error: EnercloError, token: str) -> bool:
+        """Whether a failure is the source's own, not one of the account, which passes."""
+        if isinstance(error, RateLimited) or self._cloud.account.suspended:
+            return False
+        return not (isinstance(error, Unauthorized) and self._cloud.token.reveal() != token)
+
+    def _turn(self) -> bool:
+        """Wait while the account is suspended. Returns whether the request that now goes out is a probe."""
+        account = self._cloud.account
+        with self._condition:
+            while account.suspended and not self._closed:
+                if account.probe_due():
+                    account.probe_taken()
+                    return True
+                self._clock.wait(self._condition, _LOOK)
+            if self._closed:
+                raise Closed
+            return False
+
+    def _pause(self, seconds: float) -> None:
+        end = self._clock.now() + seconds
+        with self._condition:
+            while (left := end - self._clock.now()) > 0 and not self._closed:
+                self._clock.wait(self._condition, left)
+
+    def _observe(self, source: Source, error: EnercloError | None) -> None:
+        changed = self._cloud.account.observe(source.key, error)
+        if changed is State.UNREACHABLE:
+            _log.warning("the cloud cannot be reached: asking once a minute until it can", error=str(error))
+        elif changed is State.OPEN:
+            _log.info("the cloud answers again: going on")
+            with self._condition:
+                self._condition.notify_all()

@@ -1,0 +1,80 @@
+"""Local times of rows -> Unix time, also where the clocks change.
+
+When clocks go back, an hour of local times occurs twice; only the order of the rows tells which is which. When they go forward,
+an hour does not exist; a device that shows it has not put its clock forward yet.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import pairwise
+
+from exporter.backfill.plan import local_time
+
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Unix time of every row; which rows have a local time that occurs twice; how many have one that does not exist."""
+
+    instants: list[int]
+    twice: frozenset[int]
+    never: int
+
+
+def date_rows(times: Sequence[int], zone: tzinfo) -> Dated:
+    """Date rows, in the order in which they came; `times` in local_seconds()."""
+    instants = []
+    second: dict[int, int] = {}
+    never = 0
+    for index, time in enumerate(times):
+        local = local_time(time).replace(tzinfo=zone)
+        # in the hour that does not exist this goes by the offset before the change
+        instant, other = int(local.timestamp()), int(local.replace(fold=1).timestamp())
+        instants.append(instant)
+        if other > instant:
+            second[index] = other
+        elif other < instant:
+            never += 1
+    for indices in _changes(times, list(second)):
+        for index in _second_pass(times, indices, descending=_descends(times)):
+            instants[index] = second[index]
+    return Dated(instants, frozenset(second), never)
+
+
+def _changes(times: Sequence[int], indices: Sequence[int]) -> Iterator[list[int]]:
+    """The rows of each change of clocks, in their order."""
+    by_time = sorted(indices, key=lambda index: times[index])
+    change: list[int] = []
+    for index in by_time:
+        if change and times[index] - times[change[-1]] > _DAY:
+            yield sorted(change)
+            change = []
+        change.append(index)
+    if change:
+        yield sorted(change)
+
+
+def _descends(times: Sequence[int]) -> bool:
+    return sum((before < after) - (before > after) for before, after in pairwise(times)) < 0
+
+
+def _second_pass(times: Sequence[int], indices: Sequence[int], *, descending: bool) -> list[int]:
+    """Which rows of one change are from after it.
+
+    In order of time the local time steps back exactly once, at the change. Where the rows are in another order, the second of two
+    equal local times is the later.
+    """
+    ordered = list(reversed(indices)) if descending else list(indices)
+    backs = [place for place, (one, two) in enumerate(pairwise(ordered), start=1) if times[two] < times[one]]
+    if len(backs) == 1:
+        return ordered[backs[0] :]
+    seen: Counter[int] = Counter()
+    later = []
+    for index in ordered:
+        if seen[times[index]]:
+            later.append(index)
+        seen[times[index]] += 1
+    return later

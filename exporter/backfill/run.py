@@ -1,0 +1,303 @@
+"""The `backfill` subcommand: from the command line's wishes to files for promtool."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from exporter import __version__
+from exporter.account import Account
+from exporter.backfill.fetch import Fetcher, NotThere, Refused, SourceFailed
+from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
+from exporter.backfill.plan import Plan, PlanError, Source, make_plan
+from exporter.backfill.progress import Progress, duration
+from exporter.backfill.spill import Spill, SpillError
+from exporter.backfill.window import WindowReader
+from exporter.budget import Budget, Closed
+from exporter.choice import EVERYTHING, Choice
+from exporter.clock import Clock
+from exporter.cloud import Cloud
+from exporter.config import Config
+from exporter.devices import Device, Evidence, HelpTexts
+from exporter.enerclo import REASONS, Client
+from exporter.leftout import LeftOut
+from exporter.reading import metric_name
+from exporter.series import Series
+from exporter.telemetry import Telemetry
+
+_log = structlog.get_logger()
+
+#: An inferred path counts as wrong when it is found for none of this many devices of its type (or of all, if there are fewer).
+_NOT_THERE: Final = 3
+
+#: Different things that are said of the rows, at the most.
+_NOTES: Final = 30
+
+
+class BackfillError(Exception):
+    """The run cannot go on; the message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for: local times from `start` up to but not including `end`; no `devices`: the config's."""
+
+    start: datetime
+    end: datetime
+    devices: Sequence[tuple[str, str]] | None
+    output: Path
+    split_by_day: bool = False
+    dry_run: bool = False
+
+
+def backfill(config: Config, wishes: Wishes) -> int:
+    """Do as wished. Returns the exit code. Raises BackfillError with what is wrong; what was read by then is kept."""
+    clock = Clock()
+    try:
+        plan = make_plan(config, wishes.start, wishes.end, wishes.devices, clock.wall())
+        if wishes.dry_run:
+            print(forecast(config, plan))  # noqa: T201 - what was asked for
+            return 0
+        folder = wishes.output.with_name(wishes.output.name + ".partial")
+        if wishes.output.exists() and not folder.exists():
+            raise BackfillError(f"{wishes.output} is there already; name another --output, or move it away")
+        if not wishes.output.parent.is_dir():
+            raise BackfillError(f"{wishes.output.parent} is no folder")
+        spill = Spill(folder, _facts(config, plan))
+        try:
+            return _Run(config, plan, spill, clock, wishes).run()
+        finally:
+            spill.close()
+    except (PlanError, SpillError) as error:
+        raise BackfillError(str(error)) from None
+    except sqlite3.Error as error:
+        raise BackfillError(f"{wishes.output}.partial: {error}") from None
+    except OSError as error:
+        raise BackfillError(f"{error.filename or wishes.output}: {error.strerror or error}") from None
+
+
+def forecast(config: Config, plan: Plan) -> str:
+    """What a run would ask for, and how long that takes."""
+    api = config.api
+    lines = [f"{plan.range} ({api.timezone}), in {len(plan.windows)} windows of at most {config.history.window / 3600:g}h"]
+    kinds = Counter((source.type, source.path.path, source.path.evidence.words) for source in plan.sources)
+    for (kind, path, evidence), count in kinds.items():
+        lines.append(f"{kind}: {count} device{'s' if count > 1 else ''}, {path} ({evidence})")
+    time = duration(plan.requests / api.requests_per_minute * 60)
+    lines.append(
+        f"some {plan.requests} requests, if each device uploaded every 5 minutes: {time} at {api.requests_per_minute:g} a minute"
+    )
+    return "\n".join(lines)
+
+
+def _facts(config: Config, plan: Plan) -> dict[str, str]:
+    """What a run must have in common with the one that it goes on from. Devices may come and go."""
+    return {
+        "range (--from, --to)": str(plan.range),
+        "history.window": f"{config.history.window:g}",
+        "history.page_size": str(plan.page_size),
+        "api.timezone": str(config.api.timezone),
+        "api.base_url": config.api.base_url,
+        "choice of fields": repr({name: (it.include, it.exclude) for name, it in sorted(config.fields.items())}),
+    }
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, config: Config, plan: Plan, spill: Spill, clock: Clock, wishes: Wishes) -> None:
+        api = config.api
+        self._plan = plan
+        self._spill = spill
+        self._wishes = wishes
+        self._concurrency = api.concurrency
+        self._client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
+        self._budget = Budget(api.requests_per_minute, clock)
+        self._progress = Progress(plan, clock, lambda: self._budget.requests_per_minute)
+        account = Account(clock)
+        account.configure(min(len(plan.sources), api.concurrency))
+        telemetry = Telemetry(__version__, REASONS, [])
+        self._left_out = LeftOut(telemetry)
+        cloud = Cloud(self._client, config.token, self._budget, account, telemetry)
+        self._fetcher = Fetcher(cloud, clock, plan.page_size, self._progress.asked)
+        self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
+        self._choices = {name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()}
+        self._helps = HelpTexts(config.types.values())
+        self._lock = threading.Lock()
+        self._jobs = plan.jobs()
+        self._whole = {source: spill.whole(source) for source in plan.sources}
+        self._failed: dict[Source, str] = {}
+        self._answered = {source.path for source in plan.sources if self._whole[source]}
+        self._fatal: str | None = None
+        self._signal: int | None = None
+
+    def run(self) -> int:
+        """Read what is missing, then write. Returns the exit code."""
+        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            for source, windows in self._whole.items():
+                self._progress.found(source, len(windows))
+            if any(self._whole.values()):
+                _log.info("going on from a run before", windows=sum(map(len, self._whole.values())))
+            self._read()
+            if self._signal is None:
+                self._tell_notes()
+                if self._failed:
+                    raise BackfillError(self._failures())
+                self._write()
+        except Closed:
+            pass
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._client.close()
+        if self._signal is not None:
+            _log.warning("stopped; start it again with the same arguments to go on")
+            return 128 + self._signal
+        return 0
+
+    def _read(self) -> None:
+        _log.info("reading history", devices=len(self._plan.sources), windows=self._progress.windows_left)
+        self._progress.start(self._spill.samples)
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._concurrency)]
+        with self._progress.shown():
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive() and self._signal is None and self._fatal is None:
+                    thread.join(0.2)
+                    self._progress.show()
+        if self._fatal is not None:
+            self._stop()
+            raise BackfillError(self._fatal)
+
+    def _work(self) -> None:
+        """Read one window after the other; for a thread of its own."""
+        try:
+            while (job := self._next()) is not None:
+                self._read_window(*job)
+        except Closed:
+            pass
+        except Refused as error:
+            self._fatal = f"the token is refused ({error}): renew it and start again with the same arguments to go on"
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the run in order
+            if self._signal is None and self._fatal is None:
+                self._fatal = f"{self._spill.folder}: {error}"
+
+    def _read_window(self, source: Source, index: int) -> None:
+        choice = self._choices.get(source.type, EVERYTHING)
+        try:
+            samples = self._reader.read(source, index, self._plan.windows[index], choice)
+        except SourceFailed as error:
+            self._fail(source, error)
+        else:
+            self._answered.add(source.path)
+            self._progress.read(source, samples)
+
+    def _next(self) -> tuple[Source, int] | None:
+        with self._lock:
+            for source, index in self._jobs:
+                if source not in self._failed and index not in self._whole[source]:
+                    return source, index
+            return None
+
+    def _fail(self, source: Source, error: SourceFailed) -> None:
+        """The device's history cannot be had in this run; that of a whole type, if its path was only inferred and is wrong."""
+        with self._lock:
+            if source in self._failed:
+                return
+            self._failed[source] = str(error)
+            _log.warning("the history of a device cannot be read", device_sn=source.sn, type=source.type, error=str(error))
+            if not isinstance(error, NotThere) or source.path.evidence is not Evidence.INFERRED:
+                return
+            alike = [other for other in self._plan.sources if other.path == source.path]
+            tried = sum(other in self._failed for other in alike)
+            if source.path not in self._answered and tried >= min(_NOT_THERE, len(alike)):
+                self._failed.update(dict.fromkeys((it for it in alike if it not in self._failed), str(error)))
+                _log.warning(
+                    "a type is given up: the path of its history is inferred and not found; set the right one",
+                    type=source.type,
+                    path=source.path.path,
+                    key=f"types.{source.type}.history_path",
+                )
+
+    def _failures(self) -> str:
+        kinds: dict[str, list[Source]] = {}
+        for source, reason in self._failed.items():
+            kinds.setdefault(f"{source.type}, {reason}", []).append(source)
+        lines = [f"{len(self._failed)} of {len(self._plan.sources)} devices failed, so nothing was written:"]
+        for reason, sources in kinds.items():
+            more = f" and {len(sources) - 5} more" if len(sources) > 5 else ""
+            lines.append(f"  {', '.join(source.sn for source in sources[:5])}{more}: {reason}")
+        lines.append(
+            "What was read is kept. Start it again to try these once more, or leave them out (--devices, or the config) to have "
+            "the others written."
+        )
+        return "\n".join(lines)
+
+    def _tell_notes(self) -> None:
+        """Say what was odd about the rows: each thing once, with how many rows and devices it was."""
+        rows: Counter[str] = Counter()
+        devices: Counter[str] = Counter()
+        first: dict[str, Source] = {}
+        for source in self._plan.sources:
+            for note, count in self._spill.notes(source).items():
+                rows[note] += count
+                devices[note] += 1
+                first.setdefault(note, source)
+        for note, count in rows.most_common(_NOTES):
+            source = first[note]
+            _log.warning(note, times=count, devices=devices[note], first_device_sn=source.sn, type=source.type)
+
+    def _write(self) -> None:
+        series = Series(metric_name, self._helps.of, self._helps.known)
+        families = Families(self._spill, self._plan.sources, series)
+        for source, name, cause in families.left_out:
+            device = Device(source.type, source.sn, source.path.path, source.path.evidence, 0.0)
+            self._left_out.report(device, [(name, cause)])
+        written = 0
+
+        def count(samples: int) -> None:
+            nonlocal written
+            written += samples
+            if self._signal is not None:
+                raise Closed
+
+        _log.info("writing", output=str(self._wishes.output), families=len(families.headers), samples=self._spill.samples)
+        target = self._spill.folder / "output"
+        _remove(target)
+        samples = Samples(self._spill, self._plan.sources, series, count)
+        (write_days if self._wishes.split_by_day else write_file)(target, families, samples)
+        output = self._wishes.output
+        if output.is_dir():
+            # of a run that was killed right after this
+            _remove(output)
+        os.replace(target, output)
+        sync_folder(output.parent)
+        self._spill.remove()
+        _log.info("written", output=str(output), samples=written)
+
+    def _stop(self) -> None:
+        self._budget.close()
+        self._fetcher.close()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+        self._stop()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
