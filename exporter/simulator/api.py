@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.simulator.answer import NO_ACCESS, NOT_FOUND, Answer, refusal
 from exporter.simulator.cloud import Cloud, UnknownDevice
-from exporter.simulator.exchange import Exchange
+from exporter.simulator.exchange import Asker, Exchange
 from exporter.simulator.jsontypes import Reading
 from exporter.simulator.questions import QUESTIONS, Question, Subject
 from exporter.simulator.traffic import RequestRecord
@@ -56,6 +56,7 @@ class Api:
                     send=send,
                     path=record.path,
                     query=scope["query_string"].decode("ascii"),
+                    history=record.query if question.subject is Subject.HISTORY else None,
                     since=fault.since if fault else None,
                 )
                 await (fault.answer(exchange) if fault else exchange.reply(exchange.answer))
@@ -64,21 +65,21 @@ class Api:
         finally:
             flight.land()
 
-    def _asker(self, question: Question, record: RequestRecord) -> Callable[[datetime | None], Answer]:
-        return lambda at: self._answer(question, record, at)
+    def _asker(self, question: Question, record: RequestRecord) -> Asker:
+        return lambda at, query: self._answer(question, record, {**record.query, **query}, at)
 
     def _server(self, question: Question, serial: str) -> Callable[[Reading], None]:
         if question.subject is Subject.LATEST:
             return lambda data: self._cloud.traffic.serve((question.type, serial), data)
         return lambda data: None
 
-    def _answer(self, question: Question, record: RequestRecord, at: datetime | None) -> Answer:
+    def _answer(self, question: Question, record: RequestRecord, query: dict[str, str], at: datetime | None) -> Answer:
         """What a healthy cloud would answer at a time, or now: data or a refusal."""
         token = self._cloud.token
         if token is not None and record.authorization != token:
             return refusal(NO_ACCESS, "no access")
         try:
-            return self._data(question, record.query, at)
+            return self._data(question, query, at)
         except BadQuery as mistake:
             return refusal(NOT_FOUND, str(mistake))
         except UnknownDevice as unknown:

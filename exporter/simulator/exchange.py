@@ -1,6 +1,6 @@
 """One API request and its answer: all that a fault gets to work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -11,28 +11,34 @@ from exporter.simulator.jsontypes import Reading
 from exporter.simulator.traffic import Flight
 from exporter.simulator.wire import Wire
 
+Asker = Callable[[datetime | None, Mapping[str, str]], Answer]
+
 
 class Exchange:
     """A request that waits for its answer.
 
-    `ask` gives what a healthy cloud would answer (refusals included) at a time, or now; `serve` notes a reading that is
-    sent; `path` and `query` are the request's; `wire` is the connection, for answers that are not HTTP; `since` is the simulated
-    time at which the fault that is about to answer was set.
+    `ask` gives what a healthy cloud would answer (refusals included) at a time, or now, to the request with other parameters;
+    `serve` notes a reading that is sent; `path` and `query` are the request's, `history` its parameters if it asks for history;
+    `wire` is the connection, for answers that are not HTTP; `since` is the simulated time at which the fault that is about to
+    answer was set, `before` how often it answered this very request before.
     """
 
     def __init__(
         self,
         *,
-        ask: Callable[[datetime | None], Answer],
+        ask: Asker,
         serve: Callable[[Reading], None],
         flight: Flight,
         wire: Wire,
         send: Send,
         path: str,
         query: str,
+        history: Mapping[str, str] | None,
         since: datetime | None,
     ) -> None:
-        self.ask = ask
+        self._ask = ask
+        self.before = 0
+        self.history = history
         self.wire = wire
         self.path = path
         self.query = query
@@ -41,10 +47,14 @@ class Exchange:
         self._flight = flight
         self._send = send
 
+    def ask(self, at: datetime | None = None, **query: str) -> Answer:
+        """What a healthy cloud would answer at that time, or now, to the request with other parameters."""
+        return self._ask(at, query)
+
     @cached_property
     def answer(self) -> Answer:
         """What a healthy cloud would answer now."""
-        return self.ask(None)
+        return self.ask()
 
     async def reply(self, answer: Answer, body: bytes | None = None) -> None:
         """Send an answer with status 200, as `body` if its JSON is to be other than the plain one."""

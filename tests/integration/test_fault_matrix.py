@@ -120,7 +120,8 @@ NETWORK = {
 
 
 def test_the_matrix_has_every_fault_of_the_simulator() -> None:
-    assert MATRIX.keys() == FAULTS.keys()
+    # a poll knows nothing of those of history, test_backfill_faults does
+    assert MATRIX.keys() == {name for name, text in FAULTS.items() if not text.startswith("History:")}
 
 
 class Bench:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exporter.simulator.faults import bodies, connections, envelopes, names, statuses, values
+from exporter.simulator.faults import bodies, connections, envelopes, history, names, statuses, values
 from exporter.simulator.faults.board import FaultBoard
 from exporter.simulator.faults.registry import REGISTRY, ActiveFault
 
@@ -16,6 +16,7 @@ __all__ = [
     "bodies",
     "connections",
     "envelopes",
+    "history",
     "names",
     "statuses",
     "values",

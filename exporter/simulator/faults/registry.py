@@ -1,8 +1,9 @@
 """Where faults are registered under their names."""
 
 import inspect
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.simulator.exchange import Exchange
@@ -25,6 +26,7 @@ class ActiveFault:
     name: str
     params: dict[str, object]
     since: datetime
+    answered: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         if self.name not in REGISTRY:
@@ -36,6 +38,9 @@ class ActiveFault:
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer the exchange badly."""
+        request = f"{exchange.path}?{exchange.query}"
+        exchange.before = self.answered[request]
+        self.answered[request] += 1
         await REGISTRY[self.name].function(exchange, **self.params)
 
 

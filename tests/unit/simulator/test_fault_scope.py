@@ -13,9 +13,13 @@ BCU = [path for path, question in QUESTIONS.items() if question.type == "bcu"]
 ENDLESS = {"timeout", "drip", "drip_headers"}
 # Faults that leave an answer as it is: with the clock standing still, or for lack of what they change.
 HARMLESS = {"clock_frozen", "slow"}
+HISTORY = {name for name, text in FAULTS.items() if text.startswith("History:")}
 HARMLESS_AT = {
-    "bms/bcu-setting": {"no_time"},
-    "bms/buc-base-info/list": {"no_time", "duplicate_keys"},
+    "bms/bcu-data-last": HISTORY,
+    # the page that is asked for is the first
+    "bms/bcu-data-list": {"shifting_pages", "repeated_page", "last_page_again"},
+    "bms/bcu-setting": {"no_time"} | HISTORY,
+    "bms/buc-base-info/list": {"no_time", "duplicate_keys"} | HISTORY,
 }
 
 

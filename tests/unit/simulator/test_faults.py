@@ -57,7 +57,8 @@ def check(function: Callable[[Case], None]) -> Callable[[Case], None]:
 
 
 def test_every_fault_is_described_and_checked() -> None:
-    assert set(CHECKS) == set(FAULTS)
+    # those of history are checked in test_history_faults
+    assert set(CHECKS) == {name for name, text in FAULTS.items() if not text.startswith("History:")}
     assert all(text and "\n" not in text for text in FAULTS.values())
 
 

@@ -1,0 +1,165 @@
+"""What a backfill makes of every oddity that history can have, over real HTTP: nothing is lost, and it is said once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.backfill import window
+from exporter.backfill.rows import NO_TIME, OUTSIDE
+from exporter.reading import metric_name
+from exporter.simulator import FAULTS, SimDevice
+from tests.backfilling import START, Bench, Samples, bench, differences, read_samples
+
+SICK, WELL = "SICK", "WELL"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`said`: the lines that are logged, each once; `requests`: those of the sick device; `kept`: whether a row can be had."""
+
+    requests: int
+    said: tuple[str, ...] = ()
+    kept: Callable[[int], bool] = lambda row: True
+    fails: str = ""
+    text: str = ""
+    outcome: str = ""
+
+
+#: Two days of a reading every 15 minutes: 192 rows, two pages. The words are the README's.
+MATRIX = {
+    "wrong_total": Case(
+        6,
+        (window.WRONG_TOTAL, window.SHIFTED),
+        text="`total` is larger than the number of rows",
+        outcome="read on to an empty page, and once more; two passes agree",
+    ),
+    "no_total": Case(2, (window.WRONG_TOTAL,), text="`total` is always 0", outcome="read to the page that is not full"),
+    "shifting_pages": Case(
+        4, (window.SHIFTED,), text="The pages shift while they are read", outcome="read again; both passes' rows count"
+    ),
+    "repeated_page": Case(
+        4,
+        fails="rows are missing; set history.window",
+        text="Every page is the first one",
+        outcome="the device fails, and is told the remedy",
+    ),
+    "last_page_again": Case(2, text="Beyond the last page the last comes again", outcome="that is the end"),
+    "newest_first": Case(2, text="The newest row is first", outcome="put in order"),
+    "shuffled_rows": Case(2, (window.UNORDERED,), text="The rows are in no order", outcome="put in order"),
+    "doubled_rows": Case(3, (window.WRONG_TOTAL, window.DOUBLED), text="Rows come twice", outcome="written once"),
+    "untimed_rows": Case(
+        2, (NO_TIME,), lambda row: bool(row % 100 % 10), text="Rows without a time, or with one that is none", outcome="left out"
+    ),
+    "null_fields": Case(
+        2, ("no field of the data is a number",), text="Fields are null, or all of a row", outcome="absent, never zero"
+    ),
+    "foreign_rows": Case(
+        2,
+        (
+            "the data are those of another device",
+            "the data are a single value, not an object of fields",
+            OUTSIDE,
+            window.WRONG_TOTAL,
+        ),
+        text="Rows of another device, of another time, or that are no rows",
+        outcome="left out",
+    ),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path, SimDevice("bcu", SICK), SimDevice("bcu", WELL)) as it:
+        yield it
+
+
+def test_the_matrix_has_every_fault_of_history() -> None:
+    assert MATRIX.keys() == {name for name, text in FAULTS.items() if text.startswith("History:")}
+
+
+@pytest.mark.parametrize("fault", MATRIX)
+def test_an_oddity_costs_only_what_the_matrix_says(site: Bench, fault: str) -> None:
+    case = MATRIX[fault]
+    site.cloud.faults.set("bcu", SICK, fault)
+    outcome = site.run()
+    asked = site.asked()
+    assert len([it for it in asked if it[0] == SICK]) == case.requests
+    assert len([it for it in asked if it[0] == WELL]) == 2
+    warnings = [line for line in outcome.logs if line["log_level"] == "warning"]
+    if case.fails:
+        assert (outcome.code, case.fails in outcome.error, site.output.exists()) == (1, True, False)
+        assert f"  {SICK}: bcu, " in outcome.error
+        site.cloud.faults.clear_all()
+        assert site.run().code == 0
+        assert {it[0] for it in site.asked()[len(asked) :]} == {SICK}
+    else:
+        assert (outcome.code, outcome.error) == (0, "")
+        assert sorted(line["event"] for line in warnings) == sorted(case.said)
+        assert all((line["devices"], line["first_device_sn"]) == (1, SICK) for line in warnings)
+    assert differences(read_samples(site.output), wanted(site, case.kept, nulls=fault == "null_fields")) == []
+
+
+def wanted(site: Bench, kept: Callable[[int], bool], *, nulls: bool) -> Samples:
+    """What the cloud holds, without the rows and fields that the fault takes from SICK."""
+    found: dict[tuple[str, str], dict[int, str]] = {}
+    names = list(reading(site))
+    for (metric, sn), series in site.truth().items():
+        for number, (time, value) in enumerate(series.items()):
+            row = number % 100
+            null = nulls and (not row % 7 or names.index(metric) in range(row % 3, len(names), 3))
+            if sn == WELL or (kept(row) and not null):
+                found.setdefault((metric, sn), {})[time] = value
+    return found
+
+
+def reading(site: Bench) -> dict[str, Any]:
+    row = site.cloud.reading("bcu", SICK)
+    return {str(metric_name(name)): value for name, value in row.items() if name not in ("deviceSn", "time")}
+
+
+def test_a_window_without_rows_is_empty(tmp_path: Path) -> None:
+    gone = SimDevice("bcu", SICK, offline_since=datetime.fromisoformat("2024-05-01T12:00:00+07:00"))
+    with bench(tmp_path, gone, SimDevice("bcu", WELL)) as site:
+        outcome = site.run(START, START + timedelta(days=20))
+        assert (outcome.code, [it for it in outcome.logs if it["log_level"] != "info"]) == (0, [])
+        assert differences(read_samples(site.output), site.truth(START, START + timedelta(days=20))) == []
+        assert len([it for it in site.asked() if it[0] == SICK]) == 3
+
+
+def test_no_rows_at_all_are_a_file_without_samples(site: Bench) -> None:
+    assert site.run(datetime(2024, 6, 30, 23, 59, 58), datetime(2024, 6, 30, 23, 59, 59)).code == 0
+    assert site.output.read_text() == "# EOF\n"
+
+
+def test_a_429_in_the_middle_costs_a_pause_and_nothing_else(site: Bench) -> None:
+    arrived = site.cloud.traffic.arrived
+
+    def arrive(record: Any) -> Any:
+        count = len(site.cloud.requests)
+        if count == 2:
+            site.cloud.faults.set_all("http_429", retry_after="1")
+        elif count == 3:
+            site.cloud.faults.clear_all()
+        return arrived(record)
+
+    site.cloud.traffic.arrived = arrive  # type: ignore[method-assign]
+    outcome = site.run(api={"concurrency": 1})
+    assert outcome.code == 0
+    assert len(outcome.said("too frequent")) == 1
+    asked = site.asked()
+    assert len(asked) == 5
+    assert len(set(asked)) == 4
+    assert differences(read_samples(site.output), site.truth()) == []
+
+
+def readme_table() -> str:
+    """The matrix as the README shows it."""
+    lines = ["| history | what becomes of it | said |", "|---|---|---|"]
+    for case in MATRIX.values():
+        said = "at the end" if case.fails else "; ".join(f"*{line}*" for line in case.said) or "nothing"
+        lines.append(f"| {case.text} | {case.outcome} | {said} |")
+    return "\n".join(lines)
