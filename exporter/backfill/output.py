@@ -1,7 +1,7 @@
 """Columns -> OpenMetrics files: families in order of their names, in each the series one after the other, in order of time."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -58,7 +58,7 @@ def write_file(target: Path, families: Families, samples: "Samples") -> None:
         for header, field, metric in families.headers:
             out.write(header)
             for _, lines in samples(field, metric):
-                out.writelines(lines)
+                out.write("".join(lines).encode())
         out.write(_EOF)
         _to_disk(out)
 
@@ -88,11 +88,11 @@ class _Days:
         self._gathered: dict[int, list[bytes]] = {}
         self._size = 0
 
-    def add(self, times: Sequence[int], lines: Sequence[bytes]) -> None:
+    def add(self, times: Sequence[int], lines: Sequence[str]) -> None:
         for day, numbered in groupby(enumerate(times), lambda item: item[1] // _DAY):
-            of_day = [lines[number] for number, _ in numbered]
-            self._gathered.setdefault(day, []).extend(of_day)
-            self._size += sum(map(len, of_day))
+            text = "".join([lines[number] for number, _ in numbered]).encode()
+            self._gathered.setdefault(day, []).append(text)
+            self._size += len(text)
         if self._size > _GATHERED:
             self.flush()
 
@@ -115,33 +115,31 @@ class Samples:
         self._sources = [(source, series.add(source.type, source.sn).labels) for source in sources]
         self._progress = progress
 
-    def __call__(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[bytes]]]:
+    def __call__(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
         """Times and lines, in pieces."""
         for source, labels in self._sources:
             prefix = f"{metric}{{{labels}}} "
             for times, values in in_order(self._spill.columns(source, field)):
-                yield times, [f"{prefix}{value!r} {time}\n".encode() for time, value in zip(times, values, strict=True)]
+                yield times, [f"{prefix}{value!r} {time}\n" for time, value in zip(times, values, strict=True)]
                 self._progress(len(times))
 
 
 def in_order(columns: Iterable[Column]) -> Iterator[Column]:
     """The columns of a series in order of time, each time once. Only at a change of clocks do two windows overlap."""
-    held: dict[int, int | float] = {}
-    for times, values in columns:
-        if held and times and times[0] <= max(held):
-            # of two samples for one time the one of the earlier window counts, whose local time exists
-            held = {**dict(zip(times, values, strict=True)), **held}
-            continue
-        if held:
-            yield _sorted(held)
-        held = dict(zip(times, values, strict=True))
-    if held:
-        yield _sorted(held)
-
-
-def _sorted(samples: Mapping[int, int | float]) -> Column:
-    times = sorted(samples)
-    return times, [samples[time] for time in times]
+    held: Column | None = None
+    for column in columns:
+        if held is None:
+            held = column
+        elif column[0][0] > held[0][-1]:
+            yield held
+            held = column
+        else:
+            # of two samples for one time that of the earlier window counts
+            samples = dict(zip(column[0] + held[0], [*column[1], *held[1]], strict=True))
+            times = sorted(samples)
+            held = times, [samples[time] for time in times]
+    if held is not None:
+        yield held
 
 
 def sync_folder(folder: Path) -> None:

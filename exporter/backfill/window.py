@@ -198,5 +198,6 @@ def _joined(parts: Mapping[str, Sequence[_Part]]) -> dict[str, Column]:
             samples = dict(zip(times, values, strict=True))
             times = sorted(samples)
             values = [samples[time] for time in times]
-        joined[name] = times, values
+        if times:
+            joined[name] = times, values
     return joined
