@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -90,7 +90,7 @@ def bare(url: str, sns: list[str], days: int) -> tuple[int, float]:
     begin, pages = time.process_time(), 0
     session = requests.Session()
     for sn in sns:
-        for window in Range(local_seconds(START), local_seconds(START + timedelta(days=days))).windows(604800):
+        for window in Range(local_seconds(START), local_seconds(START + timedelta(days=days))).windows(604800, UTC):
             number = 0
             while True:
                 number += 1

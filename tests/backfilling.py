@@ -92,7 +92,8 @@ class Bench:
         """What the cloud holds, by the simulator alone: its rows are in true order of time, one every `interval`."""
         found: dict[tuple[str, str], dict[int, str]] = {}
         for device in self.cloud.devices:
-            span = (start.replace(tzinfo=self.zone), end.replace(tzinfo=self.zone) - timedelta(seconds=1))
+            last = datetime.fromtimestamp(end.replace(tzinfo=self.zone).timestamp() - 1, self.zone)
+            span = (start.replace(tzinfo=self.zone), last)
             rows = self.cloud.history(device.type, device.sn, *span, 1, 10**9)["datas"]
             assert isinstance(rows, list)
             first: int | None = None

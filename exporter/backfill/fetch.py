@@ -71,9 +71,14 @@ class Fetcher:
                 continue
             except EnercloError as error:
                 self._observe(source, error)
-                if self._cloud.account.state is State.UNAUTHORIZED and self._cloud.token.reveal() == token:
+                if isinstance(error, Unauthorized) and self._cloud.token.reveal() != token:
+                    # there is a new one by now
+                    self._cloud.account.probe_soon()
+                    continue
+                if self._cloud.account.state is State.UNAUTHORIZED:
                     raise Refused(str(error)) from None
-                if not self._tells_of_the_source(error, token):
+                if isinstance(error, RateLimited) or self._cloud.account.suspended:
+                    # the account's failure, not the device's, and it passes
                     continue
                 failures += 1
                 if isinstance(error, NotFound):
@@ -91,12 +96,6 @@ class Fetcher:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-
-    def _tells_of_the_source(self, error: EnercloError, token: str) -> bool:
-        """Whether a failure is the source's own, not one of the account, which passes."""
-        if isinstance(error, RateLimited) or self._cloud.account.suspended:
-            return False
-        return not (isinstance(error, Unauthorized) and self._cloud.token.reveal() != token)
 
     def _turn(self) -> bool:
         """Wait while the account is suspended. Returns whether the request that now goes out is a probe."""

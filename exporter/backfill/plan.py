@@ -13,6 +13,9 @@ from exporter.devices import Path as ApiPath
 #: Seconds between two rows of history by which requests are estimated: data loggers upload so often by default.
 UPLOAD_INTERVAL: Final = 300.0
 
+#: Seconds by which the end of a window is moved out of a change of clocks.
+_STEP_BACK: Final = 1800
+
 _EPOCH: Final = datetime(1970, 1, 1)
 
 
@@ -46,9 +49,20 @@ class Range:
     start: int
     end: int
 
-    def windows(self, length: int) -> Sequence["Range"]:
-        """The range in pieces of at most `length` seconds."""
-        return [Range(at, min(at + length, self.end)) for at in range(self.start, self.end, length)]
+    def windows(self, length: int, zone: tzinfo) -> Sequence["Range"]:
+        """The range in pieces of at most `length` seconds.
+
+        None begins in an hour that occurs twice or never: which of its rows the cloud would count to which side, nobody knows.
+        """
+        found = []
+        start = self.start
+        while start < self.end:
+            end = whole = min(start + length, self.end)
+            while end < self.end and end > start and not _is_plain(end, zone):
+                end -= _STEP_BACK
+            found.append(Range(start, end if end > start else whole))
+            start = found[-1].end
+        return found
 
     @property
     def query(self) -> dict[str, str]:
@@ -57,6 +71,12 @@ class Range:
 
     def __str__(self) -> str:
         return f"{local_time(self.start)} to {local_time(self.end)}"
+
+
+def _is_plain(seconds: int, zone: tzinfo) -> bool:
+    """Whether a local time occurs once."""
+    local = local_time(seconds)
+    return zone.utcoffset(local) == zone.utcoffset(local.replace(fold=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +131,7 @@ def make_plan(config: Config, start: datetime, end: datetime, devices: Sequence[
         raise PlanError(f"{config.path}: no devices; expected some under devices, or in --devices")
     sources = tuple(_source(config.types, name, sn) for name, sn in wanted)
     span = Range(local_seconds(start), local_seconds(end))
-    return Plan(sources, zone, span, span.windows(int(config.history.window)), config.history.page_size)
+    return Plan(sources, zone, span, span.windows(int(config.history.window), zone), config.history.page_size)
 
 
 def _source(types: Mapping[str, DeviceType], name: str, sn: str) -> Source:

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Final, Never
 
 import structlog
@@ -80,7 +81,10 @@ class Progress:
             yield
             return
         total = len(self._plan.sources) * len(self._plan.windows)
-        with logging_redirect_tqdm(), tqdm(total=total, bar_format="{percentage:3.0f}%|{bar}| {desc}", leave=False) as self._bar:
+        # some terminals say that they have no columns, and would get no bar
+        columns = get_terminal_size().columns
+        style = "{percentage:3.0f}%|{bar}| {desc}"
+        with logging_redirect_tqdm(), tqdm(total=total, ncols=columns, bar_format=style, leave=False) as self._bar:
             yield
 
     def show(self) -> None:

@@ -83,9 +83,9 @@ def read_page(data: Any, device_sn: str, window: Range, choice: Choice) -> Page:
 
 
 def _rows(data: Any) -> tuple[list[Any], int | None]:
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or "datas" not in data:
         raise InvalidReadingError("the data are no page of history")
-    rows = data.get("datas")
+    rows = data["datas"]
     total = data.get("total")
     if not isinstance(total, int) or isinstance(total, bool):
         total = None

@@ -1,0 +1,158 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from exporter.backfill.plan import PlanError, Range, local_seconds, local_time, make_plan, pages, parse_time
+from exporter.backfill.progress import Progress, duration
+from exporter.backfill.run import forecast
+from exporter.config import Config, load
+from tests.support import FakeClock
+
+MAY, JUNE = datetime(2024, 5, 1), datetime(2024, 6, 1)
+NOW = datetime(2024, 7, 1, tzinfo=UTC).timestamp()
+CONFIG = """
+api: {timezone: Asia/Bangkok}
+devices: {pbd: [P1, P2], pcs: [C1]}
+types:
+  own: {path: own/last}
+  pcs: {history_path: pcs/old}
+"""
+
+
+def config(tmp_path: Path, text: str = CONFIG) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return load(path, {"ATESS_API_TOKEN": "made-up"}, devices_needed=False)
+
+
+def test_a_range_is_asked_in_windows_that_leave_nothing_out() -> None:
+    whole = Range(local_seconds(MAY), local_seconds(MAY + timedelta(days=10, seconds=1)))
+    assert [str(it) for it in whole.windows(7 * 86400, UTC)] == [
+        "2024-05-01 00:00:00 to 2024-05-08 00:00:00",
+        "2024-05-08 00:00:00 to 2024-05-11 00:00:01",
+    ]
+    assert whole.windows(7 * 86400, UTC)[0].query == {"startDate": "2024-05-01 00:00:00", "endDate": "2024-05-08 00:00:00"}
+
+
+def test_no_window_begins_in_an_hour_that_occurs_twice_or_never() -> None:
+    for start, bounds in (
+        (datetime(2024, 10, 20, 2, 20), ["10-20 02:20", "10-27 01:50", "11-03 01:50"]),
+        (datetime(2024, 3, 24, 2), ["03-24 02:00", "03-31 01:30", "04-07 01:30"]),
+        (datetime(2024, 3, 24, 3), ["03-24 03:00", "03-31 03:00", "04-07 03:00"]),
+    ):
+        windows = Range(local_seconds(start), local_seconds(start) + 20 * 86400).windows(7 * 86400, ZoneInfo("Europe/Berlin"))
+        assert [str(local_time(it.start))[5:16] for it in windows] == bounds
+        assert all(one.end == two.start for one, two in pairwise(windows))
+    # the end of all is the user's, and a window never is empty
+    odd = Range(local_seconds(datetime(2024, 10, 27, 2)), local_seconds(datetime(2024, 10, 27, 2, 40)))
+    assert odd.windows(600, ZoneInfo("Europe/Berlin"))[-1].end == odd.end
+
+
+def test_local_seconds_and_back() -> None:
+    for time in (MAY, datetime(1969, 12, 31, 23, 59, 59), datetime(2100, 2, 28, 1, 2, 3)):
+        assert local_time(local_seconds(time)) == time
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-10-01", datetime(2026, 10, 1)),
+        ("2026-10-01T08:30", datetime(2026, 10, 1, 8, 30)),
+        ("2026-10-01 08:30:59", datetime(2026, 10, 1, 8, 30, 59)),
+    ],
+)
+def test_a_time_is_a_date_or_a_date_with_time(text: str, time: datetime) -> None:
+    assert parse_time(text) == time
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-02-30", "2026-10-01T08:30Z", "2026-10-01T08:30+07:00", "2026-10-01T08:30:00.5"]
+)
+def test_anything_else_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_time(text)
+
+
+def test_the_devices_of_the_config_by_the_paths_of_their_types(tmp_path: Path) -> None:
+    plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
+    assert [(it.type, it.sn, it.path.path, it.path.evidence) for it in plan.sources] == [
+        ("pbd", "P1", "pbd/data-list", "I"),
+        ("pbd", "P2", "pbd/data-list", "I"),
+        ("pcs", "C1", "pcs/old", "C"),
+    ]
+    assert (len(plan.windows), plan.page_size, str(plan.zone)) == (5, 100, "Asia/Bangkok")
+    assert len(list(plan.jobs())) == 15
+
+
+def test_named_devices_go_before_those_of_the_config_and_count_once(tmp_path: Path) -> None:
+    plan = make_plan(config(tmp_path), MAY, JUNE, [("bcu", "B1"), ("bcu", "B1"), ("pbd", "P2")], NOW)
+    assert [it.key for it in plan.sources] == [("bcu", "B1"), ("pbd", "P2")]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "devices", "problem"),
+    [
+        ("api: {}", MAY, JUNE, None, "config.yaml: api.timezone: missing; without it nobody knows when"),
+        (CONFIG, JUNE, MAY, None, "--from 2024-06-01 00:00:00 is not before --to 2024-05-01 00:00:00"),
+        (CONFIG, MAY, MAY, None, "is not before --to"),
+        (CONFIG, MAY, datetime(2024, 8, 1), None, "--to 2024-08-01 00:00:00 is not over yet in Asia/Bangkok"),
+        ("api: {timezone: UTC}", MAY, JUNE, None, "no devices; expected some under devices, or in --devices"),
+        (
+            CONFIG,
+            MAY,
+            JUNE,
+            [("pbx", "1")],
+            "pbx:1: unknown type; expected one of bcu, hps_central, hps_string, mbms, own, pbd, pcs",
+        ),
+        (CONFIG, MAY, JUNE, [("own", "1")], "own:1: no path for the history of this type; expected types.own.history_path"),
+    ],
+)
+def test_what_makes_no_plan(
+    tmp_path: Path, text: str, start: datetime, end: datetime, devices: list[tuple[str, str]] | None, problem: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        make_plan(config(tmp_path, text), start, end, devices, NOW)
+    assert problem in str(caught.value)
+
+
+def test_requests_are_estimated_by_a_reading_every_five_minutes(tmp_path: Path) -> None:
+    week = Range(0, 7 * 86400)
+    assert (pages(week, 100), pages(Range(0, 100 * 300), 100), pages(Range(0, 300), 100)) == (21, 2, 1)
+    plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
+    assert plan.requests == 3 * (4 * 21 + 9)
+
+
+def test_a_forecast_says_what_is_asked_and_how_long_it_takes(tmp_path: Path) -> None:
+    it = config(tmp_path)
+    assert forecast(it, make_plan(it, MAY, JUNE, None, NOW)) == (
+        "2024-05-01 00:00:00 to 2024-06-01 00:00:00 (Asia/Bangkok), in 5 windows of at most 168h\n"
+        "pbd: 2 devices, pbd/data-list (inferred, never seen)\n"
+        "pcs: 1 device, pcs/old (set in the config)\n"
+        "some 279 requests, if each device uploaded every 5 minutes: 4m39s at 60 a minute"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0m00s"), (59.6, "1m00s"), (3599, "59m59s"), (3600, "1h00m"), (86399, "1d00h"), (7 * 86400 + 3600, "7d01h")],
+)
+def test_a_duration_is_said_in_its_two_largest_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_what_is_left_is_estimated_by_what_was_seen(tmp_path: Path) -> None:
+    clock = FakeClock()
+    plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
+    progress = Progress(plan, clock, lambda: 60.0)
+    progress.found(plan.sources[0], 5)
+    progress.start(0)
+    assert (progress.windows_left, progress.requests_left(), progress.seconds_left()) == (10, 186, 186.0)
+    for _ in range(30):
+        progress.asked()
+    clock.advance(60)
+    progress.read(plan.sources[1], 1000)
+    # 30 requests a window, each of two seconds
+    assert (progress.windows_left, progress.requests_left(), progress.seconds_left()) == (9, 270, 540.0)
