@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter.devices import load_catalogue
+from tests.integration.test_backfill_faults import readme_table as history_table
 from tests.integration.test_fault_matrix import readme_table
 from tests.reference import reference
 
@@ -13,7 +14,7 @@ README: Final = Path("README.md")
 
 def written_anew(text: str) -> str:
     """`text`, a README, with its generated parts as they should be."""
-    parts = {"fault matrix": readme_table(), "fields": reference(load_catalogue().values())}
+    parts = {"fault matrix": readme_table(), "history": history_table(), "fields": reference(load_catalogue().values())}
     for name, content in parts.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         text, found = marks.subn(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)  # type: ignore[misc]
