@@ -36,6 +36,8 @@ class Pages(BaseHTTPRequestHandler):
     """Answers history pages; `fields` is how many fields a reading has."""
 
     protocol_version = "HTTP/1.1"
+    # head and body in one piece: else the client's late ACK holds every body back
+    wbufsize = -1
     fields = 76
 
     def do_GET(self) -> None:

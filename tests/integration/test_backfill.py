@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.backfill import fetch, window
+from exporter.backfill.run import Wishes, backfill
 from exporter.backfill.spill import Spill
+from exporter.config import load
 from exporter.simulator import SimDevice
 from tests.backfilling import START, Bench, bench, differences, read_samples
 from tests.integration.processes import TOKEN, running
@@ -198,7 +200,9 @@ def test_a_single_device_that_may_not_be_read_is_only_its_failure(site: Bench) -
     assert "B1: bcu, unauthorized: code 403: no access" in outcome.error
 
 
-def test_a_token_that_is_renewed_meanwhile_is_used_at_once(site: Bench) -> None:
+def test_a_token_that_is_renewed_meanwhile_is_used_at_once(site: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # nobody waits for a probe
+    monkeypatch.setattr("exporter.account.PROBE_INTERVAL", 1e9)
     file = site.folder / "token"
     file.write_text("old")
 
@@ -209,9 +213,6 @@ def test_a_token_that_is_renewed_meanwhile_is_used_at_once(site: Bench) -> None:
     arrived = site.cloud.traffic.arrived
     site.cloud.traffic.arrived = renew  # type: ignore[method-assign]
     path = site.write_config(api={"token_file": str(file), "concurrency": 1})
-    from exporter.backfill.run import Wishes, backfill
-    from exporter.config import load
-
     config = load(path, {})
     assert backfill(config, Wishes(START, START + WEEK, None, site.output)) == 0
 

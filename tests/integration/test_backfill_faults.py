@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.backfill import window
+from exporter.backfill.fetch import MAX_TRIES
 from exporter.backfill.rows import NO_TIME, OUTSIDE
 from exporter.reading import metric_name
 from exporter.simulator import FAULTS, SimDevice
@@ -135,23 +136,24 @@ def test_no_rows_at_all_are_a_file_without_samples(site: Bench) -> None:
     assert site.output.read_text() == "# EOF\n"
 
 
-def test_a_429_in_the_middle_costs_a_pause_and_nothing_else(site: Bench) -> None:
+def test_429s_in_the_middle_cost_a_pause_and_nothing_else(site: Bench) -> None:
     arrived = site.cloud.traffic.arrived
 
     def arrive(record: Any) -> Any:
+        # more of them than a page may have failures
         count = len(site.cloud.requests)
         if count == 2:
-            site.cloud.faults.set_all("http_429", retry_after="1")
-        elif count == 3:
+            site.cloud.faults.set_all("http_429", retry_after="0")
+        elif count == 2 + MAX_TRIES + 1:
             site.cloud.faults.clear_all()
         return arrived(record)
 
     site.cloud.traffic.arrived = arrive  # type: ignore[method-assign]
     outcome = site.run(api={"concurrency": 1})
     assert outcome.code == 0
-    assert len(outcome.said("too frequent")) == 1
+    assert len(outcome.said("too frequent")) == MAX_TRIES + 1
     asked = site.asked()
-    assert len(asked) == 5
+    assert len(asked) == 4 + MAX_TRIES + 1
     assert len(set(asked)) == 4
     assert differences(read_samples(site.output), site.truth()) == []
 
