@@ -32,6 +32,10 @@ class NotThere(SourceFailed):
     """The cloud says that there is no such device, or no such path."""
 
 
+class Exhausted(SourceFailed):
+    """A page failed so often that there is no point in trying it again now; later there may be."""
+
+
 class Refused(Exception):
     """The token is refused for all devices: nothing can be had until somebody renews it."""
 
@@ -83,8 +87,10 @@ class Fetcher:
                 failures += 1
                 if isinstance(error, NotFound):
                     raise NotThere(str(error)) from None
-                if isinstance(error, Unauthorized) or failures == MAX_TRIES:
+                if isinstance(error, Unauthorized):
                     raise SourceFailed(f"{error.reason}: {error}") from None
+                if failures == MAX_TRIES:
+                    raise Exhausted(f"{error.reason}: {error}") from None
                 _log.debug("a page is tried again", device_sn=source.sn, type=source.type, page=number, error=str(error))
                 self._pause(2.0 ** (failures - 1))
             else:

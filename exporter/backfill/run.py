@@ -17,7 +17,7 @@ import structlog
 
 from exporter import __version__
 from exporter.account import Account
-from exporter.backfill.fetch import Fetcher, NotThere, Refused, SourceFailed
+from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
 from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
 from exporter.backfill.plan import Plan, PlanError, Source, make_plan
 from exporter.backfill.progress import Progress, duration
@@ -125,7 +125,7 @@ class _Run:
         self._budget = Budget(api.requests_per_minute, clock)
         self._progress = Progress(plan, clock, lambda: self._budget.requests_per_minute)
         account = Account(clock)
-        account.configure(min(len(plan.sources), api.concurrency))
+        account.configure(len(plan.sources))
         telemetry = Telemetry(__version__, REASONS, [])
         self._left_out = LeftOut(telemetry)
         cloud = Cloud(self._client, config.token, self._budget, account, telemetry)
@@ -136,7 +136,10 @@ class _Run:
         self._lock = threading.Lock()
         self._jobs = plan.jobs()
         self._whole = {source: spill.whole(source) for source in plan.sources}
+        self._under_way: set[tuple[Source, int]] = set()
         self._failed: dict[Source, str] = {}
+        self._exhausted: list[Source] = []
+        self._tried_again: set[Source] = set()
         self._answered = {source.path for source in plan.sources if self._whole[source]}
         self._fatal: str | None = None
         self._signal: int | None = None
@@ -201,15 +204,29 @@ class _Run:
         except SourceFailed as error:
             self._fail(source, error)
         else:
-            self._answered.add(source.path)
+            with self._lock:
+                self._answered.add(source.path)
+                self._whole[source].add(index)
             self._progress.read(source, samples)
+        finally:
+            with self._lock:
+                self._under_way.discard((source, index))
 
     def _next(self) -> tuple[Source, int] | None:
         with self._lock:
-            for source, index in self._jobs:
-                if source not in self._failed and index not in self._whole[source]:
-                    return source, index
-            return None
+            while True:
+                for job in self._jobs:
+                    source, index = job
+                    if source not in self._failed and index not in self._whole[source] and job not in self._under_way:
+                        self._under_way.add(job)
+                        return job
+                if not self._exhausted:
+                    return None
+                # a second round for those that failed while the cloud had a bad time
+                again, self._exhausted = self._exhausted, []
+                for source in again:
+                    del self._failed[source]
+                self._jobs = ((source, index) for source in again for index in range(len(self._plan.windows)))
 
     def _fail(self, source: Source, error: SourceFailed) -> None:
         """The device's history cannot be had in this run; that of a whole type, if its path was only inferred and is wrong."""
@@ -217,6 +234,9 @@ class _Run:
             if source in self._failed:
                 return
             self._failed[source] = str(error)
+            if isinstance(error, Exhausted) and source not in self._tried_again:
+                self._tried_again.add(source)
+                self._exhausted.append(source)
             _log.warning("the history of a device cannot be read", device_sn=source.sn, type=source.type, error=str(error))
             if not isinstance(error, NotThere) or source.path.evidence is not Evidence.INFERRED:
                 return

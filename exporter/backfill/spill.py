@@ -55,8 +55,8 @@ class Spill:
         self.folder = folder
         self._lock = threading.Lock()
         self._file_lock = _lock_folder(folder)
+        self._db = sqlite3.connect(folder / "spill.sqlite", isolation_level=None, check_same_thread=False)
         try:
-            self._db = sqlite3.connect(folder / "spill.sqlite", isolation_level=None, check_same_thread=False)
             # after a power cut the last commits may be missing, but what is there is whole
             self._db.executescript(
                 f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {_CHECKPOINT};"
@@ -66,7 +66,7 @@ class Spill:
             known = self._db.execute("SELECT type, sn, path, id FROM sources")
             self._ids: dict[tuple[str, ...], int] = {(kind, sn, path): number for kind, sn, path, number in known}
         except (SpillError, sqlite3.Error):
-            self._file_lock.close()
+            self.close()
             raise
 
     @property

@@ -4,6 +4,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.backfill.plan import PlanError, Range, local_seconds, local_time, make_plan, pages, parse_time
 from exporter.backfill.progress import Progress, duration
@@ -156,3 +157,30 @@ def test_what_is_left_is_estimated_by_what_was_seen(tmp_path: Path) -> None:
     progress.read(plan.sources[1], 1000)
     # 30 requests a window, each of two seconds
     assert (progress.windows_left, progress.requests_left(), progress.seconds_left()) == (9, 270, 540.0)
+
+
+def test_where_there_is_no_terminal_a_line_says_every_half_minute_how_far_it_is(tmp_path: Path) -> None:
+    clock = FakeClock()
+    plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
+    progress = Progress(plan, clock, lambda: 60.0)
+    progress.start(500)
+    with capture_logs() as logs, progress.shown():
+        for _ in range(61):
+            progress.show()
+            clock.advance(1)
+        progress.show()
+    assert (
+        logs
+        == [
+            {
+                "event": "backfilling",
+                "log_level": "info",
+                "devices": "0/3",
+                "windows": "0/15",
+                "samples": 500,
+                "requests_left": 279,
+                "time_left": "4m39s",
+            }
+        ]
+        * 2
+    )
