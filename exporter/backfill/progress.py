@@ -90,16 +90,17 @@ class Progress:
     def show(self) -> None:
         """Say how far it is."""
         with self._lock:
+            all_windows = len(self._left) * len(self._plan.windows)
+            done = all_windows - self.windows_left
             facts = {
                 "devices": f"{sum(not left for left in self._left.values())}/{len(self._left)}",
-                "windows": f"{len(self._left) * len(self._plan.windows) - self.windows_left}"
-                f"/{len(self._left) * len(self._plan.windows)}",
+                "windows": f"{done}/{all_windows}",
                 "samples": self._samples,
                 "requests_left": self.requests_left(),
                 "time_left": duration(self.seconds_left()),
             }
         if self._bar is not None:
-            self._bar.n = len(self._left) * len(self._plan.windows) - self.windows_left
+            self._bar.n = done
             self._bar.set_description_str(
                 f"devices {facts['devices']}, windows {facts['windows']}, {facts['samples']:,} samples, "
                 f"{facts['requests_left']} requests left, {facts['time_left']} to go"
