@@ -88,6 +88,11 @@ def test_colliding_and_odd_names_are_left_out_and_said_once(site: Bench) -> None
     told = [(line["field"], line["cause"]) for line in outcome.said("a field is left out")]
     assert sorted(told) == [("deviceUp", "collision"), ("exporterDevices", "collision"), ("fooBar", "collision")]
     assert set(read_samples(site.output)["atess_foo_bar", "B1"].values()) == {"1"}
+    # a field that is known goes before one that came first
+    site.output.unlink()
+    types = {"bcu": {"fields": {"fooBar": {"meaning": "known"}}}}
+    assert site.run(devices=[("bcu", "B1")], types=types).code == 0
+    assert set(read_samples(site.output)["atess_foo_bar", "B1"].values()) == {"2"}
 
 
 def test_a_device_that_fails_does_not_lose_the_others(site: Bench, hasty: None) -> None:
