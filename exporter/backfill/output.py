@@ -41,7 +41,7 @@ class Families:
         self.left_out += [(first[name], name, cause) for name, cause in rejected.items()]
         fields = {metric_name(name): name for name in first if name not in rejected}
         #: The HELP and TYPE lines of each family, and its field, in order of the families' names.
-        self.headers = [(header, fields[name], name) for name, header in _headers(series.page())]
+        self.headers = [(header, fields[name], name) for name, header in _headers(bytes(series.page()))]
 
 
 def _headers(page: bytes) -> Iterator[tuple[str, bytes]]:
