@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -34,7 +35,7 @@ from exporter.scheduler import Plan, Scheduler, Task
 from exporter.series import Page, Series
 from exporter.settings import SettingsPlan, SettingsReader
 from exporter.telemetry import Telemetry
-from exporter.web import Listener, Site, create_app
+from exporter.web import Listener, Rotation, Site, create_app
 from exporter.workers import Workers
 
 _log = structlog.get_logger()
@@ -50,11 +51,12 @@ class Options:
 
     listen: tuple[str, int]
     telemetry_path: str = "/metrics"
+    web_config: Path | None = None
     simulated: bool = False
 
 
 class App:
-    """A running exporter. Raises ListenError where its address cannot be listened on."""
+    """A running exporter. Raises ListenError where its address cannot be listened on, ConfigError for a bad web config."""
 
     def __init__(self, config: Config, options: Options, environment: Mapping[str, str] = os.environ) -> None:
         pin_timezone()
@@ -88,7 +90,7 @@ class App:
         self.telemetry.show_shard(config.shard.index, config.shard.total)
         self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
         self._overview = Overview(self._scheduler, self._account, self._clock, config.types)
-        self._listener = Listener(*options.listen)
+        self._listener = Listener(*options.listen, Rotation(options.web_config))
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,

@@ -140,7 +140,7 @@ class Exporter:
     def __init__(self, process: Process, config: Path) -> None:
         self.process = process
         self.config = config
-        self.url = process.wait_for(r"address=(http://\S+)")[1]
+        self.url = process.wait_for(r"address=(https?://\S+)")[1]
 
     def get(self, path: str, **headers: str) -> requests.Response:
         return requests.get(self.url + path, headers=headers, timeout=30)
