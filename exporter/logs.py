@@ -14,7 +14,7 @@ LEVELS: Final = ("debug", "info", "warn", "error")
 #: Characters; a shorter text is no secret but would make lines unreadable where it happens to stand.
 _SHORTEST_SECRET: Final = 4
 
-_LOGGERS_OF_OTHERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
+_LOGGERS_OF_OTHERS: Final = ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
 
 
 def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:

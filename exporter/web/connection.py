@@ -21,10 +21,10 @@ from exporter.web.limits import Limits
 _log = structlog.get_logger()
 
 #: Bytes that wait in a connection for its client, beside what the system holds.
-_WRITE_BUFFER: Final = 64 * 1024
+_WRITE_BUFFER: Final = 32 * 1024
 
 # uvicorn warns of every client that does not speak HTTP; here that is one line at debug, see send_400_response().
-_uvicorn_log: Final = logging.getLogger("exporter.web")
+_uvicorn_log: Final = logging.getLogger("exporter.web.uvicorn")
 _uvicorn_log.setLevel(logging.ERROR)
 
 

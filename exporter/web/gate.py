@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 _OPEN: Final = frozenset({"/-/healthy", "/-/ready"})
 
 #: Bytes of an answer that are handed to a connection at a time. A whole page would be copied into each one's buffer.
-_SLICE: Final = 64 * 1024
+_SLICE: Final = 32 * 1024
 
 #: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); what else comes is no browser's.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?")
@@ -57,6 +57,9 @@ class Gate:
             return
         try:
             await self._app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            # the exporter has stopped, its connections are gone, and uvicorn would call it an error of the application
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's own
             _log.error("internal error in a page", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
             if not answer.begun:
@@ -70,7 +73,7 @@ class Gate:
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             # no page has a use for a body
             return _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, close=True)
-        if not _HOST.fullmatch(headers.get("host", "")):
+        if scope["http_version"] not in ("1.0", "1.1") or not _HOST.fullmatch(headers.get("host", "")):
             return _Refusal(HTTPStatus.BAD_REQUEST)
         return None
 

@@ -30,6 +30,10 @@ _RETRY: Final = 1.0
 #: open. Requests are small, and no TLS record is larger.
 _TLS_READ_BUFFER: Final = 16 * 1024
 
+#: Bytes that the system holds for a client. It would take up to 4 MB by itself, of an answer that nobody reads, and who does not
+#: read would not be noticed. Enough for 10 Mbit/s across the world.
+_SEND_BUFFER: Final = 256 * 1024
+
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -59,6 +63,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
         self._lost = asyncio.Event()
+        self._starved = False
 
     def run(self) -> None:
         """Serve until stopped; for a thread of its own."""
@@ -76,9 +81,9 @@ class Server:
         sslproto.SSLProtocol.max_size = _TLS_READ_BUFFER
         self._config.load()
         self._listener.setblocking(False)
-        accepting = self._loop.create_task(self._accept())
+        self._listen()
         await self._ending.wait()
-        accepting.cancel()
+        self._loop.remove_reader(self._listener)
         for connection in list(self._connections):
             connection.finish()
         with suppress(TimeoutError):
@@ -99,23 +104,23 @@ class Server:
         self._connections.discard(connection)
         self._lost.set()
 
-    async def _accept(self) -> None:
-        refused = False
-        while True:
-            try:
-                sock, address = await self._loop.sock_accept(self._listener)
-            except OSError as error:
-                if error.errno not in _OUT_OF_RESOURCES:
-                    # the client has gone again
-                    continue
-                (_log.debug if refused else _log.error)("cannot take a connection, trying again", error=error.strerror)
-                refused = True
-                await asyncio.sleep(_RETRY)
-                continue
-            refused = False
-            self._welcome(sock, str(address[0]))
-            # a flood of connections must not keep the loop from serving those that are there
-            await asyncio.sleep(0)
+    def _listen(self) -> None:
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        """Take one client in; the loop comes back for the next after it has served those that are there."""
+        try:
+            sock, address = self._listener.accept()
+        except OSError as error:
+            if error.errno in _OUT_OF_RESOURCES:
+                (_log.debug if self._starved else _log.error)("cannot take a connection, trying again", error=error.strerror)
+                self._starved = True
+                self._loop.remove_reader(self._listener)
+                self._loop.call_later(_RETRY, self._listen)
+            # else the client has gone again
+            return
+        self._starved = False
+        self._welcome(sock, str(address[0]))
 
     def _welcome(self, sock: socket.socket, peer: str) -> None:
         if len(self._connections) >= self._limits.connections and not self._make_room():
@@ -143,6 +148,7 @@ class Server:
         tls = self._tls()
         timeout = self._limits.handshake if tls else None
         try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             await self._loop.connect_accepted_socket(
                 lambda: connection, sock, ssl=tls, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
             )
