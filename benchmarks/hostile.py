@@ -28,40 +28,44 @@ SLOW_READERS = 100
 def main(devices: int = 1000) -> None:
     """Print the medians, their ratio, the memory, and how long the connections lived."""
     authority = trustme.CA()
-    with simulated_cloud("--fleet", str(devices)) as cloud, tempfile.TemporaryDirectory() as name, authority.cert_pem.tempfile() as ca:
+    with (
+        simulated_cloud("--fleet", str(devices)) as cloud,
+        tempfile.TemporaryDirectory() as name,
+        authority.cert_pem.tempfile() as ca,
+    ):
         folder = Path(name)
         config = {
             "api": {"base_url": cloud.url, "requests_per_minute": 100_000, "concurrency": 8},
             "poll": {"interval": "1h"},
             "devices": device_lists(cloud.devices()),
         }
-        with exporter(folder, config, "--web.config.file", str(web_config(folder, authority))) as it:
-            with requests.Session() as session:
-                session.trust_env = False
+        arguments = ("--web.config.file", str(web_config(folder, authority)))
+        with exporter(folder, config, *arguments) as it, requests.Session() as session:
+            session.trust_env = False
 
-                def scrape() -> bytes:
-                    return session.get(f"{it.url}/metrics", verify=ca, timeout=60).content
+            def scrape() -> bytes:
+                return session.get(f"{it.url}/metrics", verify=ca, timeout=60).content
 
-                eventually(lambda: sum("device_up{" in name for name in samples(scrape())) == devices, 300)
-                print(f"{devices} devices, page of {len(scrape()) / 1e6:.1f} MB")
-                idle = [timed(scrape) for _ in range(SCRAPES)]
-                before = it.resident_bytes()
-                port = int(it.url.rpartition(":")[2])
-                with Attackers(port, ssl.create_default_context(cafile=ca)) as attackers:
-                    began = time.monotonic()
-                    attackers.hold_slow_heads(SLOW_HEADS)
-                    attackers.hold_half_open_handshakes(HALF_OPEN)
-                    attackers.hold_slow_readers(SLOW_READERS)
-                    print(f"{connections(it)} connections held, opened within {time.monotonic() - began:.1f} s")
-                    most = it.resident_bytes()
-                    hostile = []
-                    for _ in range(SCRAPES):
-                        hostile.append(timed(scrape))
-                        most = max(most, it.resident_bytes())
-                    print(f"{connections(it)} connections held when the scrapes were over")
-                    while connections(it) > 1 and time.monotonic() - began < 120:
-                        time.sleep(0.1)
-                    print(f"{connections(it)} left {time.monotonic() - began:.1f} s after the first (ours included)")
+            eventually(lambda: sum("device_up{" in name for name in samples(scrape())) == devices, 300)
+            print(f"{devices} devices, page of {len(scrape()) / 1e6:.1f} MB")
+            idle = [timed(scrape) for _ in range(SCRAPES)]
+            before = it.resident_bytes()
+            port = int(it.url.rpartition(":")[2])
+            with Attackers(port, ssl.create_default_context(cafile=ca)) as attackers:
+                began = time.monotonic()
+                attackers.hold_slow_heads(SLOW_HEADS)
+                attackers.hold_half_open_handshakes(HALF_OPEN)
+                attackers.hold_slow_readers(SLOW_READERS)
+                print(f"{connections(it)} connections held, opened within {time.monotonic() - began:.1f} s")
+                most = it.resident_bytes()
+                hostile = []
+                for _ in range(SCRAPES):
+                    hostile.append(timed(scrape))
+                    most = max(most, it.resident_bytes())
+                print(f"{connections(it)} connections held when the scrapes were over")
+                while connections(it) > 1 and time.monotonic() - began < 120:
+                    time.sleep(0.1)
+                print(f"{connections(it)} left {time.monotonic() - began:.1f} s after the first (ours included)")
     print(f"median scrape {statistics.median(idle) * 1e3:.0f} ms idle, {statistics.median(hostile) * 1e3:.0f} ms under attack")
     print(f"ratio {statistics.median(hostile) / statistics.median(idle):.2f}, slowest {max(hostile) * 1e3:.0f} ms")
     print(f"resident memory {before / 1e6:.0f} MB before, {(most - before) / 1e6:+.0f} MB at the most")

@@ -58,15 +58,15 @@ class Users:
         if check is None:
             if len(self._checks) >= self._limits.checks or self._waiting[peer] >= self._limits.checks_of_peer:
                 return Verdict.BUSY
+            self._waiting[peer] += 1
             check = self._checks[digest] = asyncio.get_running_loop().create_task(self._check(user, password, digest, peer))
         # who asks for the same shares the check, and one who hangs up does not take it from the others
         return Verdict.RIGHT if await asyncio.shield(check) else Verdict.WRONG
 
     async def _check(self, user: str, password: bytes, digest: bytes, peer: str) -> bool:
-        if self._thread is None:
-            self._thread = CapacityLimiter(1)
-        self._waiting[peer] += 1
         try:
+            if self._thread is None:
+                self._thread = CapacityLimiter(1)
             # a name that nobody has takes as long as one that somebody has, whatever the hashes cost
             known = self._hashes.get(user)
             expected = self._decoys[digest[0] % len(self._decoys)] if known is None else known

@@ -153,12 +153,8 @@ class Connection(H11Protocol):
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
         ]
-        for event in (
-            h11.Response(status_code=status, headers=headers, reason=status.phrase),
-            h11.Data(body),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        events = (h11.Response(status_code=status, headers=headers, reason=status.phrase), h11.Data(body), h11.EndOfMessage())
+        self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self._refused = True
         if self.transport.can_write_eof():
             # to close with something unread would make the system throw away the answer

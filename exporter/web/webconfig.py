@@ -128,7 +128,7 @@ class WebConfig:
             "RequireAndVerifyClientCert": ", client certificates required",
         }
         tls = f"TLS{certificates[self.client_certificates]}" if self.context else "no TLS"
-        return f"{tls}, {len(self.users)} users" if self.users else f"{tls}, no authentication"
+        return f"{tls}, basic authentication of {len(self.users)}" if self.users else f"{tls}, no authentication"
 
 
 def load(path: Path) -> WebConfig:

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.client import HTTPConnection
 
@@ -146,7 +146,7 @@ def test_who_asks_to_close_and_does_not_read_is_dropped(log: list[EventDict]) ->
 def test_small_answers_that_nobody_reads_pile_up_to_a_limit(log: list[EventDict]) -> None:
     with listening(replace(PATIENT, stall=0.3)) as port, connect(port, window=4096) as client:
         client.settimeout(1)
-        with pytest.raises((TimeoutError, ConnectionError)):
+        with suppress(TimeoutError, ConnectionError):
             while True:
                 client.sendall(get(b"/metrics") * 100)
         wait_for(lambda: reasons(log) == ["it does not take its answer"])
@@ -292,7 +292,8 @@ def test_a_refused_client_can_read_why_while_it_still_sends() -> None:
 
 
 def test_a_refused_client_that_goes_on_sending_is_dropped() -> None:
-    with listening(replace(PATIENT, linger=0.2)) as port, connect(port) as client, pytest.raises(ConnectionError):
+    with listening(replace(PATIENT, linger=0.2)) as port, connect(port) as client, suppress(ConnectionError):
+        # ends in no other way
         while True:
             client.sendall(b"x" * 100_000)
 
