@@ -166,9 +166,13 @@ class App:
                 self.telemetry.reload_successful.set(0)
                 _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
                 return str(error)
-            old = self._cloud.client
-            self._cloud.client, self._cloud.token = self._client(config), config.token
-            old.close()
+            if _asks_alike(config, self._config):
+                # its connections stay, and what its token file held when it was last read
+                config = replace(config, token=self._config.token)
+            else:
+                old = self._cloud.client
+                self._cloud.client, self._cloud.token = self._client(config), config.token
+                old.close()
             self._budget.configure(config.requests_per_minute)
             self._workers.resize(config.api.concurrency)
             self._config = config
@@ -218,6 +222,13 @@ class App:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         (self._reload_wanted if number == signal.SIGHUP else self._stop).set()
         self._wake.set()
+
+
+def _asks_alike(one: Config, other: Config) -> bool:
+    """Whether both ask the cloud in the same way and with the same token."""
+    keys = {"base_url", "language", "timeout", "concurrency", "token", "token_file"}
+    same = one.api.model_dump(include=keys) == other.api.model_dump(include=keys)
+    return same and one.token.reveal() == other.token.reveal()
 
 
 def _search(config: Config) -> Search | None:

@@ -183,8 +183,8 @@ def test_what_is_missing_may_come_later(world: World, log: list[EventDict]) -> N
 
 def test_a_file_is_read_when_it_is_at_rest(world: World, log: list[EventDict]) -> None:
     rotation = Rotation(world.path)
-    for _ in range(5):
-        (world.folder / "server.key").open("a").write("half of something")
+    for length in range(5):
+        (world.folder / "server.key").write_text("half" * length)
         rotation.check()
     world.issue()
     look(rotation)
