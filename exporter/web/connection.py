@@ -21,7 +21,7 @@ from exporter.web.limits import Limits
 _log = structlog.get_logger()
 
 #: Bytes that wait in a connection for its client, beside what the system holds.
-_WRITE_BUFFER: Final = 32 * 1024
+_WRITE_BUFFER: Final = 16 * 1024
 
 # uvicorn warns of every client that does not speak HTTP; here that is one line at debug, see send_400_response().
 _uvicorn_log: Final = logging.getLogger("exporter.web.uvicorn")
@@ -68,10 +68,15 @@ class Connection(H11Protocol):
         """True while nothing is being done for the client: it is the client's turn."""
         return self._phase is not _Phase.ANSWER or self._stall is not None
 
+    @property
+    def shaking_hands(self) -> bool:
+        """True until the connection is there, with its TLS handshake done."""
+        return self._phase is _Phase.HANDSHAKE
+
     def drop(self, reason: str) -> None:
         """Hang up at once."""
         _log.debug("connection dropped", client=self.peer, reason=reason)
-        if self._phase is _Phase.HANDSHAKE:
+        if self.shaking_hands:
             # the transport is still asyncio's own; it takes this for the client's hanging up
             self._shut()
         elif self.transport is not None:

@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 _OPEN: Final = frozenset({"/-/healthy", "/-/ready"})
 
 #: Bytes of an answer that are handed to a connection at a time. A whole page would be copied into each one's buffer.
-_SLICE: Final = 32 * 1024
+_SLICE: Final = 16 * 1024
 
 #: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); what else comes is no browser's.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?")

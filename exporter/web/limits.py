@@ -11,13 +11,16 @@ class Limits:
     #: files this stays well under the 1,024 descriptors that a process has by default.
     connections: int = 512
 
+    #: TLS handshakes under way, each of which takes 60 kB. Done in two round trips, so this is some hundred new clients a second.
+    handshakes: int = 100
+
     #: For a TLS handshake. It takes two round trips, so this is patient with any network that can carry a scrape.
     handshake: float = 10.0
 
     #: For a request's line and headers, from the first byte (or the connection) to the last; less than one packet is due.
     head: float = 10.0
 
-    #: For a client to take some 32 KiB of an answer. Slower than that, no page arrives within any scrape's timeout.
+    #: For a client to take some 16 KiB of an answer. Slower than that, no page arrives within any scrape's timeout.
     stall: float = 10.0
 
     #: For a whole answer, to the last byte. Prometheus waits 10 s by default, and rarely does anybody let it wait a minute.
@@ -37,7 +40,7 @@ class Limits:
     target_size: int = 4 * 1024
 
     #: Of answers that clients have not taken yet. Beyond that the slowest reader is dropped.
-    held_size: int = 16 * 1024 * 1024
+    held_size: int = 8 * 1024 * 1024
 
     #: Answers that may be held whatever their size: a fleet's page may be larger than `held_size`, and two Prometheus servers
     #: may fetch it at a time.

@@ -6,7 +6,7 @@ import socket
 import ssl
 from asyncio import sslproto
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -27,8 +27,8 @@ GRACE: Final = 0.7
 _RETRY: Final = 1.0
 
 #: Bytes of asyncio's read buffer for a TLS connection, which it would make 256 KiB: 50 MB for 200 that only hold a handshake
-#: open. Requests are small, and no TLS record is larger.
-_TLS_READ_BUFFER: Final = 16 * 1024
+#: open. Requests are smaller than this.
+_TLS_READ_BUFFER: Final = 4 * 1024
 
 #: Bytes that the system holds for a client. It would take up to 4 MB by itself, of an answer that nobody reads, and who does not
 #: read would not be noticed. Enough for 10 Mbit/s across the world.
@@ -123,26 +123,28 @@ class Server:
         self._welcome(sock, str(address[0]))
 
     def _welcome(self, sock: socket.socket, peer: str) -> None:
-        if len(self._connections) >= self._limits.connections and not self._make_room():
-            _log.debug("connection refused", client=peer, reason="all connections are in use")
-            sock.close()
-            return
+        handshakes = [it for it in self._connections if it.shaking_hands]
+        if len(handshakes) >= self._limits.handshakes:
+            self._drop_one(handshakes)
+        if len(self._connections) >= self._limits.connections:
+            spare = [it for it in self._connections if it.spare]
+            if not spare:
+                _log.debug("connection refused", client=peer, reason="all connections are in use")
+                sock.close()
+                return
+            self._drop_one(spare)
         connection = Connection(self._config, self._state, self._limits, sock, peer, self._on_lost)
         self._connections.add(connection)
         task = self._loop.create_task(self._connect(sock, connection))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    def _make_room(self) -> bool:
-        """Drop the connection that got nowhere for longest, of the client that has most. False if all are being served."""
-        spare = [it for it in self._connections if it.spare]
-        if not spare:
-            return False
+    def _drop_one(self, candidates: Iterable[Connection]) -> None:
+        """Drop the one that got nowhere for longest, of the client that has most connections."""
         most = Counter(it.peer for it in self._connections)
-        victim = min(spare, key=lambda it: (-most[it.peer], it.since))
+        victim = min(candidates, key=lambda it: (-most[it.peer], it.since))
         self._connections.discard(victim)
         victim.drop("others need the place")
-        return True
 
     async def _connect(self, sock: socket.socket, connection: Connection) -> None:
         tls = self._tls()

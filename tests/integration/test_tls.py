@@ -88,9 +88,9 @@ def served_names(it: Exporter, files: Files) -> set[str]:
     context = ssl.create_default_context(cafile=files.path("trusted.pem"))
     context.load_cert_chain(files.path("prometheus.pem"), files.path("prometheus.key"))
     port = int(it.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
-        with context.wrap_socket(plain, server_hostname="localhost") as client:
-            certificate: Any = client.getpeercert()
+    address = ("127.0.0.1", port)
+    with socket.create_connection(address, 30) as plain, context.wrap_socket(plain, server_hostname="localhost") as client:
+        certificate: Any = client.getpeercert()
     return {name for _, name in certificate["subjectAltName"]}
 
 
