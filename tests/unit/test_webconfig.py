@@ -1,3 +1,4 @@
+import re
 import ssl
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.mistakes import ConfigError
-from exporter.web.webconfig import load
+from exporter.web.webconfig import _UNSUPPORTED, load
 
 #: bcrypt of "made up".
 HASH = "$2y$04$RbvKdmJ/ykXTYHtu2Y523ekbrqcP62aW4qia88.lqKH621svk3qBG"
@@ -174,3 +175,23 @@ def test_an_encrypted_key_is_refused_and_nobody_asked_for_its_password(folder: P
 
 def test_every_mistake_is_told_at_once(folder: Path) -> None:
     assert len(problems(folder, "basic_auth_users: {a: b, c: d}\nnonsense: 1\n")) == 3
+
+
+def test_the_example_in_the_readme(folder: Path) -> None:
+    example = (
+        Path("README.md").read_text(encoding="utf-8").partition("<!-- example: web config -->\n```yaml\n")[2].partition("```")[0]
+    )
+    (folder / "clients.pem").write_bytes((folder / "ca.pem").read_bytes())
+    config = load(write(folder, example))
+    assert str(config) == "TLS, client certificates required, basic authentication of 1"
+    assert len(config.headers) == 2
+
+
+def test_all_that_the_readme_says_is_refused_is(folder: Path) -> None:
+    text = (
+        Path("README.md")
+        .read_text(encoding="utf-8")
+        .partition("- Refused rather than ignored")[2]
+        .partition("versions before")[0]
+    )
+    assert set(re.findall(r"`([a-z_0-9]+)`", text)) == _UNSUPPORTED
