@@ -99,6 +99,7 @@ def test_a_thousand_reloads_lose_nothing_and_leak_nothing(tmp_path: Path) -> Non
         with exporter(tmp_path, goods[0], token="") as it, requests.Session() as session:
             process = psutil.Process(it.process.popen.pid)
             eventually(lambda: polled(it) == {sn for _, sn in [*KEPT, *ONE]})
+            kept = cloud_connections(process, cloud.url)
             threads, descriptors = process.num_threads(), process.num_fds()
             asked_before, began = asked(cloud.requests()), time.monotonic()
             with Scraper(it, KEPT) as scraper:
@@ -135,6 +136,9 @@ def test_a_thousand_reloads_lose_nothing_and_leak_nothing(tmp_path: Path) -> Non
             # be one for each reload
             assert process.num_threads() <= threads + 5
             assert len(cloud_connections(process, cloud.url)) <= CONCURRENCY
+            # the account was left alone, and so are its connections
+            assert kept
+            assert kept <= cloud_connections(process, cloud.url)
             eventually(lambda: process.num_fds() <= descriptors + CONCURRENCY)
             assert "Traceback" not in it.process.output
             assert it.process.output.count('msg="reloaded the config"') == RELOADS // 2
@@ -165,6 +169,7 @@ def asked(seen: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
     return counts
 
 
-def cloud_connections(process: psutil.Process, url: str) -> list[Any]:
+def cloud_connections(process: psutil.Process, url: str) -> set[int]:
+    """The ports on our side of the connections to the cloud."""
     port = int(url.split(":")[2].partition("/")[0])
-    return [connection for connection in process.net_connections("tcp") if connection.raddr and connection.raddr.port == port]
+    return {it.laddr.port for it in process.net_connections("tcp") if it.raddr and it.raddr.port == port}
