@@ -106,11 +106,6 @@ def test_what_one_user_proved_is_no_proof_for_another(checks: Bcrypt) -> None:
     assert len(checks.checked) == 3
 
 
-def test_name_and_password_are_kept_apart(checks: Bcrypt) -> None:
-    users = Users({"a": bcrypt.hashpw(b"bc", bcrypt.gensalt(4)), "ab": bcrypt.hashpw(b"x", bcrypt.gensalt(4))}, LIMITS)
-    assert judge(basic("a", "bc"), basic("ab", "c"), users=users) == [Verdict.RIGHT, Verdict.WRONG]
-
-
 def test_an_unknown_name_costs_the_same_check_as_a_known_one(checks: Bcrypt) -> None:
     judge(*[basic(f"nobody{n}", "guess") for n in range(40)])
     assert len(checks.checked) == 40
@@ -178,3 +173,9 @@ def test_one_who_hangs_up_does_not_take_the_check_from_the_others(checks: Bcrypt
         return await second
 
     assert asyncio.run(ask()) is Verdict.RIGHT
+
+
+def test_name_and_password_are_kept_apart(checks: Bcrypt) -> None:
+    users = Users({"a": bcrypt.hashpw(b"bc", bcrypt.gensalt(4)), "ab": bcrypt.hashpw(b"x", bcrypt.gensalt(4))}, LIMITS)
+    asking = [users.verdict(basic(name, password), "192.0.2.1") for name, password in (("a", "bc"), ("ab", "c"))]
+    assert crowd(*asking, checks=checks) == [Verdict.RIGHT, Verdict.WRONG]

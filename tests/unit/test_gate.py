@@ -1,8 +1,13 @@
 """Who gets in, and what those see who do not."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import bcrypt
 import pytest
 import requests
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from exporter.web import Listener, Rotation, Site, create_app
 from tests.unit.test_web import Parts
@@ -17,7 +22,7 @@ def parts() -> Parts:
 
 
 @pytest.fixture
-def url(parts, tmp_path):  # type: ignore[no-untyped-def]
+def url(parts: Parts, tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "web.yaml"
     path.write_text(USERS + "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: sandbox}}\n")
     listener = Listener("127.0.0.1", 0, Rotation(path))
@@ -61,3 +66,20 @@ def test_health_without_credentials_is_a_word(url: str, parts: Parts) -> None:
     assert (readiness.status_code, readiness.text) == (503, "starting\n")
     assert requests.get(f"{url}/-/healthy", auth=ALICE, timeout=30).text == "no worker is alive\n"
     assert requests.get(f"{url}/-/healthy", auth=("alice", "wrong"), timeout=30).status_code == 401
+
+
+def test_the_operators_headers_take_the_place_of_the_pages_own(tmp_path: Path) -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"Content-Security-Policy": "default-src 'self'", "X-Content-Type-Options": "nosniff"}
+        await PlainTextResponse("page", headers=headers)(scope, receive, send)
+
+    path = tmp_path / "web.yaml"
+    path.write_text("http_server_config: {headers: {Content-Security-Policy: sandbox}}\n")
+    listener = Listener("127.0.0.1", 0, Rotation(path))
+    listener.start(page)
+    try:
+        headers = requests.get(listener.url, timeout=30).headers
+    finally:
+        listener.stop()
+    assert headers["Content-Security-Policy"] == "sandbox"
+    assert headers["X-Content-Type-Options"] == "nosniff"

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -45,9 +45,11 @@ def listening(
 
 
 @pytest.fixture
-def log() -> Iterator[list[EventDict]]:
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[list[EventDict]]:
+    """Our own lines. What uvicorn would say beside them is no client's to cause."""
     with structlog.testing.capture_logs() as lines:
         yield lines
+    assert [record.getMessage() for record in caplog.get_records("call")] == []
 
 
 def connect(port: int, window: int | None = None) -> socket.socket:
@@ -351,7 +353,7 @@ def reasons(log: list[EventDict]) -> list[str]:
     return [line["reason"] for line in log if line["event"] == "connection dropped"]
 
 
-def wait_for(what) -> None:  # type: ignore[no-untyped-def]
+def wait_for(what: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not what():
         assert time.monotonic() < end
