@@ -52,7 +52,7 @@ def test_a_reload_needs_credentials(url: str, parts: Parts) -> None:
 
 
 def test_who_has_them_sees_all(url: str) -> None:
-    assert requests.get(f"{url}/metrics", auth=ALICE, timeout=30).content == b"# TYPE x gauge\nx 1\n"
+    assert requests.get(f"{url}/metrics", auth=ALICE, timeout=30).content == b"# TYPE x gauge\nx 1\nown 1\n"
     answer = requests.get(f"{url}/nope", auth=ALICE, timeout=30)
     assert answer.status_code == 404
     assert answer.headers["Content-Security-Policy"] == "sandbox"

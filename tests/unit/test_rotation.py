@@ -16,6 +16,7 @@ import trustme
 from structlog.typing import EventDict
 
 from exporter.mistakes import ConfigError
+from exporter.series import Page
 from exporter.web import Listener, Rotation, Site, create_app
 
 
@@ -65,7 +66,9 @@ def log() -> Iterator[list[EventDict]]:
 @contextmanager
 def serving(rotation: Rotation) -> Iterator[str]:
     listener = Listener("127.0.0.1", 0, rotation)
-    listener.start(create_app(Site("0", "/metrics", lambda openmetrics: b"x 1\n", list, lambda: True, lambda: None)))
+    listener.start(
+        create_app(Site("0", "/metrics", lambda openmetrics: (Page(1, 4, [b"x 1\n"]), b""), list, lambda: True, lambda: None))
+    )
     # the test looks at the files itself
     rotation.stop()
     try:
