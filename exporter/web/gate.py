@@ -30,7 +30,7 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Admission:
     """Whom the pages are for (None: for everybody), and the headers that every answer carries."""
 
     users: Users | None = None
@@ -38,20 +38,20 @@ class Policy:
 
 
 class Gate:
-    """The application behind it sees only requests that may pass. `policy` is asked at every request."""
+    """The application behind it sees only requests that may pass. `admission` is asked at every request."""
 
-    def __init__(self, app: ASGIApp, policy: Callable[[], Policy], limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, admission: Callable[[], Admission], limits: Limits) -> None:
         self._app = app
-        self._policy = policy
+        self._admission = admission
         self._limits = limits
         self._held = Held(limits, lambda: asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        policy = self._policy()
-        answer = _Answer(scope, send, policy.headers, self._held)
+        admission = self._admission()
+        answer = _Answer(scope, send, admission.headers, self._held)
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers) or await self._unauthorized(scope, headers, policy.users)
+        refusal = self._refusal(scope, headers) or await self._unauthorized(scope, headers, admission.users)
         if refusal is not None:
             await answer.refuse(refusal)
             return

@@ -45,7 +45,7 @@ class Listener:
     def start(self, app: ASGIApp) -> None:
         """Begin to answer. Connections made since the constructor are answered too."""
         rotation = self._rotation
-        gate = Gate(app, lambda: rotation.policy, self._limits)
+        gate = Gate(app, lambda: rotation.admission, self._limits)
         self._server = Server(gate, self._socket, lambda: rotation.context, self._limits)
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()

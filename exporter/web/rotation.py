@@ -9,7 +9,7 @@ import structlog
 
 from exporter.mistakes import ConfigError
 from exporter.web.authentication import Users
-from exporter.web.gate import Policy
+from exporter.web.gate import Admission
 from exporter.web.limits import LIMITS, Limits
 from exporter.web.webconfig import WebConfig, load
 
@@ -36,7 +36,7 @@ class Rotation:
         if path is not None:
             self._config, self._stamps = _load(path, (path,))
         self._seen = self._stamps
-        self._policy = self._judge(self._config, None)
+        self._admission = self._judge(self._config, None)
         self._problem: str | None = None
         self._stopped = threading.Event()
 
@@ -46,9 +46,9 @@ class Rotation:
         return self._config.context
 
     @property
-    def policy(self) -> Policy:
+    def admission(self) -> Admission:
         """What the next request goes by."""
-        return self._policy
+        return self._admission
 
     def run(self) -> None:
         """Look at the files at intervals until stopped; for a thread of its own, as disks may be slow."""
@@ -85,17 +85,17 @@ class Rotation:
             # tried again at every look: what is missing may be a file that no good config has named yet
             self._problem = problem
             return
-        self._policy = self._judge(config, self._config)
+        self._admission = self._judge(config, self._config)
         self._config = config
         self._problem = None
         self._stamps = self._seen = stamps
         _log.info("read the web config again", web=str(config))
 
-    def _judge(self, config: WebConfig, before: WebConfig | None) -> Policy:
-        """The policy of `config`, with the users as they are if they are the same: what they proved stays proven."""
+    def _judge(self, config: WebConfig, before: WebConfig | None) -> Admission:
+        """The admission of `config`, with the users as they are if they are the same: what they proved stays proven."""
         if before is not None and before.users == config.users:
-            return Policy(self._policy.users, config.headers)
-        return Policy(Users(config.users, self._limits) if config.users else None, config.headers)
+            return Admission(self._admission.users, config.headers)
+        return Admission(Users(config.users, self._limits) if config.users else None, config.headers)
 
 
 def _load(path: Path, files: tuple[Path, ...]) -> tuple[WebConfig, tuple[_Stamp, ...]]:

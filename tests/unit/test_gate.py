@@ -26,7 +26,9 @@ def url(parts: Parts, tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "web.yaml"
     path.write_text(USERS + "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: sandbox}}\n")
     listener = Listener("127.0.0.1", 0, Rotation(path))
-    site = Site("0", "/metrics", parts.exposition, lambda: parts.problems, lambda: parts.ready, lambda: parts.reload_problem)
+    site = Site(
+        "0", "/metrics", parts.exposition, parts, lambda: parts.problems, lambda: parts.ready, lambda: parts.reload_problem
+    )
     listener.start(create_app(site))
     yield listener.url
     listener.stop()

@@ -18,6 +18,7 @@ from structlog.typing import EventDict
 from exporter.mistakes import ConfigError
 from exporter.series import Page
 from exporter.web import Listener, Rotation, Site, create_app
+from tests.unit.test_web import Parts
 
 
 class World:
@@ -67,7 +68,9 @@ def log() -> Iterator[list[EventDict]]:
 def serving(rotation: Rotation) -> Iterator[str]:
     listener = Listener("127.0.0.1", 0, rotation)
     listener.start(
-        create_app(Site("0", "/metrics", lambda openmetrics: (Page(1, 4, [b"x 1\n"]), b""), list, lambda: True, lambda: None))
+        create_app(
+            Site("0", "/metrics", lambda openmetrics: (Page(1, 4, [b"x 1\n"]), b""), Parts(), list, lambda: True, lambda: None)
+        )
     )
     # the test looks at the files itself
     rotation.stop()
@@ -242,12 +245,12 @@ def test_users_and_headers_change_with_the_file(world: World) -> None:
     rotation = Rotation(world.path)
     with serving(rotation) as url, requests.Session() as session:
         assert session.get(f"{url}/metrics", auth=("alice", "one"), timeout=30).status_code == 200
-        proven = rotation.policy.users
+        proven = rotation.admission.users
         world.path.write_text(world.path.read_text() + headers)
         look(rotation)
         answer = session.get(f"{url}/metrics", auth=("alice", "one"), timeout=30)
         assert answer.headers["X-Frame-Options"] == "deny"
-        assert rotation.policy.users is proven
+        assert rotation.admission.users is proven
         world.path.write_text(users(b"two"))
         look(rotation)
         assert session.get(f"{url}/metrics", auth=("alice", "one"), timeout=30).status_code == 401
