@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -34,7 +35,7 @@ from exporter.scheduler import Plan, Scheduler, Task
 from exporter.series import Page, Series
 from exporter.settings import SettingsPlan, SettingsReader
 from exporter.telemetry import Telemetry
-from exporter.web import Listener, Site, create_app
+from exporter.web import Listener, Rotation, Site, create_app
 from exporter.workers import Workers
 
 _log = structlog.get_logger()
@@ -50,11 +51,12 @@ class Options:
 
     listen: tuple[str, int]
     telemetry_path: str = "/metrics"
+    web_config: Path | None = None
     simulated: bool = False
 
 
 class App:
-    """A running exporter. Raises ListenError where its address cannot be listened on."""
+    """A running exporter. Raises ListenError where its address cannot be listened on, ConfigError for a bad web config."""
 
     def __init__(self, config: Config, options: Options, environment: Mapping[str, str] = os.environ) -> None:
         pin_timezone()
@@ -88,7 +90,7 @@ class App:
         self.telemetry.show_shard(config.shard.index, config.shard.total)
         self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
         self._overview = Overview(self._scheduler, self._account, self._clock, config.types)
-        self._listener = Listener(*options.listen)
+        self._listener = Listener(*options.listen, Rotation(options.web_config))
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,
@@ -164,9 +166,13 @@ class App:
                 self.telemetry.reload_successful.set(0)
                 _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
                 return str(error)
-            old = self._cloud.client
-            self._cloud.client, self._cloud.token = self._client(config), config.token
-            old.close()
+            if _asks_alike(config, self._config):
+                # its connections stay, and what its token file held when it was last read
+                config = replace(config, token=self._config.token)
+            else:
+                old = self._cloud.client
+                self._cloud.client, self._cloud.token = self._client(config), config.token
+                old.close()
             self._budget.configure(config.requests_per_minute)
             self._workers.resize(config.api.concurrency)
             self._config = config
@@ -216,6 +222,13 @@ class App:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         (self._reload_wanted if number == signal.SIGHUP else self._stop).set()
         self._wake.set()
+
+
+def _asks_alike(one: Config, other: Config) -> bool:
+    """Whether both ask the cloud in the same way and with the same token."""
+    keys = {"base_url", "language", "timeout", "concurrency", "token", "token_file"}
+    same = one.api.model_dump(include=keys) == other.api.model_dump(include=keys)
+    return same and one.token.reveal() == other.token.reveal()
 
 
 def _search(config: Config) -> Search | None:

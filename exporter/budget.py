@@ -47,6 +47,12 @@ class Budget:
         with self._condition:
             return self._requests_per_minute / self._current_slowdown()
 
+    @property
+    def slowed(self) -> bool:
+        """True while the pace is less than the configured one."""
+        with self._condition:
+            return self._current_slowdown() > 1.0
+
     def configure(self, requests_per_minute: float) -> None:
         """Change the configured rate; what was sent before still counts."""
         with self._condition:

@@ -11,6 +11,7 @@ from exporter import __version__
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from exporter.config import Config
     from exporter.sharding import Shard
 
 
@@ -118,6 +119,13 @@ def _add_web_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="where the metrics are (default: %(default)s)",
     )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="PATH",
+        help="TLS, users and headers, in the exporter-toolkit's format (default: none of them)",
+    )
 
 
 def _add_log_flags(parser: argparse.ArgumentParser) -> None:
@@ -190,12 +198,12 @@ def _serve(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         print(error, file=sys.stderr)
         return 1
     if options.check:
-        from exporter.check import table
-
-        print(table(config))
-        return 0
+        return _check(config, options.web_config)
     try:
-        app = App(config, Options(options.listen, options.telemetry_path))
+        app = App(config, Options(options.listen, options.telemetry_path, options.web_config))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
     except ListenError as error:
         print(f"atess-exporter: {error}", file=sys.stderr)
         return 1
@@ -221,6 +229,22 @@ def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Sha
         return Shard(index or 0, options.total_shards)
     except ValueError as error:
         parser.error(f"argument --shard: {error}")
+
+
+def _check(config: "Config", web_config: Path | None) -> int:
+    from exporter.check import table
+    from exporter.config import ConfigError
+    from exporter.web import webconfig
+
+    try:
+        web = webconfig.load(web_config) if web_config else None
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(table(config))
+    if web is not None:
+        print(f"{web_config} is valid: {web}.")
+    return 0
 
 
 def _discover(options: argparse.Namespace) -> int:
@@ -263,11 +287,15 @@ def _healthcheck(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from exporter.config import ConfigError
     from exporter.demo import run
     from exporter.web import ListenError
 
     try:
-        return run(options.listen, options.telemetry_path, options.log_level, options.log_format)
+        return run(options.listen, options.telemetry_path, options.web_config, options.log_level, options.log_format)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
     except ListenError as error:
         print(f"atess-exporter: {error}", file=sys.stderr)
         return 1

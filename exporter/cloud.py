@@ -8,6 +8,7 @@ import structlog
 from exporter.account import Account
 from exporter.budget import Budget
 from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized
+from exporter.news import News
 from exporter.reading import InvalidReadingError
 from exporter.telemetry import Telemetry
 from exporter.token import Token, TokenError
@@ -33,6 +34,7 @@ class Cloud:
         self.account = account
         self._budget = budget
         self._telemetry = telemetry
+        self._news = News()
 
     def ask(
         self,
@@ -76,13 +78,16 @@ class Cloud:
         if isinstance(error, Unauthorized):
             self._reread_token()
         if isinstance(error, RateLimited):
+            log = _log.debug if self._budget.slowed else _log.warning
             pause = self._budget.slow_down(error.retry_after)
-            _log.warning("the cloud finds us too frequent: the whole account slows down", pause=round(pause, 1))
+            log("the cloud finds us too frequent: the whole account slows down", pause=round(pause, 1))
 
     def _reread_token(self) -> None:
         try:
             if self.token.reread():
                 _log.info("the token file holds another token: trying it")
                 self.account.probe_soon()
+            self._news.over("token")
         except TokenError as error:
-            _log.error("cannot read the token again, going on with the old one", error=str(error))
+            log = _log.error if self._news.is_new("token", str(error)) else _log.debug
+            log("cannot read the token again, going on with the old one", error=str(error))

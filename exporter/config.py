@@ -2,15 +2,17 @@
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from exporter.devices import Device, DeviceType, Evidence, Field, Paths, load_catalogue
 from exporter.devices import Path as ApiPath
+from exporter.mistakes import ConfigError as ConfigError
+from exporter.mistakes import dotted, validate
 from exporter.pacing import Pace, fit
 from exporter.schema import (
     Api,
@@ -35,14 +37,6 @@ TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name
 _WHOLE: Final = Shard()
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class ConfigError(ValueError):
-    """What is wrong with the config: `problems` holds one line for each mistake, with its place and what was expected."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +152,7 @@ class _Devices:
         self._places[device.key] = source.place(key)
 
     def _report(self, source: YamlFile, key: Key, problem: str) -> None:
-        self._problems.append(f"{source.place(key)}: {_dotted(key)}: {problem}")
+        self._problems.append(f"{source.place(key)}: {dotted(key)}: {problem}")
 
 
 def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:
@@ -203,7 +197,7 @@ def _check_type_names(file: File, types: Mapping[str, DeviceType], source: YamlF
         places += [((key, "types", index), name) for index, name in enumerate((section.types if section else None) or [])]
     for place, name in places:
         if name not in types:
-            problems.append(f"{source.place(place)}: {_dotted(place)}: unknown type; expected one of {', '.join(sorted(types))}")
+            problems.append(f"{source.place(place)}: {dotted(place)}: unknown type; expected one of {', '.join(sorted(types))}")
 
 
 def _device_files(
@@ -245,60 +239,21 @@ def _token(api: Api, source: YamlFile, environment: Mapping[str, str], problems:
             problem = f"no token; expected token_file, token or {TOKEN_VARIABLE}"
     except TokenError as error:
         problem = str(error)
-    problems.append(f"{source.place(key)}: {_dotted(key)}: {problem}")
+    problems.append(f"{source.place(key)}: {dotted(key)}: {problem}")
     return None
 
 
 def _validate(model: type[M], source: YamlFile, data: Any, *, bare: bool = False) -> M:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems = []
-        for mistake in error.errors(include_url=False, include_context=True):
-            key: Key = mistake["loc"][1:] if bare else mistake["loc"]
-            if key and key[-1] == "[key]":
-                key = key[:-1]
-            problems.append(f"{source.place(key)}: {_dotted(key)}: {_expectation(model, mistake)}")
-        raise ConfigError(problems) from None
+    return validate(model, source, data, _known_keys, bare=bare)
 
 
-def _expectation(model: type[BaseModel], mistake: Any) -> str:
-    kind = mistake["type"]
-    given = mistake["input"]
-    if kind == "extra_forbidden":
-        return f"unknown key; expected one of {', '.join(_known_keys(model, mistake['loc']))}"
-    if kind == "missing":
-        return "missing"
-    secret = mistake["loc"][-1:] == ("token",)
-    shown = "" if secret else f", got {_shown(given)}"
-    if kind == "value_error":
-        return f"{mistake['ctx']['error']}{shown}"
-    return f"{_EXPECTED.get(kind, mistake['msg'])}{shown}"
-
-
-_EXPECTED: Final = {
-    "dict_type": "expected a mapping of keys to values",
-    "mapping_type": "expected a mapping of keys to values",
-    "model_type": "expected a mapping of keys to values",
-    "model_attributes_type": "expected a mapping of keys to values",
-    "list_type": "expected a list",
-    "string_type": "expected text",
-    "int_parsing": "expected a whole number",
-    "int_type": "expected a whole number",
-    "float_parsing": "expected a number",
-    "float_type": "expected a number",
-    "finite_number": "expected a finite number",
-    "path_type": "expected a file's path",
-}
-
-
-def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
+def _known_keys(model: type[BaseModel], location: Key) -> Iterable[str]:
     """The keys that are allowed where `location` has one that is not."""
     if len(location) == 1:
-        return list(model.model_fields)
+        return model.model_fields
     if location[0] == "types" and len(location) > 3:
-        return list(FieldEntry.model_fields)
-    return list(_SECTIONS[location[0]].model_fields)
+        return FieldEntry.model_fields
+    return _SECTIONS[location[0]].model_fields
 
 
 _SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
@@ -311,21 +266,3 @@ _SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
     "fields": FieldChoice,
     "types": TypeEntry,
 }
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _dotted(key: Key) -> str:
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "the file"

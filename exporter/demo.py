@@ -29,8 +29,8 @@ _SITE_HOUR: Final = 10
 _TOKEN: Final = "Basic ZGVtbzpub3QtYS1zZWNyZXQ="  # noqa: S105
 
 
-def run(listen: tuple[str, int], telemetry_path: str, log_level: str, log_format: str) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code. Raises ListenError."""
+def run(listen: tuple[str, int], telemetry_path: str, web_config: Path | None, log_level: str, log_format: str) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code. Raises ListenError, and ConfigError for a bad web config."""
     pin_timezone()
     offset = _zone_with_sun(datetime.now(UTC))
     clock = SimClock(
@@ -41,7 +41,7 @@ def run(listen: tuple[str, int], telemetry_path: str, log_level: str, log_format
     with serve(cloud) as served, tempfile.TemporaryDirectory(prefix="atess-exporter-demo-") as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(_config(served.url, cloud, offset), encoding="utf-8")
-        app = App(load(path, {}), Options(listen, telemetry_path, simulated=True))
+        app = App(load(path, {}), Options(listen, telemetry_path, web_config, simulated=True))
         logs.configure(log_level, log_format, lambda: app.token)
         print(
             f"Simulated data, no real device behind them. Open {app.url}/ or scrape {app.url}{telemetry_path}",

@@ -12,6 +12,7 @@ from exporter.cloud import Cloud, SuspendedError
 from exporter.devices import DeviceType, Evidence
 from exporter.enerclo import EnercloError, NotFound
 from exporter.inventory import Listing, read_listing
+from exporter.news import News
 
 _log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class Discovery:
         self._found = found
         self._known: dict[tuple[str, str], Listing] = {}
         self._misses: dict[tuple[str, str], int] = {}
+        self._news = News()
         self._switched_off: set[str] = set()
         self._search: Search | None = None
         self._lock = threading.Lock()
@@ -79,7 +81,8 @@ class Discovery:
                 except SuspendedError:
                     wait = min(_SUSPENDED_RETRY, search.interval)
                 except Exception as error:  # noqa: BLE001 - one bad round must not end all discovery
-                    _log.error("internal error in discovery", error=f"{type(error).__name__}: {error}")
+                    text = f"{type(error).__name__}: {error}"
+                    (_log.error if self._news.is_new("round", text) else _log.debug)("internal error in discovery", error=text)
             self._changed.wait(wait)
 
     def stop(self) -> None:
@@ -106,9 +109,12 @@ class Discovery:
         for datalog_sn in search.datalog_sns:
             try:
                 found |= {listing.key: listing for listing in self.ask(device_type, datalog_sn)}
+                if self._news.over((device_type.type, datalog_sn)):
+                    _log.info("a data logger's list can be read again", datalog_sn=datalog_sn, type=device_type.type)
             except EnercloError as error:
                 failures.append(error)
-                _log.warning(
+                log = _log.warning if self._news.is_new((device_type.type, datalog_sn), error.reason) else _log.debug
+                log(
                     "a data logger's list could not be read",
                     datalog_sn=datalog_sn,
                     type=device_type.type,

@@ -14,7 +14,7 @@ LEVELS: Final = ("debug", "info", "warn", "error")
 #: Characters; a shorter text is no secret but would make lines unreadable where it happens to stand.
 _SHORTEST_SECRET: Final = 4
 
-_LOGGERS_OF_OTHERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
+_LOGGERS_OF_OTHERS: Final = ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
 
 
 def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:
@@ -99,10 +99,9 @@ def _without(value: Any, parts: set[str]) -> Any:
 
 
 def _one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Spell out what would break a line or forge another, and what the output's encoding cannot carry."""
+    """Spell out what would break a line, forge another, or steer a terminal, and what the output's encoding cannot carry."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = "".join(
-                character if character.isprintable() or character in "\n\t" else repr(character)[1:-1] for character in value
-            )
+        if value is not None and not isinstance(value, bool | int | float):
+            # a line break is spelt out by the renderers
+            event[key] = "".join(it if it.isprintable() or it == "\n" else repr(it)[1:-1] for it in str(value))
     return event

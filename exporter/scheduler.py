@@ -19,6 +19,7 @@ from exporter.account import Account, State
 from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.devices import Device
+from exporter.news import News
 from exporter.poller import Poller
 from exporter.series import Series
 from exporter.status import DeviceStatus
@@ -124,6 +125,7 @@ class Scheduler:
         self._resume = threading.Event()
         self._last_tick = clock.now()
         self._stopped = threading.Event()
+        self._news = News()
 
     def apply(self, plan: Plan) -> None:
         """Poll the devices of `plan` from now on. Those that stay keep their readings, history and slots."""
@@ -178,8 +180,10 @@ class Scheduler:
         while not self._stopped.wait(TICK):
             try:
                 self.tick()
+                self._news.over("tick")
             except Exception as error:  # noqa: BLE001 - one bad tick must not end all polling
-                _log.error("internal error in the scheduler", error=f"{type(error).__name__}: {error}")
+                text = f"{type(error).__name__}: {error}"
+                (_log.error if self._news.is_new("tick", text) else _log.debug)("internal error in the scheduler", error=text)
 
     def stop(self) -> None:
         """End the loop."""

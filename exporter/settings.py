@@ -15,6 +15,7 @@ from exporter.devices import SECONDS_SUFFIX, SETTING_PREFIX, Device, DeviceType,
 from exporter.devices import Path as ApiPath
 from exporter.enerclo import EnercloError, NotFound
 from exporter.leftout import LeftOut
+from exporter.news import News
 from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError, fields_of, numeric
 from exporter.series import Row, Series
 
@@ -83,6 +84,7 @@ class SettingsReader:
         self._shown: dict[tuple[str, str], _Shown] = {}
         self._next: dict[tuple[str, str], float] = {}
         self._not_found: dict[ApiPath, int] = {}
+        self._news = News()
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._stopped = False
@@ -123,7 +125,8 @@ class SettingsReader:
         except SuspendedError:
             return _SUSPENDED_RETRY
         except Exception as error:  # noqa: BLE001 - one bad answer must not end all reading
-            _log.error("internal error in reading settings", error=f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}"
+            (_log.error if self._news.is_new("step", text) else _log.debug)("internal error in reading settings", error=text)
         with self._lock:
             return max(0.0, min(self._next.values()) - self._clock.now()) if self._next else None
 
@@ -159,7 +162,7 @@ class SettingsReader:
             query = {"deviceSn": device.sn}
             gauges = self._cloud.ask(device.type, path.path, query, lambda data: read_settings(data, device.sn))
         except EnercloError as error:
-            log = _log.debug if device.key in self._shown else _log.warning
+            log = _log.warning if self._news.is_new(device.key, error.reason) else _log.debug
             log("settings could not be read", device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))
             if isinstance(error, NotFound) and path.evidence is Evidence.INFERRED and not self._any_shown(device.type):
                 self._not_found[path] = self._not_found.get(path, 0) + 1
@@ -171,6 +174,8 @@ class SettingsReader:
                         key=f"types.{device.type}.settings_path",
                     )
             return
+        if self._news.over(device.key):
+            _log.info("settings can be read again", device_sn=device.sn, type=device.type)
         with self._lock:
             if device.key not in self._next:
                 return

@@ -53,8 +53,9 @@ class Token:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             raise TokenError(f"{path} is not text in UTF-8") from None
-        except OSError as error:
-            raise TokenError(f"cannot read {path}: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            # a name with a NUL in it is a ValueError
+            raise TokenError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
         return _checked(text, str(path))
 
 

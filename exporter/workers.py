@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from exporter.news import News
+
 Item = TypeVar("Item")
 
 _log = structlog.get_logger()
@@ -24,6 +26,7 @@ class Workers(Generic[Item]):
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._refused = False
+        self._news = News()
 
     def submit(self, item: Item) -> None:
         """Have `item` worked on as soon as a thread is free."""
@@ -60,4 +63,5 @@ class Workers(Generic[Item]):
             try:
                 self._work(item)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next item deserves a worker
-                _log.error("internal error in a worker", error=f"{type(error).__name__}: {error}", exc_info=False)
+                text = f"{type(error).__name__}: {error}"
+                (_log.error if self._news.is_new("work", text) else _log.debug)("internal error in a worker", error=text)

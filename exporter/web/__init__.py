@@ -2,5 +2,6 @@
 
 from exporter.web.app import Site, create_app
 from exporter.web.listener import Listener, ListenError
+from exporter.web.rotation import Rotation
 
-__all__ = ["ListenError", "Listener", "Site", "create_app"]
+__all__ = ["ListenError", "Listener", "Rotation", "Site", "create_app"]

@@ -15,6 +15,7 @@ from exporter.web.compression import Latest, in_chunks
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.pages import Overview, Pages
 from exporter.web.policy import Policy
+from exporter.web.shared import Shared
 from exporter.web.streamed import Streamed
 
 
@@ -47,6 +48,7 @@ def create_app(site: Site) -> Starlette:
     pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
     latest = Latest()
+    reloads = Shared(site.reload)
 
     # Plain functions: Starlette runs them in a thread, so a large page does not hold up the health checks.
     def metrics(request: Request) -> Response:
@@ -62,14 +64,16 @@ def create_app(site: Site) -> Starlette:
     async def healthy(request: Request) -> Response:
         problems = site.problems()
         if problems:
-            return PlainTextResponse("; ".join(problems) + "\n", 503)
+            # not for everybody, where there are users
+            trusted = getattr(request.state, "trusted", True)
+            return PlainTextResponse(f"{'; '.join(problems) if trusted else 'unhealthy'}\n", 503)
         return PlainTextResponse("healthy\n")
 
     async def ready(request: Request) -> Response:
         return PlainTextResponse("ready\n") if site.ready() else PlainTextResponse("starting\n", 503)
 
-    def reload(request: Request) -> Response:
-        problem = site.reload()
+    async def reload(request: Request) -> Response:
+        problem = await reloads.get()
         if problem is not None:
             return PlainTextResponse(f"the config was not reloaded, the old one stays in force:\n{problem}\n", 500)
         return PlainTextResponse("reloaded\n")

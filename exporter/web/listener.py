@@ -1,17 +1,17 @@
 """The listening socket and the server behind it, in a thread of its own."""
 
-import asyncio
 import errno
 import os
 import socket
 import threading
 from typing import Final
 
-import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-#: Seconds that answers under way get to finish when the exporter stops.
-_GRACE: Final = 1
+from exporter.web.gate import Gate
+from exporter.web.limits import LIMITS, Limits
+from exporter.web.rotation import Rotation
+from exporter.web.server import GRACE, Server
 
 
 class ListenError(OSError):
@@ -19,9 +19,9 @@ class ListenError(OSError):
 
 
 class Listener:
-    """Serves `app` on `host` and `port` (0: any free one) from start() to stop(). Raises ListenError if it cannot."""
+    """Serves an application on `host` and `port` (0: any free one) from start() to stop(). Raises ListenError if it cannot."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, rotation: Rotation | None = None, limits: Limits = LIMITS) -> None:
         try:
             self._socket = _listen(host, port)
         except (OSError, UnicodeError) as error:
@@ -30,7 +30,9 @@ class Listener:
             reason = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
             raise ListenError(f"cannot listen on {_show(host, port)}: {reason}") from None
         self._host = host
-        self._server: uvicorn.Server | None = None
+        self._rotation = rotation or Rotation(None)
+        self._limits = limits
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -38,37 +40,23 @@ class Listener:
         """An address that reaches the listener from this machine."""
         port = self._socket.getsockname()[1]
         host = self._host if self._host not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104 - compared, not bound
-        return f"http://{_show(host, port)}"
+        return f"{'https' if self._rotation.context else 'http'}://{_show(host, port)}"
 
-    def start(self, app: Starlette) -> None:
+    def start(self, app: ASGIApp) -> None:
         """Begin to answer. Connections made since the constructor are answered too."""
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE,
-        )
-        server = self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[self._socket])), name="web", daemon=True)
+        rotation = self._rotation
+        gate = Gate(app, lambda: rotation.admission, self._limits)
+        self._server = Server(gate, self._socket, lambda: rotation.context, self._limits)
+        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()
-
-    @property
-    def started(self) -> bool:
-        """True once requests are answered."""
-        return self._server is not None and self._server.started
+        threading.Thread(target=rotation.run, name="web-config", daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening, let answers under way finish for a moment, and end."""
+        self._rotation.stop()
         if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join(_GRACE + 0.5)
+            self._server.stop()
+            self._thread.join(2 * GRACE + 0.1)
         self._socket.close()
 
 

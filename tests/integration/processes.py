@@ -140,7 +140,7 @@ class Exporter:
     def __init__(self, process: Process, config: Path) -> None:
         self.process = process
         self.config = config
-        self.url = process.wait_for(r"address=(http://\S+)")[1]
+        self.url = process.wait_for(r"address=(https?://\S+)")[1]
 
     def get(self, path: str, **headers: str) -> requests.Response:
         return requests.get(self.url + path, headers=headers, timeout=30)
@@ -156,11 +156,11 @@ class Exporter:
 
 
 @contextmanager
-def exporter(folder: Path, config: dict[str, Any], *arguments: str) -> Iterator[Exporter]:
+def exporter(folder: Path, config: dict[str, Any], *arguments: str, token: str = TOKEN) -> Iterator[Exporter]:
     path = folder / "config.yaml"
     write_config(path, config)
     command = [sys.executable, "-m", "exporter", "--config.file", str(path), "--web.listen-address", "127.0.0.1:0", *arguments]
-    with running(command, {"ATESS_API_TOKEN": TOKEN}) as process:
+    with running(command, {"ATESS_API_TOKEN": token}) as process:
         yield Exporter(process, path)
 
 
@@ -195,11 +195,12 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
+def prometheus(folder: Path, target: str, **options: Any) -> Iterator[Prometheus]:
     binary = shutil.which("prometheus")
     assert binary, "no prometheus: run the tests by make test"
     config = folder / "prometheus.yml"
-    scrape = {"job_name": "atess", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": [{"targets": [target]}]}
+    every = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    scrape = {"job_name": "atess", "static_configs": [{"targets": [target]}]} | every | options
     config.write_text(json.dumps({"scrape_configs": [scrape]}))
     port = free_port()
     command = [

@@ -81,6 +81,25 @@ def test_a_bad_config_leaves_with_one_and_says_where(tmp_path: Path) -> None:
         assert result.stdout == ""
 
 
+def test_a_bad_web_config_leaves_with_one_and_says_where(tmp_path: Path) -> None:
+    path, web = tmp_path / "config.yaml", tmp_path / "web.yaml"
+    path.write_text(CONFIG)
+    web.write_text("basic_auth_users:\n  alice: hunter2\n")
+    expected = f"{web}:2: basic_auth_users.alice: expected a bcrypt hash of a cost from 4 to 18, such as htpasswd -nB writes\n"
+    for arguments in (["--config.file", str(path)], ["--config.file", str(path), "--config.check"], ["demo"]):
+        result = run(*arguments, "--web.config.file", str(web))
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", expected)
+
+
+def test_check_tells_of_a_good_web_config(tmp_path: Path) -> None:
+    path, web = tmp_path / "config.yaml", tmp_path / "web.yaml"
+    path.write_text(CONFIG)
+    web.write_text("basic_auth_users: {}\n")
+    result = run("--config.file", str(path), "--config.check", "--web.config.file", str(web))
+    assert result.returncode == 0
+    assert result.stdout.endswith(f"\n{web} is valid: no TLS, no authentication.\n")
+
+
 def test_the_default_config_file_is_config_yaml() -> None:
     result = subprocess.run([sys.executable, "-m", "exporter"], capture_output=True, text=True, cwd="/", check=False)
     assert result.returncode == 1

@@ -314,6 +314,7 @@ def test_where_the_token_comes_from(tmp_path: Path, api: str, environment: dict[
             "config.yaml:5: api.token_file: lines has characters that an HTTP header cannot carry (one line of printable ASCII expected)",
         ),
         ("token_file: .", "config.yaml:5: api.token_file: cannot read .: Is a directory"),
+        ('token_file: "a\\0b"', "config.yaml:5: api.token_file: cannot read a\0b: embedded null byte"),
         ("{token: sesame, token_file: b}", "config.yaml:4: api: expected either token or token_file, not both"),
         (
             "token: sesaméopen",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 
 from exporter.account import Account
 from exporter.budget import Budget
@@ -25,6 +26,10 @@ NORTH, SOUTH = "NORTH", "SOUTH"
 TYPES = tuple(load_catalogue().values())
 
 
+#: Where nobody listens.
+UNREACHABLE = "http://127.0.0.1:9/api/v1"
+
+
 class Bench:
     def __init__(self, cloud: Cloud, served: ServedCloud) -> None:
         clock = Clock()
@@ -34,9 +39,18 @@ class Bench:
         self.telemetry = Telemetry("0", REASONS, [])
         self.account = Account(clock)
         self.calls: list[set[tuple[str, str]]] = []
-        self.discovery = Discovery(Asked(client, token, Budget(1e8, clock), self.account, self.telemetry), self.found)
+        self.asked = Asked(client, token, Budget(1e8, clock), self.account, self.telemetry)
+        self.discovery = Discovery(self.asked, self.found)
         self.search = Search((NORTH, SOUTH), TYPES, 60)
         self.discovery.configure(self.search)
+
+        self.url = served.url
+        self._token = token
+
+    def ask_at(self, url: str) -> None:
+        """Ask this cloud from now on."""
+        self.asked.client.close()
+        self.asked.client = Client(url, self._token, language="en", timeout=1, concurrency=1)
 
     def found(self, listings: Mapping[tuple[str, str], Listing]) -> None:
         self.calls.append(set(listings))
@@ -208,3 +222,14 @@ def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
         paths=pbd.paths.model_copy(update={"list": None, "realtime": Path(path="x", evidence=Evidence.CONFIGURED)}),
     )
     assert bench.discovery.ask(bare, NORTH) == []
+
+
+def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: Bench, cloud: Cloud) -> None:
+    with structlog.testing.capture_logs() as log:
+        for url in (UNREACHABLE, UNREACHABLE, bench.url, bench.url):
+            bench.ask_at(url)
+            bench.round()
+    failed = [line["log_level"] for line in log if line["event"] == "a data logger's list could not be read"]
+    lists = len(TYPES) * 2
+    assert failed == ["warning"] * lists + ["debug"] * lists
+    assert [line["event"] for line in log].count("a data logger's list can be read again") == lists

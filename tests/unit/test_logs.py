@@ -1,8 +1,11 @@
+import asyncio
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,29 @@ import structlog
 from exporter import logs
 
 SECRET = "Basic bWFkZTp1cA=="
+
+
+#: What a device's name or a message of the cloud may hold: markup, quotes, line ends of all kinds, what steers a terminal or
+#: turns the direction of writing, and what is harmless.
+HOSTILE = [
+    "two\nlines",
+    "\r\n",
+    "a\u2028b\u2029c\x85d\x0b\x0c",
+    "level=error msg=forged",
+    'a" level=error msg="forged',
+    'a\\" level=error msg="forged',
+    "a\tlevel",
+    "\\",
+    '"',
+    "<script>alert(1)</script>",
+    "\x1b[31m\x1b]0;title\x07",
+    "\x9b31m",
+    "\u202e\u2066\u200f\u061c",
+    "\ud800",
+    "\x00\x7f",
+    "\ufeff\U000e0041",
+    "🔋 ละติจูด",
+]
 
 
 class Output:
@@ -53,15 +79,59 @@ def test_json_has_the_same_keys(stderr: Output) -> None:
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
-@pytest.mark.parametrize("text", ["two\nlines", "level=error msg=forged", "\x1b[31m", "\u202e", "\ud800", '"', "\r\n"])
+@pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_can_break_a_line_or_forge_another(stderr: Output, form: str, text: str) -> None:
     logs.configure("info", form, lambda: None)
-    structlog.get_logger().info("x", error=text, other=[text])
-    assert len(stderr.getvalue().splitlines()) == 1
-    assert "\x1b" not in stderr.getvalue()
-    assert "\u202e" not in stderr.getvalue()
-    assert not stderr.getvalue().startswith("level=error")
-    stderr.getvalue().encode()
+    structlog.get_logger().info(text, error=text, other=[text], path=Path(text), cause=ValueError(text))
+    line = stderr.getvalue().removesuffix("\n")
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()
+    line.encode()
+    assert parsed(line, form).keys() == {"ts", "level", "msg", "error", "other", "path", "cause"}
+    assert parsed(line, form)["level"] == "info"
+
+
+@pytest.mark.parametrize("form", logs.FORMATS)
+def test_what_is_harmless_can_be_read_as_it_is(stderr: Output, form: str) -> None:
+    logs.configure("info", form, lambda: None)
+    text = 'say "🔋" <b>\\o/</b> a=b'
+    structlog.get_logger().info("x", error=text)
+    assert parsed(stderr.getvalue(), form)["error"] == text
+
+
+def parsed(line: str, form: str) -> dict[str, str]:
+    """The keys and values of a line, as a program reads them."""
+    if form == "json":
+        return dict(json.loads(line))
+    found = {}
+    rest = line.strip()
+    while rest:
+        match = re.match(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?:\s+|$)', rest)
+        assert match, f"not logfmt: {rest}"
+        value = match[2]
+        found[match[1]] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        rest = rest[match.end() :]
+    return found
+
+
+def test_loops_that_are_not_ours_do_not_chatter(stderr: Output) -> None:
+    logs.configure("debug", "logfmt", lambda: None)
+    asyncio.run(asyncio.sleep(0))
+    assert stderr.getvalue() == ""
+
+
+def test_an_error_in_a_callback_of_asyncio_is_one_line(stderr: Output) -> None:
+    logs.configure("info", "logfmt", lambda: SECRET)
+
+    async def fail() -> None:
+        asyncio.get_running_loop().call_soon(int, SECRET)
+        await asyncio.sleep(0)
+
+    asyncio.run(fail())
+    (line,) = stderr.getvalue().splitlines()
+    assert parsed(line, "logfmt")["level"] == "error"
+    assert "invalid literal for int()" in line
+    assert "bWFkZTp1cA" not in line
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)

@@ -1,0 +1,100 @@
+"""Mistakes in the files that users write, each as one line: where it is and what was expected."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from exporter.yamlfile import Key, YamlFile
+
+M = TypeVar("M", bound=BaseModel)
+
+#: The keys that are allowed where the key at a location is not.
+KnownKeys = Callable[[type[BaseModel], Key], Iterable[str]]
+
+#: Keys whose values are never shown.
+_SECRETS: Final = frozenset({"token", "basic_auth_users"})
+
+
+class ConfigError(ValueError):
+    """What is wrong with a file: `problems` holds one line for each mistake, with its place and what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def validate(
+    model: type[M],
+    source: YamlFile,
+    data: Any,
+    known_keys: KnownKeys,
+    *,
+    unsupported: Collection[str] = (),
+    bare: bool = False,
+) -> M:
+    """`data`, from `source`, as a `model`. Raises ConfigError.
+
+    `unsupported` are keys that the format has but we do not; `bare`: the model's one key is not in the file.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = []
+        for mistake in error.errors(include_url=False, include_context=True):
+            key: Key = mistake["loc"][1:] if bare else mistake["loc"]
+            if key and key[-1] == "[key]":
+                key = key[:-1]
+            problems.append(f"{source.place(key)}: {dotted(key)}: {_expectation(model, mistake, known_keys, unsupported)}")
+        raise ConfigError(problems) from None
+
+
+def dotted(key: Key) -> str:
+    """A place in a file as text: `devices.pbd[0].interval`."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "the file"
+
+
+def _expectation(model: type[BaseModel], mistake: Any, known_keys: KnownKeys, unsupported: Collection[str]) -> str:
+    kind = mistake["type"]
+    given = mistake["input"]
+    if kind == "extra_forbidden":
+        what = "not supported here" if mistake["loc"][-1] in unsupported else "unknown key"
+        return f"{what}; expected one of {', '.join(known_keys(model, mistake['loc']))}"
+    if kind == "missing":
+        return "missing"
+    shown = "" if _SECRETS.intersection(mistake["loc"]) else f", got {_shown(given)}"
+    if kind == "value_error":
+        return f"{mistake['ctx']['error']}{shown}"
+    if kind == "literal_error":
+        return f"expected {mistake['ctx']['expected']}{shown}"
+    return f"{_EXPECTED.get(kind, mistake['msg'])}{shown}"
+
+
+_EXPECTED: Final = {
+    "dict_type": "expected a mapping of keys to values",
+    "mapping_type": "expected a mapping of keys to values",
+    "model_type": "expected a mapping of keys to values",
+    "model_attributes_type": "expected a mapping of keys to values",
+    "list_type": "expected a list",
+    "string_type": "expected text",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a finite number",
+    "path_type": "expected a file's path",
+}
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,97 @@
+"""Basic authentication against bcrypt hashes, which neither holds up the loop nor tells who is a user."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final
+
+import bcrypt
+from anyio import CapacityLimiter, to_thread
+
+from exporter.web.limits import Limits
+
+#: Bytes of a password that bcrypt looks at.
+_BCRYPT_BYTES: Final = 72
+
+
+class Verdict(Enum):
+    """What became of a request's credentials."""
+
+    RIGHT = auto()
+    WRONG = auto()
+    #: Not looked at: too many others are waiting.
+    BUSY = auto()
+
+
+class Users:
+    """Names and bcrypt hashes. For one event loop."""
+
+    def __init__(self, hashes: Mapping[str, bytes], limits: Limits) -> None:
+        self._hashes = dict(hashes)
+        self._decoys = sorted(set(hashes.values()))
+        self._limits = limits
+        self._secret = secrets.token_bytes(32)
+        #: What each user was last let in with. One password for a user is right, so this cannot grow.
+        self._known: dict[str, bytes] = {}
+        self._checks: dict[bytes, asyncio.Task[bool]] = {}
+        self._waiting: Counter[str] = Counter()
+        # one at a time: a flood of wrong passwords may cost one core, not all
+        self._thread: CapacityLimiter | None = None
+
+    async def verdict(self, authorization: str, peer: str) -> Verdict:
+        """Judge the Authorization header that came from `peer`."""
+        credentials = _parse(authorization)
+        if credentials is None:
+            return Verdict.WRONG
+        user, password = credentials
+        digest = hmac.digest(self._secret, len(user).to_bytes(4) + user.encode() + password, hashlib.sha256)
+        known = self._known.get(user)
+        if known is not None and hmac.compare_digest(known, digest):
+            return Verdict.RIGHT
+        check = self._checks.get(digest)
+        if check is None:
+            if len(self._checks) >= self._limits.checks or self._waiting[peer] >= self._limits.checks_of_peer:
+                return Verdict.BUSY
+            self._waiting[peer] += 1
+            check = self._checks[digest] = asyncio.get_running_loop().create_task(self._check(user, password, digest, peer))
+        # who asks for the same shares the check, and one who hangs up does not take it from the others
+        return Verdict.RIGHT if await asyncio.shield(check) else Verdict.WRONG
+
+    async def _check(self, user: str, password: bytes, digest: bytes, peer: str) -> bool:
+        try:
+            if self._thread is None:
+                self._thread = CapacityLimiter(1)
+            # a name that nobody has takes as long as one that somebody has, whatever the hashes cost
+            known = self._hashes.get(user)
+            expected = self._decoys[digest[0] % len(self._decoys)] if known is None else known
+            matches = await to_thread.run_sync(_matches, password, expected, limiter=self._thread)
+            right = matches and known is not None
+            if right:
+                self._known[user] = digest
+            return right
+        finally:
+            del self._checks[digest]
+            self._waiting[peer] -= 1
+            if not self._waiting[peer]:
+                del self._waiting[peer]
+
+
+def _parse(authorization: str) -> tuple[str, bytes] | None:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        return (user.decode(), password) if colon else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _matches(password: bytes, expected: bytes) -> bool:
+    return bcrypt.checkpw(password[:_BCRYPT_BYTES], expected)

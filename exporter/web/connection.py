@@ -1,0 +1,208 @@
+"""One client's connection: uvicorn's HTTP/1.1, with a deadline for whatever the client is to do next."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any, Final
+
+import h11
+import structlog
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from exporter.web.limits import Limits
+
+_log = structlog.get_logger()
+
+#: Bytes that wait in a connection for its client, beside what the system holds.
+_WRITE_BUFFER: Final = 16 * 1024
+
+# uvicorn warns of every client that does not speak HTTP; here that is one line at debug, see send_400_response().
+_uvicorn_log: Final = logging.getLogger("exporter.web.uvicorn")
+_uvicorn_log.setLevel(logging.ERROR)
+
+
+class _Phase(Enum):
+    HANDSHAKE = auto()
+    HEAD = auto()
+    ANSWER = auto()
+    IDLE = auto()
+    CLOSING = auto()
+
+
+class Connection(H11Protocol):
+    """Speaks with the client behind `sock`. `lost` is called when that is over, if it ever began."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        limits: Limits,
+        sock: socket.socket,
+        peer: str,
+        lost: Callable[["Connection"], None],
+    ) -> None:
+        super().__init__(config, state, {"connection": self}, asyncio.get_running_loop())
+        self.logger = _uvicorn_log
+        self.access_log = False
+        self.peer = peer
+        #: When the client last got a step further, by the loop's clock.
+        self.since = self.loop.time()
+        self._limits = limits
+        self._socket = sock
+        self._lost = lost
+        self._phase = _Phase.HANDSHAKE
+        self._answered: Any = None
+        self._refused = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    @property
+    def spare(self) -> bool:
+        """True while nothing is being done for the client: it is the client's turn."""
+        return self._phase is not _Phase.ANSWER or self._stall is not None
+
+    @property
+    def shaking_hands(self) -> bool:
+        """True until the connection is there, with its TLS handshake done."""
+        return self._phase is _Phase.HANDSHAKE
+
+    def drop(self, reason: str) -> None:
+        """Hang up at once."""
+        _log.debug("connection dropped", client=self.peer, reason=reason)
+        if self.shaking_hands:
+            # the transport is still asyncio's own; it takes this for the client's hanging up
+            self._shut()
+        elif self.transport is not None:
+            self.transport.abort()
+
+    def finish(self) -> None:
+        """Close after the answer under way; at once if there is none."""
+        if self.spare:
+            self.drop("the exporter stops")
+        else:
+            self.shutdown()
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The connection is there, and its TLS handshake is done."""
+        transport.set_write_buffer_limits(high=_WRITE_BUFFER)
+        super().connection_made(transport)
+        self._follow()
+
+    def data_received(self, data: bytes) -> None:
+        """The client has sent something."""
+        if self._refused:
+            return
+        super().data_received(data)
+        self._follow()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, from whichever side."""
+        for timer in (self._deadline, self._stall):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self._lost(self)
+
+    def pause_writing(self) -> None:
+        """The client does not take what was sent."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(self._limits.stall, self.drop, "it does not take its answer")
+
+    def resume_writing(self) -> None:
+        """The client has taken most of what was sent."""
+        super().resume_writing()
+        self.since = self.loop.time()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    # uvicorn's side
+
+    def on_response_complete(self) -> None:
+        """An answer is written."""
+        super().on_response_complete()
+        self._follow()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No further request came."""
+        if self.transport.get_write_buffer_size():
+            # closing in order would wait for the client to take the rest
+            self.drop("it does not take its answer")
+        else:
+            super().timeout_keep_alive_handler()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, or too much of it; for the handler of h11's exception."""
+        error = sys.exception()
+        status = HTTPStatus(getattr(error, "error_status_hint", 400))
+        if self.cycle is not None and not self.cycle.response_complete:
+            # nothing more may come from an answer under way
+            self.cycle.disconnected = True
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.drop(f"it broke off its request: {error}")
+            return
+        _log.debug("request refused", client=self.peer, status=status.value, error=str(error))
+        body = f"{status.phrase}\n".encode()
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+        ]
+        events = (h11.Response(status_code=status, headers=headers, reason=status.phrase), h11.Data(body), h11.EndOfMessage())
+        self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        self._refused = True
+        if self.transport.can_write_eof():
+            # to close with something unread would make the system throw away the answer
+            self.transport.write_eof()
+            self._arm(self._limits.linger, self.transport.abort)
+        else:
+            self.transport.close()
+
+    # what comes next
+
+    def _follow(self) -> None:
+        """See what the client is about now. A new thing gets a new deadline, the same keeps the one it has."""
+        phase, answered = self._now()
+        if self._refused or (phase is self._phase and answered is self._answered):
+            return
+        self._phase, self._answered = phase, answered
+        self.since = self.loop.time()
+        limits = self._limits
+        if phase is _Phase.HEAD:
+            self._arm(limits.head, self.drop, "its request did not come")
+        elif phase is _Phase.ANSWER:
+            self._arm(limits.answer, self.drop, "its answer took too long")
+        elif phase is _Phase.CLOSING:
+            self._arm(limits.stall, self.transport.abort)
+        elif self._deadline is not None:
+            # uvicorn has a timer of its own for the next request
+            self._deadline.cancel()
+
+    def _now(self) -> tuple[_Phase, Any]:
+        if self.transport.is_closing():
+            return _Phase.CLOSING, self.cycle
+        if self.cycle is not None and not self.cycle.response_complete:
+            return _Phase.ANSWER, self.cycle
+        if self.cycle is None or self.conn.trailing_data[0]:
+            return _Phase.HEAD, self.cycle
+        return _Phase.IDLE, self.cycle
+
+    def _arm(self, seconds: float, then: Callable[..., object], *arguments: Any) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, then, *arguments)
+
+    def _shut(self) -> None:
+        # the client may have been faster
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,167 @@
+"""What stands before the pages: who may see them, what a request may look like, and how its answer is sent."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from exporter.web.authentication import Users, Verdict
+from exporter.web.connection import Connection
+from exporter.web.held import Held
+from exporter.web.limits import Limits
+
+_log = structlog.get_logger()
+
+#: Pages that answer without credentials too; then they must say no more than a word.
+_OPEN: Final = frozenset({"/-/healthy", "/-/ready"})
+
+#: Bytes of an answer that are handed to a connection at a time. A whole page would be copied into each one's buffer.
+_SLICE: Final = 16 * 1024
+
+#: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); what else comes is no browser's.
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whom the pages are for (None: for everybody), and the headers that every answer carries."""
+
+    users: Users | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Gate:
+    """The application behind it sees only requests that may pass. `admission` is asked at every request."""
+
+    def __init__(self, app: ASGIApp, admission: Callable[[], Admission], limits: Limits) -> None:
+        self._app = app
+        self._admission = admission
+        self._limits = limits
+        self._held = Held(limits, lambda: asyncio.get_running_loop().time())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        admission = self._admission()
+        answer = _Answer(scope, send, admission.headers, self._held)
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers) or await self._unauthorized(scope, headers, admission.users)
+        if refusal is not None:
+            await answer.refuse(refusal)
+            return
+        try:
+            await self._app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            # the exporter has stopped, its connections are gone, and uvicorn would call it an error of the application
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's own
+            _log.error("internal error in a page", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
+            if not answer.begun:
+                await answer.refuse(_Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
+
+    def _refusal(self, scope: Scope, headers: Headers) -> "_Refusal | None":
+        if len(scope["raw_path"]) + len(scope["query_string"]) > self._limits.target_size:
+            return _Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, close=True)
+        if sum(len(name) + len(value) for name, value in headers.raw) > self._limits.head_size:
+            return _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True)
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            # no page has a use for a body
+            return _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, close=True)
+        if scope["http_version"] not in ("1.0", "1.1") or not _HOST.fullmatch(headers.get("host", "")):
+            return _Refusal(HTTPStatus.BAD_REQUEST)
+        return None
+
+    async def _unauthorized(self, scope: Scope, headers: Headers, users: Users | None) -> "_Refusal | None":
+        """Why the request may not pass, None if it may; `trusted` in its state says whether it may see what is not for all."""
+        authorization = headers.get("authorization")
+        scope["state"]["trusted"] = users is None or authorization is not None
+        if users is None or (authorization is None and scope["path"] in _OPEN):
+            return None
+        verdict = Verdict.WRONG
+        if authorization is not None:
+            verdict = await users.verdict(authorization, scope["state"]["connection"].peer)
+        if verdict is Verdict.RIGHT:
+            return None
+        if verdict is Verdict.BUSY:
+            return _Refusal(HTTPStatus.TOO_MANY_REQUESTS, ((b"retry-after", b"5"),))
+        return _Refusal(HTTPStatus.UNAUTHORIZED, ((b"www-authenticate", b'Basic realm="atess-exporter", charset="UTF-8"'),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    status: HTTPStatus
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    close: bool = False
+
+
+class _Answer:
+    """An answer on its way: with the headers that all have, and a large body a slice at a time."""
+
+    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]], held: Held) -> None:
+        self.begun = False
+        self._scope = scope
+        self._send = send
+        self._headers = headers
+        self._held = held
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send() for the application."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            await self._send({**message, "headers": [*self._common(message["headers"])]})
+            if 400 <= message["status"] < 500:
+                self._tell(message["status"])
+        elif message["type"] == "http.response.body" and len(message.get("body", b"")) > _SLICE:
+            await self._send_slices(message["body"], more=message.get("more_body", False))
+        else:
+            await self._send(message)
+
+    async def refuse(self, refusal: _Refusal) -> None:
+        """Answer for the application."""
+        body = f"{refusal.status.phrase}\n".encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            *refusal.headers,
+        ]
+        if refusal.close:
+            headers.append((b"connection", b"close"))
+        await self.send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def _common(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+        """The page's own headers, but for those that the operator wants otherwise, and his."""
+        set_by_us = {name.lower() for name, _ in self._headers}
+        yield (b"date", formatdate(usegmt=True).encode())
+        yield from ((name, value) for name, value in headers if name.lower() not in set_by_us)
+        yield from self._headers
+
+    async def _send_slices(self, body: bytes, *, more: bool) -> None:
+        reader = self._held.begin(self._connection, body)
+        try:
+            for begin in range(0, len(body), _SLICE):
+                end = begin + _SLICE
+                await self._send({"type": "http.response.body", "body": body[begin:end], "more_body": more or end < len(body)})
+                self._held.progress(reader)
+        finally:
+            self._held.end(reader)
+
+    def _tell(self, status: int) -> None:
+        _log.debug(
+            "request refused",
+            client=self._connection.peer,
+            status=status,
+            method=self._scope["method"][:20],
+            path=self._scope["path"][:200],
+        )
+
+    @property
+    def _connection(self) -> Connection:
+        connection: Connection = self._scope["state"]["connection"]
+        return connection

@@ -1,0 +1,175 @@
+"""A thousand reloads, good and bad in turn, while the exporter polls and is scraped."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from tests.integration.processes import TOKEN, Exporter, device_lists, eventually, exporter, simulated_cloud, write_config
+from tests.support import samples
+
+RELOADS = 1000
+INTERVAL = 2.0
+CONCURRENCY = 4
+
+KEPT = [("pbd", f"PBD{n}") for n in range(10)] + [("pcs", f"PCS{n}") for n in range(10)]
+ONE = [("bcu", "ONE1"), ("mbms", "ONE2")]
+OTHER = [("bcu", "OTHER1"), ("hps_central", "OTHER2")]
+
+
+class Scraper:
+    """Scrapes as fast as it can and keeps what it saw of the devices."""
+
+    def __init__(self, it: Exporter, devices: list[tuple[str, str]]) -> None:
+        self.scrapes = 0
+        self.missing: list[str] = []
+        self._it = it
+        self._wanted = {f'atess_device_up{{deviceSn="{sn}",type="{type}"}}' for type, sn in devices}
+        self._wanted |= {f'atess_vbat{{deviceSn="{sn}",type="{type}"}}' for type, sn in devices if type == "pbd"}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Scraper":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.05):
+            page = samples(self._it.page())
+            self.missing += [name for name in self._wanted if page.get(name, 0) <= 0]
+            self.scrapes += 1
+
+
+def breakages(folder: Path, good: dict[str, Any]) -> dict[str, Callable[[], None]]:
+    """What can be wrong: the reason that is to be told, and a function that makes it so."""
+
+    def change(**sections: Any) -> None:
+        write_config(folder / "config.yaml", good | sections)
+
+    def bad_device_file() -> None:
+        (folder / "more.yaml").write_text("pbd: [{deviceSn: A, interval: never}]\n")
+        change()
+
+    def unreadable_token() -> None:
+        change(api=good["api"] | {"token_file": "nowhere"})
+
+    def token_that_is_a_folder() -> None:
+        change(api=good["api"] | {"token_file": "."})
+
+    return {
+        "not YAML": lambda: void((folder / "config.yaml").write_text("devices: [\n")),
+        "cannot be read": lambda: (folder / "config.yaml").unlink(),
+        "unknown type": lambda: change(devices={"nonsense": ["A"]}),
+        "listed twice": lambda: change(devices={"pbd": ["A", "A"]}),
+        "more.yaml:1": bad_device_file,
+        "no such file": lambda: change(device_files=["nowhere.yaml"]),
+        "cannot read": unreadable_token,
+        "Is a directory": token_that_is_a_folder,
+        "discovery.datalog_sns": lambda: change(discovery={"datalog_sns": []}),
+        "unknown key": lambda: change(nonsense=1),
+    }
+
+
+def void(_: object) -> None:
+    pass
+
+
+def test_a_thousand_reloads_lose_nothing_and_leak_nothing(tmp_path: Path) -> None:
+    everyone = [*KEPT, *ONE, *OTHER]
+    fleet = ",".join(f"{type}:{sn}" for type, sn in everyone)
+    (tmp_path / "token").write_text(TOKEN)
+    with simulated_cloud("--devices", fleet) as cloud:
+        goods = [
+            {
+                "api": {"base_url": cloud.url, "requests_per_minute": 6000, "concurrency": CONCURRENCY, "token_file": "token"},
+                "poll": {"interval": f"{INTERVAL:g}s"},
+                "devices": device_lists([*KEPT, *added]),
+                "device_files": ["mor[e].yaml"],
+            }
+            for added in (ONE, OTHER)
+        ]
+        with exporter(tmp_path, goods[0], token="") as it, requests.Session() as session:
+            process = psutil.Process(it.process.popen.pid)
+            eventually(lambda: polled(it) == {sn for _, sn in [*KEPT, *ONE]})
+            kept = cloud_connections(process, cloud.url)
+            threads, descriptors = process.num_threads(), process.num_fds()
+            asked_before, began = asked(cloud.requests()), time.monotonic()
+            with Scraper(it, KEPT) as scraper:
+                for number in range(RELOADS // 2):
+                    good, added = goods[number % 2], (ONE, OTHER)[number % 2]
+                    (tmp_path / "more.yaml").write_text("")
+                    write_config(tmp_path / "config.yaml", good)
+                    answer = session.post(f"{it.url}/-/reload", timeout=30)
+                    assert (answer.status_code, answer.text) == (200, "reloaded\n")
+                    broken = breakages(tmp_path, good)
+                    reason = list(broken)[number % len(broken)]
+                    broken[reason]()
+                    answer = session.post(f"{it.url}/-/reload", timeout=30)
+                    assert answer.status_code == 500, reason
+                    assert reason in answer.text
+                    if number % 50 == 0:
+                        # the good one is in force, and the bad one is told
+                        page = samples(it.page())
+                        assert page["atess_exporter_config_last_reload_successful"] == 0
+                        assert intervals(page) == {sn for _, sn in [*KEPT, *added]}
+            lasted = time.monotonic() - began
+            assert scraper.missing == []
+            assert scraper.scrapes > 10
+            # every device at its own pace all the while: no reload polled it once more, or kept it from being polled
+            counts = asked(cloud.requests())
+            for type, sn in KEPT:
+                polls = counts[type, sn] - asked_before[type, sn]
+                assert polls <= lasted / INTERVAL + 2, (sn, polls, lasted)
+            # what the last good config added is polled, and what it has not is gone
+            eventually(lambda: polled(it) == {sn for _, sn in [*KEPT, *OTHER]})
+            assert "ONE1" not in it.page().decode()
+            session.close()
+            # a thread for each kind of page and for reloads, a connection to the cloud for each request under way: a leak would
+            # be one for each reload
+            assert process.num_threads() <= threads + 5
+            assert len(cloud_connections(process, cloud.url)) <= CONCURRENCY
+            # the account was left alone, and so are its connections
+            assert kept
+            assert kept <= cloud_connections(process, cloud.url)
+            eventually(lambda: process.num_fds() <= descriptors + CONCURRENCY)
+            assert "Traceback" not in it.process.output
+            assert it.process.output.count('msg="reloaded the config"') == RELOADS // 2
+            assert it.process.output.count("the config was not reloaded") == RELOADS // 2
+
+
+def polled(it: Exporter) -> set[str]:
+    """The devices that were read at their last poll."""
+    return {sn_of(name) for name, value in samples(it.page()).items() if name.startswith("atess_device_up{") and value == 1}
+
+
+def intervals(page: dict[str, float]) -> set[str]:
+    """The devices on the page, be they polled already or not."""
+    return {sn_of(name) for name in page if name.startswith("atess_device_poll_interval_seconds{")}
+
+
+def sn_of(name: str) -> str:
+    return name.partition('deviceSn="')[2].partition('"')[0]
+
+
+def asked(seen: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
+    """How often the cloud was asked for each device."""
+    counts = dict.fromkeys(KEPT, 0)
+    for request in seen:
+        key = next((key for key in KEPT if key[1] == request["query"].get("deviceSn")), None)
+        if key is not None:
+            counts[key] += 1
+    return counts
+
+
+def cloud_connections(process: psutil.Process, url: str) -> set[int]:
+    """The ports on our side of the connections to the cloud."""
+    port = int(url.split(":")[2].partition("/")[0])
+    return {it.laddr.port for it in process.net_connections("tcp") if it.raddr and it.raddr.port == port}
