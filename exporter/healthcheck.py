@@ -10,14 +10,47 @@ _ANY: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S1
 
 
 def problem(host: str, port: int) -> str | None:
-    """What is wrong with the exporter that listens on `host` and `port`; None if it is healthy."""
-    connection = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=_TIMEOUT)
+    """What is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
+    host = _ANY.get(host, host)
+    try:
+        return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
+    except (http.client.BadStatusLine, ConnectionResetError):
+        # so does a listener for TLS take a request without it
+        return _problem_by_tls(host, port)
+    except (OSError, http.client.HTTPException) as error:
+        return _no_answer(port, error)
+
+
+def _problem_by_tls(host: str, port: int) -> str | None:
+    import ssl
+
+    context = ssl.create_default_context()
+    # it is this machine that answers, by whatever name its certificate has
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
+    try:
+        connection.connect()
+    except OSError as error:
+        return _no_answer(port, error)
+    try:
+        return _ask(connection)
+    except (ssl.SSLError, ConnectionResetError):
+        # Hung up after the handshake: it wants a client's certificate. We have none; all that can be known is that it answers.
+        return None
+    except (OSError, http.client.HTTPException) as error:
+        return _no_answer(port, error)
+
+
+def _ask(connection: http.client.HTTPConnection) -> str | None:
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
         text = answer.read(1000).decode("utf-8", "replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        return f"no answer from port {port}: {error or type(error).__name__}"
     finally:
         connection.close()
     return None if answer.status == http.client.OK else text or f"HTTP status {answer.status}"
+
+
+def _no_answer(port: int, error: Exception) -> str:
+    return f"no answer from port {port}: {error or type(error).__name__}"

@@ -142,14 +142,19 @@ def test_healthcheck_says_what_is_wrong(answer: bytes, told: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(answer)
+            # a second time where it tries TLS
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    if not connection.recv(1000):
+                        return
+                    connection.sendall(answer)
 
         server = threading.Thread(target=serve)
         server.start()
-        result = run("healthcheck", "--web.listen-address", f"127.0.0.1:{listener.getsockname()[1]}")
+        address = listener.getsockname()
+        result = run("healthcheck", "--web.listen-address", f"127.0.0.1:{address[1]}")
+        socket.create_connection(address).close()
         server.join(10)
     assert result.returncode == 1
     assert result.stderr.startswith(f"atess-exporter: {told}")

@@ -2,6 +2,8 @@
 
 import socket
 import ssl
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from tests.integration.processes import (
 
 DEVICE = ("pbd", "UMD0D23202")
 PASSWORD = "correct horse"
+
+#: So that a scrape that a busy machine holds up is not taken for one that fails.
+PATIENT = {"scrape_interval": "5s", "scrape_timeout": "5s"}
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,27 @@ def served_names(it: Exporter, files: Files) -> set[str]:
     return {name for _, name in certificate["subjectAltName"]}
 
 
+def healthcheck(it: Exporter) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "exporter", "healthcheck", "--web.listen-address", it.url.removeprefix("https://")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_healthcheck_speaks_tls_where_the_exporter_does(files: Files) -> None:
+    web = files.folder / "web.yaml"
+    web.write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}\n")
+    with (
+        simulated_cloud("--devices", ":".join(DEVICE)) as cloud,
+        exporter(files.folder, config(cloud), "--web.config.file", str(web)) as it,
+    ):
+        healthy = healthcheck(it)
+        assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "healthy\n", "")
+
+
 def test_prometheus_scrapes_through_tls_and_a_password_and_goes_on_when_the_certificate_rotates(files: Files) -> None:
     with (
         simulated_cloud("--devices", ":".join(DEVICE)) as cloud,
         exporter(files.folder, config(cloud), "--web.config.file", files.path("web.yaml"), "--log.level", "debug") as it,
-        prometheus(files.folder, it.url.removeprefix("https://"), **scrape_options(files)) as server,
+        prometheus(files.folder, it.url.removeprefix("https://"), **scrape_options(files, **PATIENT)) as server,
     ):
         eventually(lambda: 1 in server.query("up").values())
         eventually(lambda: 1 in server.query("atess_device_up").values())
@@ -106,6 +127,9 @@ def test_prometheus_scrapes_through_tls_and_a_password_and_goes_on_when_the_cert
         assert status(it, files, "wrong") == 401
         with pytest.raises(requests.ConnectionError):
             requests.get(f"{it.url}/metrics", auth=("prometheus", PASSWORD), verify=files.path("trusted.pem"), timeout=30)
+        healthy = healthcheck(it)
+        # it has no certificate to show, but sees that it was asked for one
+        assert (healthy.returncode, healthy.stderr) == (0, "")
         files.issue("rotated.example")
         it.process.wait_for("read the web config again")
         assert status(it, files) == 200
