@@ -42,7 +42,7 @@ _log = structlog.get_logger()
 
 #: Seconds after which a busy thread lets others have their turn at Python's lock. A scrape needs it anew for every chunk that it
 #: packs or sends, so beside threads that take in readings it would spend most of its time waiting.
-_TURN: Final = 0.001
+_TURN: Final = 0.00005
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,18 @@ _library = _choose()
 #: RFC 1952: deflated, no flags, no time, unknown system.
 _HEADER: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 
-#: Pieces that are joined at a time. What comes of them, some 150 kB, fits into the processor's cache and into memory that is
-#: already there; yet it is not so little that a scrape would have to take its turn at Python's lock too often.
-_AT_ONCE: Final = 256
+#: Pieces that are joined at a time to be sent, some 150 kB: what a slow client may keep from being freed.
+_SENT: Final = 256
+
+#: Pieces that are joined at a time to be packed, some 5 MB. To pack a chunk is to give Python's lock away and to wait for it
+#: again, behind whoever takes in readings; with chunks as small as those that are sent that would be most of a scrape.
+_PACKED: Final = 8192
 
 
-def in_chunks(pieces: Sequence[bytes]) -> Iterator[bytes]:
+def in_chunks(pieces: Sequence[bytes], at_once: int = _SENT) -> Iterator[bytes]:
     """The same bytes in fewer pieces, never all of them at once."""
-    for start in range(0, len(pieces), _AT_ONCE):
-        yield b"".join(pieces[start : start + _AT_ONCE])
+    for start in range(0, len(pieces), at_once):
+        yield b"".join(pieces[start : start + at_once])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,6 @@ class Latest:
             if self._opening is None or self._generation < page.generation:
                 # not two of them in memory
                 self._opening = None
-                self._opening = open_gzip(in_chunks(page.pieces))
+                self._opening = open_gzip(in_chunks(page.pieces, _PACKED))
                 self._generation = page.generation
             return self._opening
