@@ -10,7 +10,7 @@ _M_ARENA_MAX: Final = -8
 
 #: Bytes. Set at all, glibc no longer raises them by itself after the first large answer was freed. More than a chunk of a scrape
 #: has, whose memory is better kept for the next: to map it anew, and have the system clear it, costs more than to fill it.
-_LARGE: Final = 8 * 1024 * 1024
+_LARGE: Final = 256 * 1024
 
 
 def tame() -> None:

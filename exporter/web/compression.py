@@ -10,20 +10,21 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final, Protocol
 
 from exporter.series import Page
 
 
 class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
+    def compress(self, data: bytes | memoryview, /) -> bytes: ...
     def flush(self, mode: int = ..., /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Library:
     compressor: Callable[[], _Compressor]
-    crc: Callable[[bytes, int], int]
+    crc: Callable[[bytes | memoryview, int], int]
 
 
 _ZLIB: Final = _Library(lambda: zlib.compressobj(1, wbits=-zlib.MAX_WBITS), zlib.crc32)
@@ -47,15 +48,24 @@ _HEADER: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 #: Pieces that are joined at a time to be sent, some 150 kB: what a slow client may keep from being freed.
 _SENT: Final = 256
 
-#: Pieces that are joined at a time to be packed, some 5 MB. To pack a chunk is to give Python's lock away and to wait for it
+#: Pieces that are put together at a time to be packed, some 5 MB. To pack them is to give Python's lock away and to wait for it
 #: again, behind whoever takes in readings; with chunks as small as those that are sent that would be most of a scrape.
 _PACKED: Final = 8192
 
 
-def in_chunks(pieces: Sequence[bytes], at_once: int = _SENT) -> Iterator[bytes]:
+def in_chunks(pieces: Sequence[bytes]) -> Iterator[bytes]:
     """The same bytes in fewer pieces, never all of them at once."""
-    for start in range(0, len(pieces), at_once):
-        yield b"".join(pieces[start : start + at_once])
+    for start in range(0, len(pieces), _SENT):
+        yield b"".join(pieces[start : start + _SENT])
+
+
+def _gathered(pieces: Sequence[bytes], buffer: BytesIO) -> Iterator[memoryview]:
+    """The same bytes in parts, each in the memory of the one before: to have it fresh costs more than to fill it."""
+    for start in range(0, len(pieces), _PACKED):
+        buffer.seek(0)
+        buffer.writelines(pieces[start : start + _PACKED])
+        with buffer.getbuffer() as whole, whole[: buffer.tell()] as part:
+            yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Opening:
         return [self.packed, compressor.compress(rest) + compressor.flush() + trailer]
 
 
-def open_gzip(chunks: Iterable[bytes]) -> Opening:
+def open_gzip(chunks: Iterable[bytes | memoryview]) -> Opening:
     """A gzip member with `chunks` in it."""
     compressor = _library.compressor()
     packed = [_HEADER]
@@ -100,6 +110,7 @@ class Latest:
         self._lock = threading.Lock()
         self._generation = -1
         self._opening: Opening | None = None
+        self._buffer = BytesIO()
 
     def of(self, page: Page) -> Opening:
         """`page` packed, or a later one."""
@@ -107,6 +118,6 @@ class Latest:
             if self._opening is None or self._generation < page.generation:
                 # not two of them in memory
                 self._opening = None
-                self._opening = open_gzip(in_chunks(page.pieces, _PACKED))
+                self._opening = open_gzip(_gathered(page.pieces, self._buffer))
                 self._generation = page.generation
             return self._opening

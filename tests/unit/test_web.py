@@ -123,6 +123,14 @@ def test_a_page_that_did_not_change_is_packed_once() -> None:
     assert latest.of(page(1)) is second
 
 
+@pytest.mark.usefixtures("library")
+def test_large_and_small_pages_are_packed_in_the_same_memory() -> None:
+    latest = Latest()
+    for generation, pieces in enumerate([LINES, LINES[:3], [], LINES[::-1] * 2]):
+        opening = latest.of(Page(generation, sum(map(len, pieces)), pieces))
+        assert gzip.decompress(b"".join(opening.close(b"own 1\n"))) == b"".join(pieces) + b"own 1\n"
+
+
 def test_those_who_scrape_at_once_share_what_one_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     latest, packing, go_on = Latest(), threading.Event(), threading.Event()
     calls = []
