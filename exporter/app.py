@@ -25,6 +25,7 @@ from exporter.config import Config, ConfigError, load
 from exporter.devices import Device, HelpTexts
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
+from exporter.exposition import Page
 from exporter.inventory import Listing
 from exporter.leftout import LeftOut
 from exporter.overview import Overview
@@ -32,7 +33,7 @@ from exporter.pacing import Pace
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
-from exporter.series import Page, Series
+from exporter.series import Series
 from exporter.settings import SettingsPlan, SettingsReader
 from exporter.telemetry import Telemetry
 from exporter.web import Listener, Rotation, Site, create_app

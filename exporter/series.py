@@ -1,13 +1,4 @@
-"""The latest reading of every device, kept as exposition lines.
-
-A line is rendered once, when its value arrives, and only if it changed; a scrape only joins bytes. The same lines serve the
-text format 0.0.4 and OpenMetrics 1.0: for gauges the two differ in nothing but the end of the page.
-
-Lines are stored by family and device type: a column has one slot for each device of the type, and the lines of every BLOCK slots
-stand together in one piece of text. An update makes its own pieces anew, which takes longer than to put a line of its own into a
-list; in return a scrape takes hold of, and joins, only so many pieces, and a line has next to no memory beyond its text. One by
-one, the lines of a large fleet lie so scattered in memory that to collect them would be most of a scrape.
-"""
+"""The latest reading of every device as series, and what is said about the devices themselves."""
 
 import threading
 from array import array
@@ -16,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
+
+from exporter.exposition import Column, Exposition, Page
 
 #: The families about the devices themselves, with their HELP.
 DEVICE_FAMILIES: Final[Mapping[str, str]] = {
@@ -38,71 +31,8 @@ RESERVED_PREFIX: Final = "atess_exporter_"
 #: with the same labels, which must never meet in one family.
 SETTING_PREFIX: Final = "atess_setting_"
 
-
 #: Below it a double holds every integer.
 _EXACT: Final = 2**53
-
-#: Slots whose lines stand together.
-BLOCK: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The exposition of all families at one moment, `length` bytes in pieces; two pages of one `generation` are the same."""
-
-    generation: int
-    length: int
-    pieces: Sequence[bytes]
-
-    def __bytes__(self) -> bytes:
-        return b"".join(self.pieces)
-
-
-class _Column:
-    """The lines of one family for the devices of one type; `used` counts the slots that hold one.
-
-    `ends` has where in its piece the line of every slot ends; an empty one ends where the one before it does.
-    """
-
-    __slots__ = ("ends", "family", "pieces", "type", "used")
-
-    def __init__(self, family: "_Family", device_type: str) -> None:
-        self.family = family
-        self.type = device_type
-        self.pieces: list[bytes] = []
-        self.ends = array("I")
-        self.used = 0
-
-    def reach(self, slot: int) -> None:
-        """Have room for a line in `slot`."""
-        missing = slot // BLOCK + 1 - len(self.pieces)
-        if missing > 0:
-            self.pieces.extend([b""] * missing)
-            self.ends.extend([0] * (missing * BLOCK))
-
-    def put(self, slot: int, line: bytes) -> int:
-        """Have `line` in `slot`, which was reached before. Returns by how many bytes the column is longer now."""
-        ends = self.ends
-        block, place = divmod(slot, BLOCK)
-        piece = self.pieces[block]
-        start = ends[slot - 1] if place else 0
-        end = ends[slot]
-        self.pieces[block] = piece[:start] + line + piece[end:]
-        change = start + len(line) - end
-        for later in range(slot, (block + 1) * BLOCK):
-            ends[later] += change
-        self.used += (line != b"") - (start != end)
-        return change
-
-
-class _Family:
-    __slots__ = ("columns", "field", "header", "name")
-
-    def __init__(self, name: str, field: str | None, help_text: str) -> None:
-        self.name = name
-        self.field = field
-        self.header = f"# HELP {name} {_escape_help(help_text)}\n# TYPE {name} gauge\n".encode()
-        self.columns: dict[str, _Column] = {}
 
 
 class _Layout:
@@ -114,7 +44,7 @@ class _Layout:
     __slots__ = ("__weakref__", "columns", "judged", "names", "prefixes", "rejected")
 
     def __init__(
-        self, names: tuple[str, ...], columns: list[_Column | None], rejected: tuple[tuple[str, str], ...], judged: int = 0
+        self, names: tuple[str, ...], columns: list[Column | None], rejected: tuple[tuple[str, str], ...], judged: int = 0
     ) -> None:
         self.names = names
         self.judged = judged
@@ -155,16 +85,13 @@ class Series:
         known_fields: Iterable[str] = (),
     ) -> None:
         self._metric_name = metric_name
-        self._help_for = help_for
         self._owners = {name: field for field in known_fields if (name := metric_name(field))}
-        self._families: dict[str, _Family] = {}
-        self._sorted: list[_Family] | None = None
-        self._families_gone = 0
+        self._exposition = Exposition(
+            lambda metric, field: DEVICE_FAMILIES[metric] if field is None else help_for(field),
+        )
         self._layouts: WeakValueDictionary[tuple[str, bool, tuple[str, ...]], _Layout] = WeakValueDictionary()
         self._slots: dict[str, int] = {}
         self._free: dict[str, list[int]] = {}
-        self._generation = 0
-        self._length = 0
         self._lock = threading.RLock()
 
     def together(self) -> AbstractContextManager[bool]:
@@ -197,11 +124,11 @@ class Series:
                 self._change_layout(row, names)
             layout = row.layout
             if values != tuple(row.values):
-                self._put(row, layout, values)
+                shown = row.values or (None,) * len(values)
+                self._exposition.put_values(row.slot, row.labels, layout.columns, layout.prefixes, values, shown)
                 # an array takes a fifth of a tuple's memory, but holds no integers that are no doubles
                 doubles = array("d", values)
                 row.values = doubles if tuple(doubles) == values else values
-                self._generation += 1
             return layout.rejected
 
     def clear(self, row: Row) -> None:
@@ -217,13 +144,11 @@ class Series:
         with self._lock:
             if row.slot == _GONE:
                 return
-            self._generation += 1
             if value is not None:
-                column = self._column(family, None, row.type, variant)
-                column.reach(row.slot)
-                self._length += column.put(row.slot, f"{family}{{{row.labels}{extra}}} {value!r}\n".encode())
-            elif (shown := self._families.get(family)) and (found := shown.columns.get(row.type + variant)):
-                self._empty(found, row.slot)
+                column = self._exposition.column(family, None, row.type, variant)
+                self._exposition.put(column, row.slot, f"{family}{{{row.labels}{extra}}} {value!r}\n".encode())
+            elif (shown := self._exposition.family(family)) and (found := shown.columns.get(row.type + variant)):
+                self._exposition.take(found, row.slot)
 
     def remove(self, row: Row) -> None:
         """Forget the device: all its series are gone from the next page on, and what is still put into `row` is dropped."""
@@ -232,10 +157,10 @@ class Series:
                 return
             self._change_layout(row, ())
             for name in DEVICE_FAMILIES:
-                family = self._families.get(name)
+                family = self._exposition.family(name)
                 for column in list(family.columns.values()) if family else ():
                     if column.type == row.type:
-                        self._empty(column, row.slot)
+                        self._exposition.take(column, row.slot)
             self._free[row.type].append(row.slot)
             row.slot = _GONE
 
@@ -248,61 +173,26 @@ class Series:
 
     def page(self) -> Page:
         """The exposition of all families in order of their names, each device's reading whole."""
-        pieces: list[bytes] = []
         with self._lock:
-            if self._sorted is None:
-                self._sorted = [self._families[name] for name in sorted(self._families)]
-            for family in self._sorted:
-                pieces.append(family.header)
-                for column in family.columns.values():
-                    pieces.extend(column.pieces)
-            # what was collected never changes, so it can be joined, packed and sent at leisure
-            return Page(self._generation, self._length, pieces)
-
-    def _put(self, row: Row, layout: _Layout, values: Sequence[int | float]) -> None:
-        """Show those of `values` that changed. The same as _Column.put() for each, without what so many calls would cost."""
-        slot = row.slot
-        block, place = divmod(slot, BLOCK)
-        rest_of_block = range(slot, (block + 1) * BLOCK)
-        labels = "{" + row.labels + "} "
-        shown = row.values or (None,) * len(values)
-        longer = 0
-        for prefix, column, value, before in zip(layout.prefixes, layout.columns, values, shown, strict=True):
-            if value != before and column is not None:
-                line = f"{prefix}{labels}{value!r}\n".encode()
-                ends = column.ends
-                pieces = column.pieces
-                piece = pieces[block]
-                start = ends[slot - 1] if place else 0
-                end = ends[slot]
-                pieces[block] = piece[:start] + line + piece[end:]
-                change = start + len(line) - end
-                if change:
-                    longer += change
-                    for later in rest_of_block:
-                        ends[later] += change
-                    if start == end:
-                        column.used += 1
-        self._length += longer
+            return self._exposition.page()
 
     def _change_layout(self, row: Row, names: tuple[str, ...]) -> None:
         before = row.layout
         row.layout = self._layout(row, names) if names else _EMPTY
         row.values = ()
-        self._generation += 1
         kept = {id(column) for column in row.layout.columns}
         for column in row.layout.columns:
             if column is not None:
                 column.reach(row.slot)
         for column in before.columns:
             if column is not None and id(column) not in kept:
-                self._empty(column, row.slot)
+                self._exposition.take(column, row.slot)
 
     def _layout(self, row: Row, names: tuple[str, ...]) -> _Layout:
         key = (row.type, row.settings, names)
         layout = self._layouts.get(key)
         if layout is None or self._is_outdated(layout):
-            columns: list[_Column | None] = []
+            columns: list[Column | None] = []
             rejected = []
             for name in names:
                 metric = self._metric_name(name)
@@ -311,51 +201,23 @@ class Series:
                 elif not self._may_have(name, metric, row.settings):
                     rejected.append((name, "collision"))
                 else:
-                    columns.append(self._column(metric, name, row.type))
+                    columns.append(self._exposition.column(metric, name, row.type))
                     continue
                 columns.append(None)
-            layout = self._layouts[key] = _Layout(names, columns, tuple(rejected), self._families_gone)
+            layout = self._layouts[key] = _Layout(names, columns, tuple(rejected), self._exposition.gone)
         return layout
 
     def _is_outdated(self, layout: _Layout) -> bool:
         """Whether a metric that was another field's when the layout was made may be free by now."""
-        return layout.judged != self._families_gone and bool(layout.rejected)
+        return layout.judged != self._exposition.gone and bool(layout.rejected)
 
     def _may_have(self, field: str, metric: str, settings: bool) -> bool:
         """Whether `metric` is the field's: the exporter's own, those of the other kind and those of another field are not."""
         if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX) or metric.startswith(SETTING_PREFIX) is not settings:
             return False
-        family = self._families.get(metric)
+        family = self._exposition.family(metric)
         owner = self._owners.get(metric) or (family.field if family else field)
         return owner == field
-
-    def _column(self, metric: str, field: str | None, device_type: str, variant: str = "") -> _Column:
-        family = self._families.get(metric)
-        if family is None:
-            help_text = DEVICE_FAMILIES[metric] if field is None else self._help_for(field)
-            family = self._families[metric] = _Family(metric, field, help_text)
-            self._length += len(family.header)
-            self._sorted = None
-        key = device_type + variant
-        column = family.columns.get(key)
-        if column is None:
-            column = family.columns[key] = _Column(family, device_type)
-        return column
-
-    def _empty(self, column: _Column, slot: int) -> None:
-        if slot < len(column.ends):
-            self._length += column.put(slot, b"")
-        if column.used:
-            return
-        family = column.family
-        for key, candidate in list(family.columns.items()):
-            if candidate is column:
-                del family.columns[key]
-        if not family.columns and self._families.get(family.name) is family:
-            del self._families[family.name]
-            self._families_gone += 1
-            self._length -= len(family.header)
-            self._sorted = None
 
 
 def _whole(value: int | float) -> int | float:
@@ -367,9 +229,3 @@ def escape_label(text: str) -> str:
     """`text` as it stands between the quotes of a label's value; what UTF-8 cannot carry is spelled out."""
     plain = text.encode("utf-8", "backslashreplace").decode()
     return plain.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-
-
-def _escape_help(text: str) -> str:
-    # The text format and OpenMetrics disagree on whether a quote in HELP is escaped; without one they agree.
-    plain = text.replace('"', "'").encode("utf-8", "backslashreplace").decode()
-    return plain.replace("\\", "\\\\").replace("\n", "\\n")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final, Protocol
 
-from exporter.series import Page
+from exporter.exposition import Page
 
 
 class _Compressor(Protocol):

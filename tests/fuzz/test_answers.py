@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from exporter import reading
 from exporter.devices import HelpTexts, load_catalogue
 from exporter.enerclo import MAX_ANSWER, Client
+from exporter.exposition import Exposition
 from exporter.reading import MAX_FIELDS
 from exporter.series import Series
 from exporter.token import Token
@@ -155,8 +156,8 @@ def _forget_collisions(patch: pytest.MonkeyPatch) -> None:
 
 
 def _clear_the_wrong_slot(patch: pytest.MonkeyPatch) -> None:
-    empty = Series._empty
-    patch.setattr(Series, "_empty", lambda self, column, slot: empty(self, column, 1 - slot))
+    take = Exposition.take
+    patch.setattr(Exposition, "take", lambda self, column, slot: take(self, column, 1 - slot))
 
 
 def _round_whole_numbers(patch: pytest.MonkeyPatch) -> None:

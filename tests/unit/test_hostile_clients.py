@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from exporter.series import Page
+from exporter.exposition import Page
 from exporter.web import Listener, Site, create_app
 from exporter.web.limits import LIMITS, Limits
 from tests.unit.test_web import Parts

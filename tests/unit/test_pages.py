@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from exporter.address import is_taken
-from exporter.series import Page
+from exporter.exposition import Page
 from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, Poll, State
 from exporter.web import Listener, Site, create_app
 from exporter.web.policy import HEADERS

@@ -87,9 +87,9 @@ def test_a_family_without_samples_has_no_header(series: Series) -> None:
 def test_a_value_that_did_not_change_is_not_rendered_again(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})
-    before = {name: family.columns["pbd"].pieces[0] for name, family in series._families.items()}
+    before = {name: family.columns["pbd"].pieces[0] for name, family in series._exposition._families.items()}
     series.update(row, {"ppv": 1, "vbat": 3})
-    after = {name: family.columns["pbd"].pieces[0] for name, family in series._families.items()}
+    after = {name: family.columns["pbd"].pieces[0] for name, family in series._exposition._families.items()}
     assert after["atess_ppv"] is before["atess_ppv"]
     assert after["atess_vbat"] != before["atess_vbat"]
 
@@ -287,7 +287,7 @@ def test_fresh_fields_for_ever_leave_nothing_behind(series: Series) -> None:
         'atess_ppv{deviceSn="A",type="pbd"}': 49,
         'atess_random49{deviceSn="A",type="pbd"}': 49,
     }
-    assert len(series._families) == 2
+    assert len(series._exposition._families) == 2
     assert len(series._layouts) == 1
 
 

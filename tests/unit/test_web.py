@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from exporter.address import parse_address
-from exporter.series import Page
+from exporter.exposition import Page
 from exporter.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip

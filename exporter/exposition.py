@@ -1,0 +1,189 @@
+"""All exposition lines as they are stored.
+
+A line is rendered once, when its value arrives, and only if it changed; a scrape only joins bytes. The same lines serve the
+text format 0.0.4 and OpenMetrics 1.0: for gauges the two differ in nothing but the end of the page.
+
+Lines are stored by family and device type: a column has one slot for each device of the type, and the lines of every BLOCK slots
+stand together in one piece of text. An update makes its own pieces anew, which takes longer than to put a line of its own into a
+list; in return a scrape takes hold of, and joins, only so many pieces, and a line has next to no memory beyond its text. One by
+one, the lines of a large fleet lie so scattered in memory that to collect them would be most of a scrape.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+#: Slots whose lines stand together.
+BLOCK: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The exposition of all families at one moment, `length` bytes in pieces; two pages of one `generation` are the same."""
+
+    generation: int
+    length: int
+    pieces: Sequence[bytes]
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+class Column:
+    """The lines of one family for the devices of one type; `used` counts the slots that hold one.
+
+    `ends` has where in its piece the line of every slot ends; an empty one ends where the one before it does.
+    """
+
+    __slots__ = ("ends", "family", "pieces", "type", "used")
+
+    def __init__(self, family: "Family", device_type: str) -> None:
+        self.family = family
+        self.type = device_type
+        self.pieces: list[bytes] = []
+        self.ends = array("I")
+        self.used = 0
+
+    def reach(self, slot: int) -> None:
+        """Have room for a line in `slot`."""
+        missing = slot // BLOCK + 1 - len(self.pieces)
+        if missing > 0:
+            self.pieces.extend([b""] * missing)
+            self.ends.extend([0] * (missing * BLOCK))
+
+    def put(self, slot: int, line: bytes) -> int:
+        """Have `line` in `slot`, which was reached before. Returns by how many bytes the column is longer now."""
+        ends = self.ends
+        block, place = divmod(slot, BLOCK)
+        piece = self.pieces[block]
+        start = ends[slot - 1] if place else 0
+        end = ends[slot]
+        self.pieces[block] = piece[:start] + line + piece[end:]
+        change = start + len(line) - end
+        for later in range(slot, (block + 1) * BLOCK):
+            ends[later] += change
+        self.used += (line != b"") - (start != end)
+        return change
+
+
+class Family:
+    """A family: its header and its lines, in columns by device type (and variant, where a device has several lines)."""
+
+    __slots__ = ("columns", "field", "header", "name")
+
+    def __init__(self, name: str, field: str | None, help_text: str) -> None:
+        self.name = name
+        self.field = field
+        self.header = f"# HELP {name} {_escape_help(help_text)}\n# TYPE {name} gauge\n".encode()
+        self.columns: dict[str, Column] = {}
+
+
+class Exposition:
+    """The lines of all families. `help_for` gives the HELP of a metric from the API field that it was (None: it was none).
+
+    Not safe to be called from several threads: Series sees to that.
+    """
+
+    def __init__(self, help_for: Callable[[str, str | None], str]) -> None:
+        self._help_for = help_for
+        self._families: dict[str, Family] = {}
+        self._sorted: list[Family] | None = None
+        self._generation = 0
+        self._length = 0
+        #: How many families have vanished so far, each with its last line.
+        self.gone = 0
+
+    def family(self, metric: str) -> Family | None:
+        """The family of that name, if there is one now."""
+        return self._families.get(metric)
+
+    def column(self, metric: str, field: str | None, device_type: str, variant: str = "") -> Column:
+        """The column for devices of a type, made if need be; `variant` tells those apart of which each device has several."""
+        family = self._families.get(metric)
+        if family is None:
+            family = self._families[metric] = Family(metric, field, self._help_for(metric, field))
+            self._length += len(family.header)
+            self._sorted = None
+        key = device_type + variant
+        column = family.columns.get(key)
+        if column is None:
+            column = family.columns[key] = Column(family, device_type)
+        return column
+
+    def put(self, column: Column, slot: int, line: bytes) -> None:
+        """Have `line` in `slot` of the column."""
+        column.reach(slot)
+        self._length += column.put(slot, line)
+        self._generation += 1
+
+    def put_values(
+        self,
+        slot: int,
+        labels: str,
+        columns: Iterable[Column | None],
+        prefixes: Iterable[str],
+        values: Iterable[int | float],
+        shown: Iterable[int | float | None],
+    ) -> None:
+        """Have lines in `slot`, which was reached before, for those of `values` that are not what is `shown`.
+
+        The same as put() for each, without what so many calls would cost. `prefixes` are the names of the columns' families.
+        """
+        block, place = divmod(slot, BLOCK)
+        rest_of_block = range(slot, (block + 1) * BLOCK)
+        labels = "{" + labels + "} "
+        longer = 0
+        for prefix, column, value, before in zip(prefixes, columns, values, shown, strict=True):
+            if value != before and column is not None:
+                line = f"{prefix}{labels}{value!r}\n".encode()
+                ends = column.ends
+                pieces = column.pieces
+                piece = pieces[block]
+                start = ends[slot - 1] if place else 0
+                end = ends[slot]
+                pieces[block] = piece[:start] + line + piece[end:]
+                change = start + len(line) - end
+                if change:
+                    longer += change
+                    for later in rest_of_block:
+                        ends[later] += change
+                    if start == end:
+                        column.used += 1
+        self._length += longer
+        self._generation += 1
+
+    def take(self, column: Column, slot: int) -> None:
+        """Have no line in `slot` of the column any more. A column goes with its last line, a family with its last column."""
+        if slot < len(column.ends):
+            self._length += column.put(slot, b"")
+            self._generation += 1
+        if column.used:
+            return
+        family = column.family
+        for key, candidate in list(family.columns.items()):
+            if candidate is column:
+                del family.columns[key]
+        if not family.columns and self._families.get(family.name) is family:
+            del self._families[family.name]
+            self.gone += 1
+            self._length -= len(family.header)
+            self._sorted = None
+
+    def page(self) -> Page:
+        """The exposition of all families as it is now, in order of their names."""
+        if self._sorted is None:
+            self._sorted = [self._families[name] for name in sorted(self._families)]
+        pieces: list[bytes] = []
+        for family in self._sorted:
+            pieces.append(family.header)
+            for column in family.columns.values():
+                pieces.extend(column.pieces)
+        # what was collected never changes, so it can be joined, packed and sent at leisure
+        return Page(self._generation, self._length, pieces)
+
+
+def _escape_help(text: str) -> str:
+    # The text format and OpenMetrics disagree on whether a quote in HELP is escaped; without one they agree.
+    plain = text.replace('"', "'").encode("utf-8", "backslashreplace").decode()
+    return plain.replace("\\", "\\\\").replace("\n", "\\n")
