@@ -17,7 +17,7 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
-from exporter import __version__
+from exporter import __version__, nesting
 from exporter.token import Token
 from exporter.transport import DeadlineAdapter
 
@@ -223,9 +223,9 @@ def _read_body(response: requests.Response) -> bytes:
 
 def _open_envelope(body: bytes, token: Token) -> Any:
     try:
+        if nesting.is_deep(body):
+            raise InvalidPayload("the answer is nested too deeply")
         envelope = json.loads(body)
-    except RecursionError:
-        raise InvalidPayload("the answer is nested too deeply") from None
     except ValueError:
         raise InvalidPayload("the answer is not JSON") from None
     if not isinstance(envelope, dict):
