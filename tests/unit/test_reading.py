@@ -142,6 +142,15 @@ def test_a_reading_s_time_is_read_in_the_zone() -> None:
     assert timestamp("2026-11-22 10:00:00", ZoneInfo("UTC")) == 1795316400.0 + 7 * 3600
 
 
+def test_a_time_may_do_without_leading_zeros() -> None:
+    assert timestamp("2026-3-1 8:05:9", ZoneInfo("UTC")) == timestamp("2026-03-01 08:05:09", ZoneInfo("UTC"))
+
+
+def test_numbers_as_text_have_a_longest() -> None:
+    assert numeric("0." + "5" * 398) == pytest.approx(5 / 9)
+    assert numeric("0." + "5" * 399) is None
+
+
 @pytest.mark.parametrize("text", ["soon", "2026-11-22", "2026-02-30 10:00:00", "2026-11-22 10:00:00 "])
 def test_a_time_of_another_form_gives_no_timestamp(text: str) -> None:
     assert timestamp(text, ZoneInfo("Asia/Bangkok")) is None

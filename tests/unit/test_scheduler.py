@@ -1,4 +1,5 @@
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
 import time_machine
 
 from exporter.account import Account, State
@@ -69,6 +71,19 @@ class Fleet:
     def _answer(self, sn: str) -> Any:
         self.sent.append((self.clock.now(), sn))
         return self.answer(sn)
+
+
+class Stopped(threading.Event):
+    """Of a loop that is to go round so many times; it is not waited for."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout == TICK
+        self.left -= 1
+        return self.left < 0
 
 
 def devices(count: int, interval: float = 300) -> list[Device]:
@@ -205,6 +220,17 @@ def test_one_failing_device_backs_off_and_leaves_the_others_alone(clock: FakeClo
     fleet.run(300 * 9)
     assert fleet.value("ppv", "S3") == 2
     assert gaps(fleet.times("S3"))[-1] == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize("skip", [0, 1, 2, 5])
+def test_as_many_slots_are_left_out_as_the_target_says(clock: FakeClock, skip: int) -> None:
+    fleet = Fleet(clock, devices(1, 10))
+    fleet.run(35)
+    (job,) = fleet.scheduler._by_key.values()
+    job.target.skip = skip
+    last = fleet.times("S0")[-1]
+    fleet.run(90)
+    assert next(time for time in fleet.times("S0") if time > last) == pytest.approx(last + 10 * (1 + skip), abs=2 * TICK)
 
 
 @pytest.mark.parametrize("error", [ConnectionFailed("x"), HttpStatus(502), HttpStatus(503), HttpStatus(504)])
@@ -479,6 +505,28 @@ def test_the_loop_ticks_until_it_is_stopped_whatever_a_tick_does(clock: FakeCloc
     monkeypatch.setattr(fleet.scheduler, "tick", tick)
     fleet.scheduler.run()
     assert len(ticks) == 3
+
+
+def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(clock, devices(1))
+    monkeypatch.setattr(fleet.scheduler, "_stopped", Stopped(after=6))
+    outcomes = iter([RuntimeError("one"), RuntimeError("one"), None, RuntimeError("one"), ValueError("two"), None])
+
+    def tick() -> None:
+        outcome = next(outcomes)
+        if outcome is not None:
+            raise outcome
+
+    monkeypatch.setattr(fleet.scheduler, "tick", tick)
+    with structlog.testing.capture_logs() as lines:
+        fleet.scheduler.run()
+    event = "internal error in the scheduler"
+    assert [(line["event"], line["error"], line["log_level"]) for line in lines] == [
+        (event, "RuntimeError: one", "error"),
+        (event, "RuntimeError: one", "debug"),
+        (event, "RuntimeError: one", "error"),
+        (event, "ValueError: two", "error"),
+    ]
 
 
 def test_health_is_about_the_loop_and_the_workers(clock: FakeClock) -> None:

@@ -250,6 +250,18 @@ def test_a_metric_belongs_to_the_field_that_came_first_while_it_lives(series: Se
     assert b"What foo_bar means." in bytes(series.page())
 
 
+def test_a_metric_is_free_again_however_often_others_went(series: Series) -> None:
+    one, two = series.add("pbd", "A"), series.add("pbd", "B")
+    for _ in range(3):
+        series.update(one, {"fooBar": 1, "x": 1})
+        assert series.update(two, {"foo_bar": 2, "ppv": 3}) == (("foo_bar", "collision"),)
+        series.update(one, {"fooBar": 1})
+        assert series.update(two, {"foo_bar": 2, "ppv": 3}) == (("foo_bar", "collision"),)
+        series.clear(one)
+        assert series.update(two, {"foo_bar": 2, "ppv": 3}) == ()
+        series.clear(two)
+
+
 def test_devices_that_send_the_same_unknown_field_both_show_it(series: Series) -> None:
     one, two, other = series.add("pbd", "A"), series.add("pbd", "B"), series.add("pcs", "C")
     for row, fields in ((one, {"fooBar": 1}), (two, {"x": 0, "fooBar": 2}), (other, {"fooBar": 3})):
