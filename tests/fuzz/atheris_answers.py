@@ -18,7 +18,9 @@ import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore] 
 # this tree's exporter, whatever else is installed
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-with atheris.instrument_imports(include=["exporter.enerclo", "exporter.reading", "exporter.series", "exporter.settings"]):
+with atheris.instrument_imports(
+    include=[f"exporter.{name}" for name in ("enerclo", "exposition", "nesting", "reading", "series", "settings")]
+):
     import exporter.reading
     import exporter.series
     import exporter.settings  # noqa: F401  # these only to be instrumented before others import them
