@@ -33,35 +33,51 @@ class Page:
 class Column:
     """The lines of one family for the devices of one type; `used` counts the slots that hold one.
 
-    `ends` has where in its piece the line of every slot ends; an empty one ends where the one before it does.
+    `pieces` begin with that of block number `first`, and end with that of the last slot that was reached: a field that few
+    devices send, or one that is broken, takes little memory. `ends` has where in its piece the line of every slot ends; an
+    empty one ends where the one before it does.
     """
 
-    __slots__ = ("ends", "family", "pieces", "type", "used")
+    __slots__ = ("ends", "family", "first", "pieces", "type", "used")
 
     def __init__(self, family: "Family", device_type: str) -> None:
         self.family = family
         self.type = device_type
+        self.first = 0
         self.pieces: list[bytes] = []
         self.ends = array("I")
         self.used = 0
 
     def reach(self, slot: int) -> None:
         """Have room for a line in `slot`."""
-        missing = slot // BLOCK + 1 - len(self.pieces)
-        if missing > 0:
-            self.pieces.extend([b""] * missing)
-            self.ends.extend([0] * (missing * BLOCK))
+        block = slot // BLOCK
+        if not self.pieces:
+            self.first = block
+        before, behind = self.first - block, block + 1 - self.first - len(self.pieces)
+        if behind > 0:
+            self.pieces.extend([b""] * behind)
+            self.ends.extend([0] * (behind * BLOCK))
+        elif before > 0:
+            self.pieces[:0] = [b""] * before
+            self.ends[:0] = array("I", [0]) * (before * BLOCK)
+            self.first = block
+
+    def has(self, slot: int) -> bool:
+        """Whether `slot` was reached."""
+        return 0 <= slot // BLOCK - self.first < len(self.pieces)
 
     def put(self, slot: int, line: bytes) -> int:
         """Have `line` in `slot`, which was reached before. Returns by how many bytes the column is longer now."""
         ends = self.ends
         block, place = divmod(slot, BLOCK)
+        block -= self.first
+        at = block * BLOCK + place
         piece = self.pieces[block]
-        start = ends[slot - 1] if place else 0
-        end = ends[slot]
+        start = ends[at - 1] if place else 0
+        end = ends[at]
         self.pieces[block] = piece[:start] + line + piece[end:]
         change = start + len(line) - end
-        for later in range(slot, (block + 1) * BLOCK):
+        for later in range(at, (block + 1) * BLOCK):
             ends[later] += change
         self.used += (line != b"") - (start != end)
         return change
@@ -131,7 +147,6 @@ class Exposition:
         The same as put() for each, without what so many calls would cost. `prefixes` are the names of the columns' families.
         """
         block, place = divmod(slot, BLOCK)
-        rest_of_block = range(slot, (block + 1) * BLOCK)
         labels = "{" + labels + "} "
         longer = 0
         for prefix, column, value, before in zip(prefixes, columns, values, shown, strict=True):
@@ -139,14 +154,16 @@ class Exposition:
                 line = f"{prefix}{labels}{value!r}\n".encode()
                 ends = column.ends
                 pieces = column.pieces
-                piece = pieces[block]
-                start = ends[slot - 1] if place else 0
-                end = ends[slot]
-                pieces[block] = piece[:start] + line + piece[end:]
+                own = block - column.first
+                at = own * BLOCK + place
+                piece = pieces[own]
+                start = ends[at - 1] if place else 0
+                end = ends[at]
+                pieces[own] = piece[:start] + line + piece[end:]
                 change = start + len(line) - end
                 if change:
                     longer += change
-                    for later in rest_of_block:
+                    for later in range(at, (own + 1) * BLOCK):
                         ends[later] += change
                     if start == end:
                         column.used += 1
@@ -155,7 +172,7 @@ class Exposition:
 
     def take(self, column: Column, slot: int) -> None:
         """Have no line in `slot` of the column any more. A column goes with its last line, a family with its last column."""
-        if slot < len(column.ends):
+        if column.has(slot):
             self._length += column.put(slot, b"")
             self._generation += 1
         if column.used:

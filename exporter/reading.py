@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import lru_cache
 from typing import Any, Final
 
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
@@ -96,7 +95,6 @@ def numeric(value: Any) -> int | float | None:
     return int(value) if kind is bool else None
 
 
-@lru_cache(maxsize=2048)
 def metric_name(field: str) -> str | None:
     """The metric that holds `field`: its name in snake_case behind `atess_`; None where that cannot be a metric's name.
 

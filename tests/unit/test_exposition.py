@@ -10,16 +10,32 @@ def exposition() -> Exposition:
 
 def test_a_column_has_room_for_the_slots_it_was_asked_for_and_no_more(exposition: Exposition) -> None:
     column = exposition.column("m", "f", "pbd")
-    for slot, blocks in ((0, 1), (BLOCK - 1, 1), (BLOCK, 2), (0, 2), (5 * BLOCK, 6)):
+    assert not column.has(3 * BLOCK)
+    for slot, first, blocks in (
+        (3 * BLOCK, 3, 1),
+        (4 * BLOCK - 1, 3, 1),
+        (4 * BLOCK, 3, 2),
+        (BLOCK + 1, 1, 4),
+        (5 * BLOCK, 1, 5),
+    ):
         column.reach(slot)
-        assert (len(column.pieces), len(column.ends)) == (blocks, blocks * BLOCK)
+        assert (column.first, len(column.pieces), len(column.ends)) == (first, blocks, blocks * BLOCK)
+    assert [column.has(slot) for slot in (BLOCK - 1, BLOCK, 6 * BLOCK - 1, 6 * BLOCK)] == [False, True, True, False]
 
 
 def test_lines_come_and_go_in_any_slot_and_the_page_says_its_length(exposition: Exposition) -> None:
     column = exposition.column("m", "f", "pbd")
     header = b"# HELP m What f means.\n# TYPE m gauge\n"
     shown: dict[int, bytes] = {}
-    for slot, line in ((9, b"i 1\n"), (2, b"b 22\n"), (0, b"a 1\n"), (2, b"b 3\n"), (7, b"h 1\n"), (9, b"i 333\n")):
+    for slot, line in (
+        (30, b"z 1\n"),
+        (9, b"i 1\n"),
+        (2, b"b 22\n"),
+        (0, b"a 1\n"),
+        (2, b"b 3\n"),
+        (7, b"h 1\n"),
+        (9, b"i 333\n"),
+    ):
         before = exposition.page()
         exposition.put(column, slot, line)
         shown[slot] = line
@@ -27,7 +43,7 @@ def test_lines_come_and_go_in_any_slot_and_the_page_says_its_length(exposition: 
         assert bytes(page) == header + b"".join(shown[slot] for slot in sorted(shown))
         assert page.length == len(bytes(page))
         assert page.generation != before.generation
-    for slot in (2, 2, 9, 0, 100):
+    for slot in (2, 2, 9, 30, 0, 100):
         exposition.take(column, slot)
         shown.pop(slot, None)
         page = exposition.page()
