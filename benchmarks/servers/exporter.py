@@ -28,9 +28,12 @@ def main(devices: int) -> None:
         path.write_text(json.dumps({"api": api, "devices": {TYPE: [serial(device) for device in range(devices)]}}))
         app = App(load(path), Options(("127.0.0.1", 0)))
     app._apply(app._config)
-    targets = [job.target for job in app._scheduler._by_key.values()]
-    for device, target in enumerate(targets):
-        target.succeeded(Reading(reading(device, 0), "2026-01-01 00:00:00"))
+    polled = {job.target.device.sn: job.target for job in app._scheduler._by_key.values()}
+    targets = [polled[serial(device)] for device in range(devices)]
+    numbers = {serial(device): device for device in range(devices)}
+    # in the order in which they are first polled, which decides how their lines lie in memory
+    for sn, target in polled.items():
+        target.succeeded(Reading(reading(numbers[sn], 0), "2026-01-01 00:00:00"))
     app._listener.start(app._web)
     coming = changes(devices)
 
