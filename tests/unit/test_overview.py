@@ -36,6 +36,7 @@ def test_before_its_first_poll_a_device_waits_and_nothing_is_claimed(clock: Fake
     assert (status.reason, status.withheld, status.data_age, status.last_success, status.last_poll) == (None,) * 5
     assert {bench.status(sn).next_poll for sn in ("S0", "S1")} == {clock.wall(), clock.wall() + 15}
     detail = bench.detail("S1")
+    assert detail.status == status
     assert (detail.fields, detail.polls, detail.error) == ([], [], None)
 
 
