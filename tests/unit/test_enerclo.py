@@ -344,7 +344,7 @@ def test_cookies_are_not_kept() -> None:
 
 @contextmanager
 def tls_server(certificate: Path, key: Path, hold: threading.Event | None = None) -> Iterator[int]:
-    """Answers over TLS; with `hold`, not before that is set."""
+    """Answers over TLS; with `hold`, a byte now and then until that is set."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -358,9 +358,11 @@ def tls_server(certificate: Path, key: Path, hold: threading.Event | None = None
             try:
                 with context.wrap_socket(connection, server_side=True) as secured:
                     secured.recv(65536)
-                    if hold is not None:
-                        hold.wait(60)
-                    secured.sendall(envelope('{"code":0,"data":"secret"}'))
+                    answer = envelope('{"code":0,"data":"secret"}')
+                    while hold is not None and answer and not hold.wait(0.1):
+                        secured.sendall(answer[:1])
+                        answer = answer[1:]
+                    secured.sendall(answer)
             except OSError:
                 continue
 
