@@ -1,4 +1,5 @@
-# The two commands: `make demo` and `make test`. Both set up what they need in .venv and .tools.
+# The two commands: `make demo` and `make test`. Both set up what they need in .venv and .tools, and install nothing but what the
+# lock files in requirements/ name.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,15 +7,37 @@ BIN := $(VENV)/bin
 TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
-.PHONY: demo test test-grafana-schema test-container lint unit integration browser soak fuzz bench picture dashboards kubernetes readme lock dist clean
+# two warnings of every package that is not in each index of the machine's pip, and make's echo, would hide the few lines that matter
+.SILENT:
+MAKEFLAGS += --no-print-directory
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+LOCKED := --require-hashes --only-binary=:all:
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
+# a network waits while a processor works: what is set up here can be set up side by side
+SET_UP := $(MAKE) --jobs=4
+
+.PHONY: demo check test test-long test-set-up test-grafana-schema test-container lint unit integration browser soak fuzz bench
+.PHONY: picture dashboards kubernetes readme lock dist clean
 
 demo: $(VENV)/.run
-	@$(BIN)/atess-exporter demo
+	$(BIN)/atess-exporter demo
 
-test: lint $(TOOLS)/.build $(TOOLS)/.wheelhouse $(TOOLS)/.systemd $(TOOLS)/.chromium
-	$(BIN)/python -m pytest
+# under a minute: lint, types and unit tests
+check: lint unit
 
-lint: $(VENV)/.dev $(TOOLS)/.prometheus
+test:
+	$(SET_UP) test-set-up
+	$(MAKE) lint
+	$(PYTEST)
+
+# the same, with every repetition: CI does it by night
+test-long:
+	$(SET_UP) test-set-up
+	$(PYTEST) --long
+
+test-set-up: $(VENV)/.dev $(TOOLS)/.wheelhouse $(TOOLS)/.prometheus $(TOOLS)/.systemd $(TOOLS)/.chromium
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -31,13 +54,13 @@ test-container: $(VENV)/.dev
 	$(BIN)/python -m tests.container
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 integration: $(VENV)/.dev $(TOOLS)/.prometheus
-	$(BIN)/python -m pytest tests/integration
+	$(PYTEST) tests/integration
 
 browser: $(VENV)/.dev $(TOOLS)/.chromium
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 # 20 minutes of 1,000 devices at ten times their pace, with random faults
 soak: $(VENV)/.dev
@@ -67,54 +90,61 @@ kubernetes: $(VENV)/.dev
 readme: $(VENV)/.dev
 	$(BIN)/python -m tests.readme
 
-# the versions that the image is built from; UPGRADE=--upgrade takes the latest
+# the versions of everything that is installed here; UPGRADE=--upgrade takes the latest. Only this writes a lock file,
 UPGRADE ?=
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url $(UPGRADE)
+COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url $(UPGRADE)
+# and tries what it wrote on every Python and machine: nothing there may need a compiler
 lock: $(VENV)/.dev
-	$(LOCK) pyproject.toml --output-file requirements/run.txt
-	$(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) requirements/build.in --constraint requirements/run.txt --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml requirements/build.in --extra dev --constraint requirements/run.txt --constraint requirements/build.txt \
+		--output-file requirements/dev.txt
+	for python in 3.11 3.12 3.13; do for machine in x86_64 aarch64; do \
+		$(BIN)/uv pip install --quiet --system-certs --dry-run --target $(TOOLS)/nothing --python-version $$python \
+			--python-platform $$machine-unknown-linux-gnu $(LOCKED) --requirements requirements/dev.txt || exit 1; \
+	done; done
 
 # sdist and wheel, the same bytes every time
-dist: $(TOOLS)/.build
+dist: $(VENV)/.run
 	rm -rf dist
-	$(TOOLS)/build/bin/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 clean:
 	rm -rf $(VENV) $(TOOLS) dist
 
 $(BIN)/python:
+	echo "Setting up $(VENV) ..."
 	sh tests/setup/venv.sh "$(PYTHON)" $(VENV)
 
-$(VENV)/.run: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+# what users run and what builds it
+$(VENV)/.run: $(BIN)/python pyproject.toml requirements/run.txt requirements/build.txt
+	echo "Installing the exporter into $(VENV) ..."
+	$(PIP) install $(LOCKED) --requirement requirements/run.txt --requirement requirements/build.txt
+	$(PIP) install --no-index --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.dev: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.dev: $(BIN)/python pyproject.toml requirements/dev.txt tests/setup/dev.sh
+	echo "Installing the exporter and its tools into $(VENV) ..."
+	sh tests/setup/dev.sh $(VENV)
+	$(PIP) install --no-index --no-deps --no-build-isolation --editable .
 	touch $@ $(VENV)/.run
 
-$(TOOLS)/.build: requirements/build.txt
-	sh tests/setup/venv.sh "$(PYTHON)" $(TOOLS)/build
-	$(TOOLS)/build/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/build.txt
-	touch $@
-
 # what the tests install offline
-$(TOOLS)/.wheelhouse: $(TOOLS)/.build requirements/run.txt
+$(TOOLS)/.wheelhouse: $(BIN)/python requirements/run.txt
 	rm -rf $(TOOLS)/wheelhouse
-	$(TOOLS)/build/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
-		--requirement requirements/run.txt --dest $(TOOLS)/wheelhouse
+	$(PIP) download $(LOCKED) --requirement requirements/run.txt --dest $(TOOLS)/wheelhouse
 	touch $@
 
+# these three ask apt, which only one may do at a time
 $(TOOLS)/.prometheus: tests/setup/prometheus.sh
 	sh tests/setup/prometheus.sh $(TOOLS)
 	touch $@
 
-$(TOOLS)/.systemd: tests/setup/systemd.sh
+$(TOOLS)/.systemd: tests/setup/systemd.sh | $(TOOLS)/.prometheus
 	sh tests/setup/systemd.sh
-	mkdir -p $(TOOLS)
 	touch $@
 
-$(TOOLS)/.chromium: tests/setup/chromium.sh
+$(TOOLS)/.chromium: tests/setup/chromium.sh | $(TOOLS)/.systemd
 	sh tests/setup/chromium.sh
-	mkdir -p $(TOOLS)
 	touch $@

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import venv
 import zipfile
@@ -16,7 +17,7 @@ import requests
 from exporter import __version__
 from tests.integration.processes import eventually, running
 
-TOOLS: Final = Path(".tools").absolute()
+WHEELHOUSE: Final = Path(".tools/wheelhouse").absolute()
 #: Nothing that a machine has set for pip, and no way out of it.
 OFFLINE: Final = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")} | {
     "PIP_CONFIG_FILE": os.devnull,
@@ -30,9 +31,8 @@ def _build(folder: Path) -> Path:
     shutil.copytree("exporter", folder / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(name, folder)
-    python = TOOLS / "build" / "bin" / "python"
-    assert python.exists(), "no build tools: run the tests by make test"
-    subprocess.run([python, "-m", "build", "--no-isolation", "--outdir", "dist"], cwd=folder, check=True, capture_output=True)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "dist"
 
 
@@ -74,9 +74,8 @@ def test_both_carry_all_that_is_not_python(dist: Path) -> None:
 def test_the_wheel_runs_the_demo_in_an_empty_environment(dist: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     scripts = tmp_path / "venv" / "bin"
-    wheelhouse = TOOLS / "wheelhouse"
-    assert any(wheelhouse.iterdir()), "no wheels: run the tests by make test"
-    links = ["--find-links", str(wheelhouse), "--find-links", str(dist)]
+    assert any(WHEELHOUSE.glob("*.whl")), "no wheels: run the tests by make test"
+    links = ["--find-links", str(WHEELHOUSE), "--find-links", str(dist)]
     subprocess.run([str(scripts / "pip"), "install", "--quiet", *links, "atess-exporter"], env=OFFLINE, cwd=tmp_path, check=True)
     with running([str(scripts / "atess-exporter"), "demo", "--web.listen-address", "127.0.0.1:0"]) as demo:
         page = demo.wait_for(r"scrape (\S+)", 60)[1]
