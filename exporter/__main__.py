@@ -1,7 +1,20 @@
-"""`python -m exporter` is the `atess-exporter` command."""
+"""The `atess-exporter` command, also as `python -m exporter`."""
 
+import signal
 import sys
 
-from exporter.cli import main
+from exporter.signals import Signals
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command line. Returns the exit code."""
+    # before the other imports: they take a while, in which SIGHUP would end the process and SIGINT leave a traceback
+    signals = Signals(signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+
+    from exporter import cli
+
+    return cli.main(signals=signals)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -35,6 +34,8 @@ from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
 from exporter.series import Series
 from exporter.settings import SettingsPlan, SettingsReader
+from exporter.signals import Signals
+from exporter.systemd import notify_ready
 from exporter.telemetry import Telemetry
 from exporter.web import Listener, Rotation, Site, create_app
 from exporter.workers import Workers
@@ -66,9 +67,7 @@ class App:
         self._environment = environment
         self._config = config
         self._clock = Clock()
-        self._stop = threading.Event()
         self._reload_wanted = threading.Event()
-        self._wake = threading.Event()
         self._reload_lock = threading.Lock()
         self._ready = False
         self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
@@ -127,17 +126,15 @@ class App:
         shard = self._config.shard
         _log.info("started", version=__version__, address=self.url, devices=devices, shard=shard.index, total_shards=shard.total)
 
-    def run(self) -> int:
+    def run(self, signals: Signals) -> int:
         """Run until SIGTERM or SIGINT; reload on SIGHUP. For the main thread. Returns the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
         self.start()
-        while not self._stop.is_set():
-            self._wake.wait()
-            self._wake.clear()
-            if self._reload_wanted.is_set():
-                self._reload_wanted.clear()
-                self.reload()
+        notify_ready(self._environment)
+        # in a thread, so that however long it takes to read a large config, the exporter ends when it is asked to
+        threading.Thread(target=self._reload_at_request, name="reload", daemon=True).start()
+        while signals.wait() == signal.SIGHUP:
+            self._reload_wanted.set()
+        signals.ignore()
         self.stop()
         return 0
 
@@ -220,9 +217,13 @@ class App:
         api = config.api
         return Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        (self._reload_wanted if number == signal.SIGHUP else self._stop).set()
-        self._wake.set()
+    def _reload_at_request(self) -> None:
+        while self._reload_wanted.wait():
+            self._reload_wanted.clear()
+            try:
+                self.reload()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next reload may do
+                _log.error("internal error in a reload", error=f"{type(error).__name__}: {error}")
 
 
 def _asks_alike(one: Config, other: Config) -> bool:

@@ -1,24 +1,33 @@
 """The command line: flags and subcommands in, exit code out; nothing else."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter import __version__
+from exporter.signals import Signals
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from exporter.config import Config
     from exporter.sharding import Shard
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0, or 1 for what is wrong with config or address; usage errors leave with 2."""
+def main(arguments: Sequence[str] | None = None, signals: Signals | None = None) -> int:
+    """Run the command. Returns 0, or 1 for what is wrong with config or address; usage errors leave with 2.
+
+    `signals` are those caught since the process began. The exporter and the demo go by them; for all other commands they do again
+    what they do by default, but that SIGINT returns 130 instead of a traceback.
+    """
+    signals = signals or Signals(signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
     options = _parser().parse_args(arguments)
-    return int(options.run(options))
+    try:
+        return int(options.run(options, signals))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Prometheus exporter for ATESS inverters and batteries, read from the Enerclo cloud.",
         allow_abbrev=False,
     )
-    parser.set_defaults(run=lambda options: _serve(options, parser))
+    parser.set_defaults(run=lambda options, signals: _run(options, parser, signals))
     parser.add_argument("--version", action="version", version=_version())
     parser.add_argument(
         "--config.file",
@@ -47,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_web_flags(demo)
     _add_log_flags(demo)
     discover = subcommands.add_parser("discover", help="print the devices of data loggers as a device list", allow_abbrev=False)
-    discover.set_defaults(run=_discover)
+    discover.set_defaults(run=_uncaught(_discover))
     discover.add_argument(
         "--datalog-sn", dest="datalog_sns", action="append", required=True, metavar="SN", help="a data logger; may be repeated"
     )
@@ -58,14 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     healthcheck = subcommands.add_parser(
         "healthcheck", help="exit with 0 if the exporter that runs on this machine is healthy, else with 1", allow_abbrev=False
     )
-    healthcheck.set_defaults(run=_healthcheck)
+    healthcheck.set_defaults(run=_uncaught(_healthcheck))
     _add_listen_flag(healthcheck)
     _add_backfill(subcommands.add_parser("backfill", help="write the cloud's history as OpenMetrics", allow_abbrev=False))
     return parser
 
 
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_backfill)
+    parser.set_defaults(run=_uncaught(_backfill))
     what = "date or date with time, in api.timezone"
     parser.add_argument("--from", dest="start", type=_moment, required=True, metavar="TIME", help=f"{what}; included")
     parser.add_argument("--to", dest="end", type=_moment, required=True, metavar="TIME", help=f"{what}; not included")
@@ -185,30 +194,41 @@ def _devices(text: str) -> list[tuple[str, str]]:
 # What follows imports only where it is used: `--version` and usage errors need none of it.
 
 
-def _serve(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    from exporter import logs
-    from exporter.app import App, Options
-    from exporter.config import ConfigError, load
-    from exporter.web import ListenError
-
+def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, signals: Signals) -> int:
     shard = _shard(options, parser)
-    try:
-        config = load(options.config, shard=shard)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
     if options.check:
-        return _check(config, options.web_config)
-    try:
-        app = App(config, Options(options.listen, options.telemetry_path, options.web_config))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except ListenError as error:
-        print(f"atess-exporter: {error}", file=sys.stderr)
-        return 1
-    logs.configure(options.log_level, options.log_format, lambda: app.token)
-    return app.run()
+        return _uncaught(lambda options: _check(options, shard))(options, signals)
+    return _serve(options, shard, signals)
+
+
+def _uncaught(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace, Signals], int]:
+    """Return `command` as one that signals end."""
+
+    def run(options: argparse.Namespace, signals: Signals) -> int:
+        signals.hand_back()
+        return command(options)
+
+    return run
+
+
+def _serve(options: argparse.Namespace, shard: "Shard", signals: Signals) -> int:
+    with signals.leaving_at_once():
+        from exporter import logs
+        from exporter.app import App, Options
+        from exporter.config import ConfigError, load
+        from exporter.web import ListenError
+
+        try:
+            config = load(options.config, shard=shard)
+            app = App(config, Options(options.listen, options.telemetry_path, options.web_config))
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            return 1
+        except ListenError as error:
+            print(f"atess-exporter: {error}", file=sys.stderr)
+            return 1
+        logs.configure(options.log_level, options.log_format, lambda: app.token)
+    return app.run(signals)
 
 
 def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Shard":
@@ -231,19 +251,20 @@ def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Sha
         parser.error(f"argument --shard: {error}")
 
 
-def _check(config: "Config", web_config: Path | None) -> int:
+def _check(options: argparse.Namespace, shard: "Shard") -> int:
     from exporter.check import table
-    from exporter.config import ConfigError
+    from exporter.config import ConfigError, load
     from exporter.web import webconfig
 
     try:
-        web = webconfig.load(web_config) if web_config else None
+        config = load(options.config, shard=shard)
+        web = webconfig.load(options.web_config) if options.web_config else None
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     print(table(config))
     if web is not None:
-        print(f"{web_config} is valid: {web}.")
+        print(f"{options.web_config} is valid: {web}.")
     return 0
 
 
@@ -286,13 +307,14 @@ def _healthcheck(options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _demo(options: argparse.Namespace) -> int:
-    from exporter.config import ConfigError
-    from exporter.demo import run
-    from exporter.web import ListenError
+def _demo(options: argparse.Namespace, signals: Signals) -> int:
+    with signals.leaving_at_once():
+        from exporter.config import ConfigError
+        from exporter.demo import run
+        from exporter.web import ListenError
 
     try:
-        return run(options.listen, options.telemetry_path, options.web_config, options.log_level, options.log_format)
+        return run(options.listen, options.telemetry_path, options.web_config, options.log_level, options.log_format, signals)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

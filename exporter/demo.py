@@ -10,6 +10,7 @@ import yaml
 from exporter import logs
 from exporter.app import App, Options, pin_timezone
 from exporter.config import load
+from exporter.signals import Signals
 from exporter.simulator import Cloud, SimClock, demo_site, serve
 
 #: Seconds between two polls of a device.
@@ -29,7 +30,9 @@ _SITE_HOUR: Final = 10
 _TOKEN: Final = "Basic ZGVtbzpub3QtYS1zZWNyZXQ="  # noqa: S105
 
 
-def run(listen: tuple[str, int], telemetry_path: str, web_config: Path | None, log_level: str, log_format: str) -> int:
+def run(
+    listen: tuple[str, int], telemetry_path: str, web_config: Path | None, log_level: str, log_format: str, signals: Signals
+) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code. Raises ListenError, and ConfigError for a bad web config."""
     pin_timezone()
     offset = _zone_with_sun(datetime.now(UTC))
@@ -48,7 +51,7 @@ def run(listen: tuple[str, int], telemetry_path: str, web_config: Path | None, l
             flush=True,
         )
         print("Ctrl-C ends it.", flush=True)
-        return app.run()
+        return app.run(signals)
 
 
 def _zone_with_sun(now: datetime) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -33,6 +32,7 @@ from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
 from exporter.reading import metric_name
 from exporter.series import Series
+from exporter.signals import Signals
 from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()
@@ -142,31 +142,26 @@ class _Run:
         self._tried_again: set[Source] = set()
         self._answered = {source.path for source in plan.sources if self._whole[source]}
         self._fatal: str | None = None
-        self._signal: int | None = None
 
     def run(self) -> int:
         """Read what is missing, then write. Returns the exit code."""
-        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._signals = Signals(signal.SIGTERM, signal.SIGINT)
         try:
             for source, windows in self._whole.items():
                 self._progress.found(source, len(windows))
             if any(self._whole.values()):
                 _log.info("going on from a run before", windows=sum(map(len, self._whole.values())))
             self._read()
-            if self._signal is None:
-                self._tell_notes()
-                if self._failed:
-                    raise BackfillError(self._failures())
-                self._write()
+            self._tell_notes()
+            if self._failed:
+                raise BackfillError(self._failures())
+            self._write()
         except Closed:
-            pass
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._client.close()
-        if self._signal is not None:
             _log.warning("stopped; start it again with the same arguments to go on")
-            return 128 + self._signal
+            return 128 + (self._signals.ending or 0)
+        finally:
+            self._signals.restore()
+            self._client.close()
         return 0
 
     def _read(self) -> None:
@@ -177,9 +172,12 @@ class _Run:
             for thread in threads:
                 thread.start()
             for thread in threads:
-                while thread.is_alive() and self._signal is None and self._fatal is None:
+                while thread.is_alive() and self._signals.ending is None and self._fatal is None:
                     thread.join(0.2)
                     self._progress.show()
+        if self._signals.ending is not None:
+            self._stop()
+            raise Closed
         if self._fatal is not None:
             self._stop()
             raise BackfillError(self._fatal)
@@ -194,7 +192,7 @@ class _Run:
         except Refused as error:
             self._fatal = f"the token is refused ({error}): renew it and start again with the same arguments to go on"
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the run in order
-            if self._signal is None and self._fatal is None:
+            if self._signals.ending is None and self._fatal is None:
                 self._fatal = f"{self._spill.folder}: {error}"
 
     def _read_window(self, source: Source, index: int) -> None:
@@ -290,7 +288,7 @@ class _Run:
         def count(samples: int) -> None:
             nonlocal written
             written += samples
-            if self._signal is not None:
+            if self._signals.ending is not None:
                 raise Closed
 
         _log.info("writing", output=str(self._wishes.output), families=len(families.headers), samples=self._spill.samples)
@@ -310,10 +308,6 @@ class _Run:
     def _stop(self) -> None:
         self._budget.close()
         self._fetcher.close()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signal = number
-        self._stop()
 
 
 def _remove(path: Path) -> None:

@@ -55,6 +55,21 @@ def test_the_exporter_takes_the_arguments() -> None:
     assert cli._parser().parse_args(arguments).config == Path("/etc/atess-exporter/config.yaml")
 
 
+def test_it_is_started_again_after_whatever_end_nobody_asked_for() -> None:
+    """systemd.service(5): on-failure would leave out an end by SIGHUP, SIGINT, SIGTERM or SIGPIPE, and one with 0."""
+    settings = _settings()
+    assert settings["Restart"] == ["always"]
+    # as argparse ends at wrong usage
+    assert settings["RestartPreventExitStatus"] == ["2"]
+
+
+def test_systemd_waits_until_it_is_ready() -> None:
+    assert _settings()["Type"] == ["notify"]
+    # to tell so, it needs the socket of sd_notify(3), and to be the service's main process
+    assert "AF_UNIX" in _settings()["RestrictAddressFamilies"][0]
+    assert "NotifyAccess" not in _settings()
+
+
 def test_reload_sends_the_signal_that_the_exporter_reloads_at() -> None:
     assert _settings()["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
 
