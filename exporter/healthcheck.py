@@ -6,12 +6,13 @@ from typing import Final
 #: Seconds; what does not answer for so long is not well.
 _TIMEOUT: Final = 5.0
 
-_ANY: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+#: Every address of the machine: of both kinds, or of IPv4 alone where IPv6 is switched off.
+_ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 def problem(host: str, port: int) -> str | None:
     """What is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
-    host = _ANY.get(host, host)
+    host = "127.0.0.1" if host in _ANY else host
     try:
         return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
     except (http.client.BadStatusLine, ConnectionResetError):

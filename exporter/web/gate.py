@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import unquote
 
 import structlog
 from starlette.datastructures import Headers
@@ -27,6 +28,9 @@ _SLICE: Final = 16 * 1024
 
 #: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); what else comes is no browser's.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?")
+
+#: A request's target in absolute form: the authority, which has a host, and the path. The query is not part of it any more.
+_ABSOLUTE: Final = re.compile(r"https?://(?=[^:/])([^/]*)(/.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         admission = self._admission()
+        well_formed = _to_origin_form(scope)
         answer = _Answer(scope, send, admission.headers, self._held)
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers) or await self._unauthorized(scope, headers, admission.users)
+        refusal = (
+            self._refusal(scope, headers) if well_formed else _Refusal(HTTPStatus.BAD_REQUEST)
+        ) or await self._unauthorized(scope, headers, admission.users)
         if refusal is not None:
             await answer.refuse(refusal)
             return
@@ -91,6 +98,25 @@ class Gate:
         if verdict is Verdict.BUSY:
             return _Refusal(HTTPStatus.TOO_MANY_REQUESTS, ((b"retry-after", b"5"),))
         return _Refusal(HTTPStatus.UNAUTHORIZED, ((b"www-authenticate", b'Basic realm="atess-exporter", charset="UTF-8"'),))
+
+
+def _to_origin_form(scope: Scope) -> bool:
+    """Take apart a target in absolute form, as if it had come as a path and its authority as Host (RFC 9112 3.2.2).
+
+    Return False where it is no address of a page, or comes with a Host that is none.
+    """
+    target = scope["raw_path"].decode("ascii")
+    if target.startswith("/") or "://" not in target:
+        return True
+    match = _ABSOLUTE.fullmatch(target)
+    host = Headers(scope=scope).get("host", "")
+    if match is None or not _HOST.fullmatch(match[1]) or not _HOST.fullmatch(host):
+        return False
+    path = match[2] or "/"
+    scope["raw_path"] = path.encode()
+    scope["path"] = unquote(path)
+    scope["headers"] = [(b"host", match[1].encode()), *(header for header in scope["headers"] if header[0] != b"host")]
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import socket
 import ssl
 from asyncio import sslproto
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -38,10 +38,12 @@ _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
 
 
 class Server:
-    """Serves `app` on `listener`, with what `tls` gives for each new connection (None: without TLS)."""
+    """Serves `app` on `listeners`, with what `tls` gives for each new connection (None: without TLS)."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, tls: Callable[[], ssl.SSLContext | None], limits: Limits) -> None:
-        self._listener = listener
+    def __init__(
+        self, app: ASGIApp, listeners: Sequence[socket.socket], tls: Callable[[], ssl.SSLContext | None], limits: Limits
+    ) -> None:
+        self._listeners = listeners
         self._tls = tls
         self._limits = limits
         self._config = uvicorn.Config(
@@ -80,10 +82,12 @@ class Server:
         self._loop.set_exception_handler(_report)
         sslproto.SSLProtocol.max_size = _TLS_READ_BUFFER
         self._config.load()
-        self._listener.setblocking(False)
-        self._listen()
+        for listener in self._listeners:
+            listener.setblocking(False)
+            self._listen(listener)
         await self._ending.wait()
-        self._loop.remove_reader(self._listener)
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
         for connection in list(self._connections):
             connection.finish()
         with suppress(TimeoutError):
@@ -104,19 +108,19 @@ class Server:
         self._connections.discard(connection)
         self._lost.set()
 
-    def _listen(self) -> None:
-        self._loop.add_reader(self._listener, self._accept)
+    def _listen(self, listener: socket.socket) -> None:
+        self._loop.add_reader(listener, self._accept, listener)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         """Take one client in; the loop comes back for the next after it has served those that are there."""
         try:
-            sock, address = self._listener.accept()
+            sock, address = listener.accept()
         except OSError as error:
             if error.errno in _OUT_OF_RESOURCES:
                 (_log.debug if self._starved else _log.error)("cannot take a connection, trying again", error=error.strerror)
                 self._starved = True
-                self._loop.remove_reader(self._listener)
-                self._loop.call_later(_RETRY, self._listen)
+                self._loop.remove_reader(listener)
+                self._loop.call_later(_RETRY, self._listen, listener)
             # else the client has gone again
             return
         self._starved = False

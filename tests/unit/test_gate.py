@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -45,6 +46,15 @@ def test_everything_needs_credentials(url: str, path: str, credentials: tuple[st
     assert answer.text == "Unauthorized\n"
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="atess-exporter", charset="UTF-8"'
     assert answer.headers["X-Frame-Options"] == "deny"
+
+
+def test_an_address_for_a_target_lets_nobody_past(url: str) -> None:
+    # so does a client send it that takes the exporter for a proxy
+    def ask(path: str, **options: Any) -> int:
+        return requests.get(f"http://x{path}", proxies={"http": url}, timeout=30, **options).status_code
+
+    assert [ask(path) for path in ("/metrics", "/-/healthy/../../metrics", "/-/healthy")] == [401, 401, 200]
+    assert ask("/metrics", auth=ALICE) == 200
 
 
 def test_a_reload_needs_credentials(url: str, parts: Parts) -> None:

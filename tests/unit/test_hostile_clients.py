@@ -228,7 +228,20 @@ def test_while_all_are_being_served_a_newcomer_has_to_come_again(log: list[Event
         pytest.param(get(b"/../../etc/passwd"), 404, id="traversal"),
         pytest.param(get(b"/..%2f..%2fetc%2fpasswd"), 404, id="encoded traversal"),
         pytest.param(get(b"/%ff%fe%c0%af"), 404, id="no UTF-8"),
-        pytest.param(get(b"http://elsewhere.invalid/metrics"), 404, id="another's address"),
+        pytest.param(get(b"http://elsewhere.invalid/nope"), 404, id="another's address"),
+        pytest.param(get(b"http://"), 400, id="address without a host"),
+        pytest.param(get(b"http:///metrics"), 400, id="address without a host but with a path"),
+        pytest.param(get(b"http://:9837/metrics"), 400, id="address with only a port"),
+        pytest.param(get(b"http://user@x/metrics"), 400, id="address with a user"),
+        pytest.param(get(b"http://x:port/metrics"), 400, id="address with a bad port"),
+        pytest.param(get(b"http://x#/metrics"), 400, id="address with a fragment"),
+        pytest.param(get(b"ftp://x/metrics"), 400, id="address of another scheme"),
+        pytest.param(get(b"://x/metrics"), 400, id="address without a scheme"),
+        pytest.param(get(b"x/metrics"), 404, id="no slash"),
+        pytest.param(get(b"*"), 404, id="asterisk for a page"),
+        pytest.param(b"GET http://x/metrics HTTP/1.1\r\n\r\n", 400, id="address without the Host header"),
+        pytest.param(b"GET http://x/metrics HTTP/1.1\r\nHost: <script>\r\n\r\n", 400, id="address with a bad Host"),
+        pytest.param(get(b"http://x/" + b"a" * 5000), 414, id="huge path in an address"),
         pytest.param(get(b"//elsewhere.invalid/metrics"), 404, id="two slashes"),
         pytest.param(get(b"/metrics/"), 404, id="a slash too many"),
         pytest.param(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 404, id="asterisk"),
@@ -265,6 +278,38 @@ def test_odd_requests_get_a_clean_refusal_and_one_line_at_debug(log: list[EventD
     refusals = [line for line in log if line.get("status")]
     assert [line["status"] for line in refusals] == [status]
     assert {line["log_level"] for line in log} == {"debug"}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"http://x:9837/metrics",
+        b"http://x/metrics?collect=a%2Fb&address=http://y",
+        b"https://x/metrics",
+        b"HTTP://X:/metrics",
+        b"http://[::1]:9837/metrics",
+        b"http://elsewhere.invalid/%6Detrics",
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_target_in_absolute_form_is_the_page_of_its_path(log: list[EventDict], target: bytes, version: bytes) -> None:
+    with listening(PATIENT) as port, connect(port) as client:
+        client.sendall(b"GET " + target + b" HTTP/" + version + b"\r\nHost: x:9837\r\nConnection: close\r\n\r\n")
+        answer = everything(client)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"atess_ppv 1\n")
+    assert log == []
+
+
+@pytest.mark.parametrize(
+    ("target", "page"), [(b"http://x:9837", b"<h1>"), (b"http://x?page=2", b"<h1>"), (b"http://x/-/ready", b"ready\n")]
+)
+def test_an_address_is_found_as_its_path_is(target: bytes, page: bytes) -> None:
+    with listening(PATIENT) as port, connect(port) as client:
+        client.sendall(get(target, b"Connection: close"))
+        answer = everything(client)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert page in answer
 
 
 def test_a_path_beyond_all_limits_is_refused_whether_it_comes_at_once_or_not() -> None:

@@ -361,6 +361,14 @@ def test_half_a_surrogate_pair_breaks_no_page() -> None:
         assert json.loads(web.get(f"{address}.json").content)["deviceSn"] == name
 
 
+def test_a_device_is_found_by_its_whole_address_too() -> None:
+    name = "half \ud800/a?b"
+    with serving(Devices(status(name))) as web:
+        address = re.findall(r'href="(/devices/pbd/[^"]+)"', web.get("/devices").text)[0]
+        answer = requests.get(f"http://x{address}.json", proxies={"http": web.url}, timeout=10)
+        assert json.loads(answer.content)["deviceSn"] == name
+
+
 def test_large_answers_are_compressed_for_who_takes_that() -> None:
     with serving(Devices(*(status(str(number)) for number in range(200)))) as web:
         plain = web.get("/devices.json")

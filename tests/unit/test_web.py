@@ -1,3 +1,4 @@
+import errno
 import gzip
 import socket
 import threading
@@ -5,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ import requests
 
 from exporter.address import parse_address
 from exporter.exposition import Page
+from exporter.healthcheck import problem
 from exporter.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
 from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics
+from tests.integration.processes import free_port
 
 
 @pytest.mark.parametrize(
@@ -174,6 +178,10 @@ def test_who_gets_json(accept: str, json: bool) -> None:
         ("127.0.0.1:0", ("127.0.0.1", 0)),
         ("[::1]:9837", ("::1", 9837)),
         ("[]:1", ("", 1)),
+        ("LocalHost.:1", ("localhost", 1)),
+        ("[0:0::0]:1", ("::", 1)),
+        ("[::ffff:127.0.0.1]:1", ("127.0.0.1", 1)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
     ],
 )
 def test_addresses(text: str, address: tuple[str, int]) -> None:
@@ -181,7 +189,8 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "9837", "host", "::1:9837", "host:", "host:x", "host:-1", "host:65536", "[::1]", "[::1:80", "a:b:80"]
+    "text",
+    ["", "9837", "host", "::1:9837", "host:", "host:x", "host:-1", "host:65536", "[::1]", "[::1:80", "a:b:80", "[host]:80"],
 )
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected host:port, :port or \[v6\]:port"):
@@ -192,6 +201,70 @@ def test_what_is_no_address(text: str) -> None:
 def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
     with pytest.raises(ListenError, match=f"cannot listen on {host}:0: "):
         Listener(host, 0)
+
+
+def answers(url: str, *addresses: str) -> list[bool]:
+    """Whether the listener at `url` answers on each of the addresses."""
+    port = int(url.rpartition(":")[2])
+    found = []
+    for address in addresses:
+        connection = HTTPConnection(address, port, timeout=30)
+        try:
+            connection.request("GET", "/-/ready")
+            found.append(connection.getresponse().status == 200)
+        except ConnectionRefusedError:
+            found.append(False)
+        finally:
+            connection.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("host", "v4", "v6"),
+    [
+        ("", True, True),
+        ("::", True, True),
+        ("localhost", True, True),
+        ("0.0.0.0", True, False),
+        ("127.0.0.1", True, False),
+        ("::1", False, True),
+    ],
+)
+@pytest.mark.parametrize("given", [False, True], ids=["any port", "a port"])
+def test_which_families_an_address_stands_for(host: str, v4: bool, v6: bool, given: bool) -> None:
+    with serving(Parts(), host=host, port=free_port() if given else 0) as url:
+        assert answers(url, "127.0.0.1", "::1") == [v4, v6]
+        port = int(url.rpartition(":")[2])
+        assert problem(host, port) is None
+
+
+@pytest.mark.parametrize("host", ["", "::", "localhost"])
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL], ids=["not there", "switched off"])
+def test_without_ipv6_it_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch, host: str, number: int) -> None:
+    create = socket.create_server
+
+    def no_ipv6(address: Any, *, family: int = socket.AF_INET, **options: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(number, "made up")
+        return create(address, family=family, **options)
+
+    monkeypatch.setattr(socket, "create_server", no_ipv6)
+    with serving(Parts(), host=host) as url:
+        assert answers(url, "127.0.0.1", "::1") == [True, False]
+        assert problem(host, int(url.rpartition(":")[2])) is None
+
+
+@pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_for_one_family_is_an_error(taken: str) -> None:
+    family = socket.AF_INET6 if ":" in taken else socket.AF_INET
+    with socket.create_server((taken, 0), family=family) as other:
+        port = other.getsockname()[1]
+        for host in ("localhost", "::", ""):
+            with pytest.raises(ListenError, match="Address already in use"):
+                Listener(host, port)
+    # and nothing is left of the other family's
+    with socket.create_server(("127.0.0.1", port)), socket.create_server(("::1", port), family=socket.AF_INET6):
+        pass
 
 
 class Parts:
@@ -215,8 +288,8 @@ class Parts:
 
 
 @contextmanager
-def serving(parts: Parts, **site: Any) -> Iterator[str]:
-    listener = Listener("127.0.0.1", 0)
+def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **site: Any) -> Iterator[str]:
+    listener = Listener(host, port)
     listener.start(
         create_app(
             Site(
@@ -305,7 +378,7 @@ def test_small_answers_are_not_held_back() -> None:
     listener = Listener("127.0.0.1", 0)
     listener.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
     try:
-        accepted = listener._socket
+        accepted = listener._sockets[0]
         assert accepted.proto == socket.IPPROTO_TCP
     finally:
         listener.stop()
