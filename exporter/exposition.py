@@ -9,6 +9,8 @@ list; in return a scrape takes hold of, and joins, only so many pieces, and a li
 one, the lines of a large fleet lie so scattered in memory that to collect them would be most of a scrape.
 """
 
+import sys
+import weakref
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,14 +19,22 @@ from typing import Final
 #: Slots whose lines stand together.
 BLOCK: Final = 8
 
+#: Bytes that a piece takes beside its text, with its place in a list.
+_PIECE: Final = sys.getsizeof(b"") + 8
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Page:
     """The exposition of all families at one moment, `length` bytes in pieces; two pages of one `generation` are the same."""
 
     generation: int
     length: int
     pieces: Sequence[bytes]
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes when all of its lines have been replaced since."""
+        return self.length + len(self.pieces) * _PIECE
 
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces)
@@ -107,6 +117,8 @@ class Exposition:
         self._sorted: list[Family] | None = None
         self._generation = 0
         self._length = 0
+        #: The last page, as long as anybody has it: those who ask for the same have it in common.
+        self._page: Callable[[], Page | None] = lambda: None
         #: How many families have vanished so far, each with its last line.
         self.gone = 0
 
@@ -120,6 +132,7 @@ class Exposition:
         if family is None:
             family = self._families[metric] = Family(metric, field, self._help_for(metric, field))
             self._length += len(family.header)
+            self._generation += 1
             self._sorted = None
         key = device_type + variant
         column = family.columns.get(key)
@@ -185,10 +198,14 @@ class Exposition:
             del self._families[family.name]
             self.gone += 1
             self._length -= len(family.header)
+            self._generation += 1
             self._sorted = None
 
     def page(self) -> Page:
         """The exposition of all families as it is now, in order of their names."""
+        page = self._page()
+        if page is not None and page.generation == self._generation:
+            return page
         if self._sorted is None:
             self._sorted = [self._families[name] for name in sorted(self._families)]
         pieces: list[bytes] = []
@@ -197,7 +214,9 @@ class Exposition:
             for column in family.columns.values():
                 pieces.extend(column.pieces)
         # what was collected never changes, so it can be joined, packed and sent at leisure
-        return Page(self._generation, self._length, pieces)
+        page = Page(self._generation, self._length, pieces)
+        self._page = weakref.ref(page)
+        return page
 
 
 def _escape_help(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -57,9 +58,9 @@ def create_app(site: Site) -> Starlette:
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
             headers["Content-Encoding"] = "gzip"
-            packed = latest.of(page).close(rest)
-            return Streamed(packed, sum(map(len, packed)), headers)
-        return Streamed(in_chunks([*page.pieces, rest]), page.length + len(rest), headers)
+            packed, end = latest.of(page).close(rest)
+            return Streamed((packed, end), len(packed) + len(end), headers, packed, len(end))
+        return Streamed(chain(in_chunks(page.pieces), (rest,)), page.length + len(rest), headers, page, len(rest))
 
     async def healthy(request: Request) -> Response:
         problems = site.problems()

@@ -21,7 +21,7 @@ from exporter.web.limits import Limits
 _log = structlog.get_logger()
 
 #: Bytes that wait in a connection for its client, beside what the system holds.
-_WRITE_BUFFER: Final = 16 * 1024
+WRITE_BUFFER: Final = 16 * 1024
 
 # uvicorn warns of every client that does not speak HTTP; here that is one line at debug, see send_400_response().
 _uvicorn_log: Final = logging.getLogger("exporter.web.uvicorn")
@@ -93,7 +93,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection is there, and its TLS handshake is done."""
-        transport.set_write_buffer_limits(high=_WRITE_BUFFER)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
         super().connection_made(transport)
         self._follow()
 

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.authentication import Users, Verdict
-from exporter.web.connection import Connection
-from exporter.web.held import Held
+from exporter.web.connection import WRITE_BUFFER, Connection
+from exporter.web.held import Held, Reader
 from exporter.web.limits import Limits
 
 _log = structlog.get_logger()
@@ -25,6 +25,10 @@ _OPEN: Final = frozenset({"/-/healthy", "/-/ready"})
 
 #: Bytes of an answer that are handed to a connection at a time. A whole page would be copied into each one's buffer.
 _SLICE: Final = 16 * 1024
+
+#: Bytes that a connection keeps for a client that does not read: its buffer up to where it is full, and the slice that comes
+#: then, which with TLS is there as text and in cipher.
+_BUFFERED: Final = WRITE_BUFFER + 2 * _SLICE
 
 #: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); what else comes is no browser's.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?")
@@ -71,6 +75,8 @@ class Gate:
             _log.error("internal error in a page", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
             if not answer.begun:
                 await answer.refuse(_Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
+        finally:
+            answer.close()
 
     def _refusal(self, scope: Scope, headers: Headers) -> "_Refusal | None":
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._limits.target_size:
@@ -135,11 +141,15 @@ class _Answer:
         self._send = send
         self._headers = headers
         self._held = held
+        self._reader: Reader | None = None
 
     async def send(self, message: Message) -> None:
         """ASGI's send() for the application."""
         if message["type"] == "http.response.start":
             self.begun = True
+            if "made_of" in message:
+                body, own = message["made_of"]
+                self._reader = self._held.begin(self._connection, body, own + _BUFFERED)
             await self._send({**message, "headers": [*self._common(message["headers"])]})
             if 400 <= message["status"] < 500:
                 self._tell(message["status"])
@@ -168,15 +178,19 @@ class _Answer:
         yield from ((name, value) for name, value in headers if name.lower() not in set_by_us)
         yield from self._headers
 
+    def close(self) -> None:
+        """End it, however far it came."""
+        if self._reader is not None:
+            self._held.end(self._reader)
+
     async def _send_slices(self, body: bytes, *, more: bool) -> None:
-        reader = self._held.begin(self._connection, body)
-        try:
-            for begin in range(0, len(body), _SLICE):
-                end = begin + _SLICE
-                await self._send({"type": "http.response.body", "body": body[begin:end], "more_body": more or end < len(body)})
-                self._held.progress(reader)
-        finally:
-            self._held.end(reader)
+        if self._reader is None:
+            self._reader = self._held.begin(self._connection, body, _BUFFERED)
+        on_the_way = 0 if body is self._reader.body else len(body)
+        for begin in range(0, len(body), _SLICE):
+            self._held.progress(self._reader, on_the_way)
+            end = begin + _SLICE
+            await self._send({"type": "http.response.body", "body": body[begin:end], "more_body": more or end < len(body)})
 
     def _tell(self, status: int) -> None:
         _log.debug(

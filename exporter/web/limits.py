@@ -39,10 +39,11 @@ class Limits:
     #: Of a path with its query; the longest of ours are device pages with a filter.
     target_size: int = 4 * 1024
 
-    #: Of answers that clients have not taken yet. Beyond that the slowest reader is dropped.
+    #: Of all that answers hold which clients have not taken yet: pages once, however many read the same, and for each reader
+    #: what is on its way to it. Beyond that the slowest are dropped.
     held_size: int = 8 * 1024 * 1024
 
-    #: Answers that may be held whatever their size: a fleet's page may be larger than `held_size`, and two Prometheus servers
+    #: Pages that may be held whatever their size: a fleet's page may be larger than `held_size`, and two Prometheus servers
     #: may fetch it at a time.
     held_least: int = 2
 

@@ -44,12 +44,12 @@ class Attackers:
             client = self._open(None)
             client.sendall(b"\x16\x03\x01\x02\x00\x01")
 
-    def hold_slow_readers(self, count: int, path: str = "/metrics") -> None:
+    def hold_slow_readers(self, count: int, path: str = "/metrics", coding: str = "identity") -> None:
         """Requests whose answers nobody reads."""
         for _ in range(count):
             # a small window, so that the system takes little of the answer
             client = self._connect(4096)
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {coding}\r\n\r\n".encode())
 
     def hold_idle(self, count: int) -> None:
         """Connections that never send anything."""

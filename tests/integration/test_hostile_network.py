@@ -1,14 +1,17 @@
 """500 hostile connections against the exporter's process, with its real limits. How fast it stays: benchmarks/hostile.py."""
 
 import ssl
+import sys
 from pathlib import Path
 
+import pytest
 import requests
 import trustme
 
 from benchmarks.hostile import connections, web_config
+from exporter.web.limits import LIMITS
 from tests.integration.attackers import Attackers
-from tests.integration.processes import device_lists, eventually, exporter, simulated_cloud
+from tests.integration.processes import Exporter, device_lists, eventually, exporter, running, simulated_cloud
 from tests.support import samples
 
 DEVICES = 300
@@ -66,3 +69,51 @@ def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
             # as many as there may be (web/limits.py), be there as many attackers as there will
             assert connections(it) <= 512
             assert "level=error" not in it.process.output
+
+
+#: A listener whose page of metrics is another one at every scrape, of 2 MB, as a fleet's is when all its readings have come anew.
+CHANGING = """
+import itertools
+import os
+import threading
+from exporter import memory
+from exporter.exposition import Page
+from exporter.web import Listener, Site, create_app
+from tests.unit.test_web import Parts
+
+memory.tame()
+scrapes = itertools.count()
+
+def exposition(*, openmetrics):
+    scrape = next(scrapes)
+    # what packs badly
+    pieces = [f"atess_ppv{{n=\\"{os.urandom(500).hex()}\\"}} 1\\n".encode() for _ in range(2000)]
+    return Page(scrape, sum(map(len, pieces)), pieces), b"own 1\\n" * 10_000
+
+listener = Listener("127.0.0.1", 0)
+listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
+print(f"address={listener.url}", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_slow_readers_of_pages_that_differ_hold_no_more_than_the_readme_says(coding: str, tmp_path: Path) -> None:
+    with running([sys.executable, "-c", CHANGING]) as process:
+        it = Exporter(process, tmp_path)
+
+        def scrape() -> int:
+            answer = requests.get(f"{it.url}/metrics", headers={"Accept-Encoding": coding}, timeout=30)
+            return len(answer.content)
+
+        for _ in range(5):
+            whole = scrape()
+        before = most = it.resident_bytes()
+        with Attackers(int(it.url.rpartition(":")[2])) as attackers:
+            for _ in range(40):
+                attackers.hold_slow_readers(1, coding=coding)
+                # made in the order of the requests, so the one before has its page by then
+                assert scrape() == whole
+                most = max(most, it.resident_bytes())
+        # what is held, a page that is being made, and what the connections themselves take
+        assert most - before < LIMITS.held_size + 8_000_000

@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 
 from exporter.exposition import BLOCK, Column, Exposition
@@ -75,3 +77,25 @@ def test_columns_of_a_family_stay_when_another_goes(exposition: Exposition) -> N
 def test_help_is_escaped(text: str, shown: str) -> None:
     column: Column = Exposition(lambda metric, field: text).column("m", None, "pbd")
     assert column.family.header.decode() == f"# HELP m {shown}\n# TYPE m gauge\n"
+
+
+def test_who_asks_for_the_same_page_gets_the_same_and_nobody_else_keeps_it(exposition: Exposition) -> None:
+    column = exposition.column("m", "f", "pbd")
+    exposition.put(column, 0, b"a 1\n")
+    page = exposition.page()
+    assert exposition.page() is page
+    exposition.put(column, 0, b"a 2\n")
+    newer = exposition.page()
+    assert (bytes(page).endswith(b"a 1\n"), bytes(newer).endswith(b"a 2\n")) == (True, True)
+    kept = weakref.ref(newer)
+    del newer
+    assert kept() is None
+
+
+def test_a_page_without_a_family_is_another_one(exposition: Exposition) -> None:
+    column = exposition.column("m", "f", "pbd")
+    page = exposition.page()
+    # its only line never came
+    exposition.take(column, 0)
+    assert bytes(page) != bytes(exposition.page()) == b""
+    assert page.generation != exposition.page().generation

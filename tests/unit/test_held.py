@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from exporter.exposition import Page
 from exporter.web.held import Held
 from exporter.web.limits import Limits
 from tests.support import FakeClock
@@ -66,3 +67,48 @@ def test_what_was_taken_counts_no_more(held: Held, clock: FakeClock) -> None:
         client, reading = begin(held, clock, body(60))
         held.end(reading)
         assert not client.dropped
+
+
+def test_what_each_reader_has_for_itself_counts_for_each(held: Held, clock: FakeClock) -> None:
+    shared = body(60)
+    clients: list[Any] = [Client() for _ in range(4)]
+    for client in clients:
+        clock.advance(1)
+        held.begin(client, shared, own=30)
+    # two bodies or fewer may be of any size; what three readers have beside is 90
+    assert [client.dropped for client in clients] == [True, False, False, False]
+
+
+def test_what_is_on_its_way_counts_and_costs_the_slowest(held: Held, clock: FakeClock) -> None:
+    shared = body(60)
+    (a, _), (b, reading_b), (c, reading_c) = (begin(held, clock, shared) for _ in range(3))
+    held.progress(reading_b, on_the_way=50)
+    clock.advance(1)
+    held.progress(reading_c, on_the_way=50)
+    assert not any(client.dropped for client in (a, b, c))
+    clock.advance(1)
+    held.progress(reading_b, on_the_way=51)
+    assert [client.dropped for client in (a, b, c)] == [True, False, False]
+
+
+def test_a_page_counts_with_all_its_pieces_and_once_for_all_who_read_it(held: Held, clock: FakeClock) -> None:
+    def page(generation: int) -> Any:
+        return Page(generation, 30, [b"x" * 10] * 3)
+
+    assert page(1).memory > 3 * (10 + 8)
+    same = page(1)
+    readers = [begin(held, clock, same)[0] for _ in range(50)]
+    assert not any(client.dropped for client in readers)
+    other, _ = begin(held, clock, page(2))
+    assert not other.dropped
+    newest, _ = begin(held, clock, page(3))
+    assert all(client.dropped for client in readers)
+    assert not newest.dropped
+
+
+def test_a_reader_that_was_dropped_drops_nobody(held: Held, clock: FakeClock) -> None:
+    (a, reading_a), (b, _), (c, _) = (begin(held, clock, body(1000)) for _ in range(3))
+    assert a.dropped
+    held.progress(reading_a, on_the_way=1000)
+    held.end(reading_a)
+    assert [client.dropped for client in (b, c)] == [False, False]
