@@ -7,23 +7,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter import __version__
-from exporter.signals import Signals
+from exporter import __version__, arguments
+from exporter.signals import Signals, end
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from exporter.sharding import Shard
 
 
-def main(arguments: Sequence[str] | None = None, signals: Signals | None = None) -> int:
+def main(words: Sequence[str] | None = None, signals: Signals | None = None) -> int:
     """Run the command. Returns 0, or 1 for what is wrong with config or address; usage errors leave with 2.
 
     `signals` are those caught since the process began. The exporter and the demo go by them; for all other commands they do again
     what they do by default, but that SIGINT returns 130 instead of a traceback.
     """
     signals = signals or Signals(signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(words)
     try:
         return int(options.run(options, signals))
     except KeyboardInterrupt:
@@ -76,10 +74,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_uncaught(_backfill))
     what = "date or date with time, in api.timezone"
-    parser.add_argument("--from", dest="start", type=_moment, required=True, metavar="TIME", help=f"{what}; included")
-    parser.add_argument("--to", dest="end", type=_moment, required=True, metavar="TIME", help=f"{what}; not included")
+    parser.add_argument("--from", dest="start", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; included")
+    parser.add_argument("--to", dest="end", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; not included")
     parser.add_argument(
-        "--devices", type=_devices, metavar="TYPE:SN,...", help="devices to fill in (default: all that the config lists)"
+        "--devices", type=arguments.devices, metavar="TYPE:SN,...", help="devices to fill in (default: all that the config lists)"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="the file to write")
     parser.add_argument("--split-by", choices=("day",), help="write a folder with a file for each UTC day instead")
@@ -111,7 +109,7 @@ def _add_listen_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
-        type=_address,
+        type=arguments.address,
         default=":9837",
         metavar="ADDRESS",
         help="host:port, :port or [v6]:port (default: %(default)s)",
@@ -123,7 +121,7 @@ def _add_web_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.telemetry-path",
         dest="telemetry_path",
-        type=_telemetry_path,
+        type=arguments.telemetry_path,
         default="/metrics",
         metavar="PATH",
         help="where the metrics are (default: %(default)s)",
@@ -154,41 +152,6 @@ def _version() -> str:
     import platform
 
     return f"atess-exporter, version {__version__} (Python {platform.python_version()})"
-
-
-def _address(text: str) -> tuple[str, int]:
-    from exporter.address import parse_address
-
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from None
-
-
-def _telemetry_path(text: str) -> str:
-    from exporter.address import is_taken
-
-    if not text.startswith("/") or text.startswith("//") or any(c in text for c in "{}?# "):
-        raise argparse.ArgumentTypeError(f"expected a path such as /metrics, got {text!r}")
-    if is_taken(text):
-        raise argparse.ArgumentTypeError(f"expected a path such as /metrics, but a page of the exporter's own is at {text!r}")
-    return text
-
-
-def _moment(text: str) -> "datetime":
-    from exporter.backfill.plan import parse_time
-
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, got {text!r}") from None
-
-
-def _devices(text: str) -> list[tuple[str, str]]:
-    pairs = [part.strip().partition(":") for part in text.split(",")]
-    if not all(kind and sn for kind, _, sn in pairs):
-        raise argparse.ArgumentTypeError(f"expected type:deviceSn,... such as pbd:UMD0D23202, got {text!r}")
-    return [(kind, sn) for kind, _, sn in pairs]
 
 
 # What follows imports only where it is used: `--version` and usage errors need none of it.
@@ -228,7 +191,7 @@ def _serve(options: argparse.Namespace, shard: "Shard", signals: Signals) -> int
             print(f"atess-exporter: {error}", file=sys.stderr)
             return 1
         logs.configure(options.log_level, options.log_format, lambda: app.token)
-    return app.run(signals)
+    return end(app.run(signals))
 
 
 def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Shard":
@@ -314,10 +277,11 @@ def _demo(options: argparse.Namespace, signals: Signals) -> int:
         from exporter.web import ListenError
 
     try:
-        return run(options.listen, options.telemetry_path, options.web_config, options.log_level, options.log_format, signals)
+        code = run(options.listen, options.telemetry_path, options.web_config, options.log_level, options.log_format, signals)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     except ListenError as error:
         print(f"atess-exporter: {error}", file=sys.stderr)
         return 1
+    return end(code)

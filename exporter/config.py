@@ -29,10 +29,8 @@ from exporter.schema import (
     TypeEntry,
 )
 from exporter.sharding import Shard
-from exporter.token import Token, TokenError
+from exporter.token import TOKEN_VARIABLE, Token, TokenError
 from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
-
-TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name
 
 _WHOLE: Final = Shard()
 
@@ -223,10 +221,14 @@ def _device_files(
 
 def _token(api: Api, source: YamlFile, environment: Mapping[str, str], problems: list[str]) -> Token | None:
     """The environment's token goes before the file's, so that one config serves where secrets come by the environment."""
+    if environment.get(TOKEN_VARIABLE):
+        try:
+            return Token(value=environment[TOKEN_VARIABLE], source=TOKEN_VARIABLE)
+        except TokenError as error:
+            problems.append(str(error))
+            return None
     key: Key = ("api",)
     try:
-        if environment.get(TOKEN_VARIABLE):
-            return Token(value=environment[TOKEN_VARIABLE])
         if api.token is not None and api.token_file is not None:
             problem = "expected either token or token_file, not both"
         elif api.token is not None:

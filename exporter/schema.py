@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from exporter.verbatim import quoted, unexpanded
+
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -42,8 +44,10 @@ def _base_url(value: str) -> str:
     except ValueError:
         raise ValueError(expected) from None
     plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or quoted(value):
         raise ValueError(expected)
+    if unexpanded(value):
+        raise ValueError(f"{expected}; nothing puts in the value of a variable here")
     return value.rstrip("/")
 
 

@@ -3,6 +3,11 @@
 from pathlib import Path
 from typing import Final
 
+from exporter.verbatim import quoted, unexpanded
+
+#: The environment variable that goes before what the config says.
+TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name
+
 #: Characters; what is shorter is no secret, and to hide it would spoil the words that it happens to stand in.
 _SHORTEST_SECRET: Final = 4
 
@@ -14,15 +19,16 @@ class TokenError(ValueError):
 class Token:
     """The account's secret, sent verbatim as the `Authorization` header.
 
-    `value` is text, or `path` names a file that holds it (white space around it is dropped).
-    Raises TokenError for an unreadable file and for text that cannot stand in an HTTP header.
+    `value` is text, which came from `source`, or `path` names a file that holds it (white space around it is dropped).
+    Raises TokenError for an unreadable file, for text that cannot stand in an HTTP header, and for what stands where a token was
+    meant: a variable's name, or a token in quotes.
     """
 
-    def __init__(self, *, value: str | None = None, path: Path | None = None) -> None:
+    def __init__(self, *, value: str | None = None, path: Path | None = None, source: str = "the token") -> None:
         if (value is None) == (path is None):
             raise TypeError("either a value or a path")
         self._path = path
-        self._value = self._read(path) if path is not None else _checked(value or "", "the token")
+        self._value = self._read(path) if path is not None else _checked(value or "", source)
 
     def reveal(self) -> str:
         """The secret itself, for the one header that needs it."""
@@ -65,4 +71,10 @@ def _checked(text: str, source: str) -> str:
         raise TokenError(f"{source} is empty")
     if not token.isascii() or not token.isprintable():
         raise TokenError(f"{source} has characters that an HTTP header cannot carry (one line of printable ASCII expected)")
+    if token.startswith(f"{TOKEN_VARIABLE}="):
+        raise TokenError(f"{source} begins with {TOKEN_VARIABLE}=; expected the token alone")
+    if quoted(token):
+        raise TokenError(f"{source} has quotes, which would be sent with it; expected the token without them")
+    if unexpanded(token):
+        raise TokenError(f"{source} holds a variable, whose value nothing puts in here; expected the token itself")
     return token

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from exporter.mistakes import ConfigError, dotted, validate
+from exporter.verbatim import unexpanded
 from exporter.web.tls import TlsError, TlsFiles, server_context
 from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
 
@@ -64,6 +65,8 @@ def _client_auth(value: object) -> object:
 def _header_text(value: str) -> str:
     if not value.isascii() or not value.isprintable():
         raise ValueError("expected one line of printable ASCII")
+    if unexpanded(value):
+        raise ValueError("expected the header's text; nothing puts in the value of a variable here")
     return value
 
 

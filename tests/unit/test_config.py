@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,11 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
             "config.yaml:5: api.base_url: expected an address such as https://host/api/v1, without user, query or fragment, got 'ftp://x'",
         ),
         (
+            f"{MINIMAL}api:\n  base_url: https://${{SESAME}}/api/v1\n",
+            "config.yaml:5: api.base_url: expected an address such as https://host/api/v1, without user, query or fragment; "
+            "nothing puts in the value of a variable here, got 'https://${SESAME}/api/v1'",
+        ),
+        (
             f"{MINIMAL}api:\n  language: 'e\\nn: x'\n",
             "config.yaml:5: api.language: expected a language such as en, got 'e\\\\nn: x'",
         ),
@@ -331,6 +337,105 @@ def test_what_is_wrong_with_a_token_is_said_without_it(tmp_path: Path, api: str,
     (found,) = problems(tmp_path, f"{MINIMAL}api:\n  {api}\n", {})
     assert found == expected.replace(".: Is", f"{tmp_path}: Is")
     assert "sesam" not in found
+
+
+QUOTES = "quotes, which would be sent with it; expected the token without them"
+VARIABLE = "a variable, whose value nothing puts in here; expected the token itself"
+LINE = "characters that an HTTP header cannot carry (one line of printable ASCII expected)"
+
+#: What was meant to become a token, and what is wrong with it.
+NO_TOKENS = [
+    ('"Basic sesame"', f"has {QUOTES}"),
+    ("'Basic sesame'", f"has {QUOTES}"),
+    ("`Basic sesame`", f"has {QUOTES}"),
+    ('Basic "sesame"', f"has {QUOTES}"),
+    ('"sesame"', f"has {QUOTES}"),
+    ('Basic sesame"', f"has {QUOTES}"),
+    ("${SESAME}", f"holds {VARIABLE}"),
+    ("${SESAME:-open}", f"holds {VARIABLE}"),
+    ("Basic ${SESAME}", f"holds {VARIABLE}"),
+    ("$SESAME", f"holds {VARIABLE}"),
+    ("$$SESAME", f"holds {VARIABLE}"),
+    ("Basic $sesame", f"holds {VARIABLE}"),
+    ("$env:SESAME", f"holds {VARIABLE}"),
+    ("$(cat sesame)", f"holds {VARIABLE}"),
+    ("%SESAME%", f"holds {VARIABLE}"),
+    ("Basic %SESAME%", f"holds {VARIABLE}"),
+    ("{{ sesame }}", f"holds {VARIABLE}"),
+    ("{{sesame}}", f"holds {VARIABLE}"),
+    ("Basic \u201csesame\u201d", f"has {LINE}"),
+    ("Basic\u00a0sesame", f"has {LINE}"),
+    ("Basic sesame\nopen", f"has {LINE}"),
+    ("Basic\tsesame", f"has {LINE}"),
+    ("Basic sesame\x7f", f"has {LINE}"),
+    ('ATESS_API_TOKEN="Basic sesame"', "begins with ATESS_API_TOKEN=; expected the token alone"),
+    (" \t", "is empty"),
+]
+
+
+@pytest.mark.parametrize(("given", "wrong"), NO_TOKENS)
+def test_what_is_no_token_is_refused_wherever_it_comes_from(tmp_path: Path, given: str, wrong: str) -> None:
+    write(tmp_path, given, "secret")
+    text = f"{MINIMAL}api: {{token_file: secret}}\n"
+    assert problems(tmp_path, text, {"ATESS_API_TOKEN": given}) == [f"ATESS_API_TOKEN {wrong}"]
+    assert problems(tmp_path, text, {}) == [f"config.yaml:4: api.token_file: secret {wrong}"]
+    # JSON is YAML
+    text = f"{MINIMAL}api: {{token: {json.dumps(given)}}}\n"
+    (found,) = problems(tmp_path, text, {})
+    assert found == f"config.yaml:4: api.token: the token {wrong}"
+    assert "sesame" not in found.lower()
+
+
+@pytest.mark.parametrize(
+    "written", ["{{ sesame }}", "%SESAME%", '"Basic sesame', "'sesame' sesame", "[sesame", "`sesame`", "@sesame"]
+)
+def test_a_token_that_breaks_the_yaml_is_not_shown(tmp_path: Path, written: str) -> None:
+    found = problems(tmp_path, f"{MINIMAL}api:\n  token: {written}\n", {})
+    assert found
+    assert "sesame" not in "".join(found).lower()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "Basic QUJDREVG==",
+        "bare-token_with.all~of+these/==",
+        "eyJhbGciOiJub25lIn0.e30.",
+        'Digest username="a", realm="b"',
+        "a$b$2a$10",
+        "$2y$10$abc",
+        "50%AB%CD%",
+        "a%41%42%43b",
+        "{a}",
+    ],
+)
+def test_odd_tokens_are_sent_as_they_are(tmp_path: Path, token: str) -> None:
+    assert config(tmp_path, MINIMAL, {"ATESS_API_TOKEN": token}).token.reveal() == token
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://$HOST/api",
+        "https://${HOST}/api",
+        "https://host:$PORT/api",
+        "https://%HOST%/api",
+        "https://{{ host }}/api",
+        "https://host/{{path}}",
+        "https://host/$(cat path)",
+        '"https://host/api"',
+        'https://host/api"',
+        "$URL",
+    ],
+)
+def test_an_address_that_is_not_filled_in_is_refused(tmp_path: Path, url: str) -> None:
+    (found,) = problems(tmp_path, f"{MINIMAL}api: {{base_url: {json.dumps(url)}}}\n")
+    assert found.startswith("config.yaml:4: api.base_url: expected an address such as https://host/api/v1")
+
+
+def test_an_address_may_be_percent_encoded(tmp_path: Path) -> None:
+    url = "https://host:8443/%AB%CD/a$b/v1"
+    assert config(tmp_path, f"{MINIMAL}api: {{base_url: '{url}'}}\n").api.base_url == url
 
 
 def test_the_check_table_shows_what_will_be_polled_and_never_the_token(tmp_path: Path) -> None:
