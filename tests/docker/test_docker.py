@@ -60,8 +60,8 @@ def test_what_the_image_is_built_from_is_let_through() -> None:
 def test_compose_knows_every_key(tmp_path: Path) -> None:
     assert mistakes("vendor.compose-spec", COMPOSE) == ""
     wrong = tmp_path / "compose.yaml"
-    wrong.write_text(COMPOSE.read_text(encoding="utf-8").replace("secrets: [", "secret: ["))
-    assert "'secret' was unexpected" in mistakes("vendor.compose-spec", wrong)
+    wrong.write_text(COMPOSE.read_text(encoding="utf-8").replace("profiles: [live]", "profile: [live]"))
+    assert "'profile' was unexpected" in mistakes("vendor.compose-spec", wrong)
 
 
 def test_one_command_runs_the_demo_and_the_other_the_users_devices() -> None:
@@ -78,10 +78,18 @@ def test_one_command_runs_the_demo_and_the_other_the_users_devices() -> None:
 
 
 def test_what_is_missing_is_said_and_not_made() -> None:
-    (config,) = _services()["exporter"]["volumes"]
-    assert config["bind"] == {"create_host_path": False}
-    assert (config["source"], config["target"]) == ("./config.yaml", "/etc/atess-exporter/config.yaml")
-    assert _load(COMPOSE)["secrets"] == {"atess_token": {"file": "./token"}}
+    volumes = _services()["exporter"]["volumes"]
+    # folders: a mount of a file shows that file for ever, also when an editor has put another one in its place
+    assert [(it["source"], it["target"]) for it in volumes] == [
+        ("./config", "/etc/atess-exporter"),
+        ("./secrets", "/run/secrets"),
+    ]
+    for volume in volumes:
+        assert volume["bind"] == {"create_host_path": False}
+        assert volume["read_only"] is True
+        # that neither the config nor the token gets into the repository
+        assert f"/{Path(volume['source']).name}/" in Path(".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "secrets" not in _load(COMPOSE)
     example = _load(Path("config.example.yaml"))
     assert example["api"]["token_file"] == "/run/secrets/atess_token"
 
@@ -103,7 +111,7 @@ def test_the_stack_has_the_files_that_it_mounts() -> None:
     for name, service in _services().items():
         for volume in service.get("volumes", ()):
             source = volume["source"] if isinstance(volume, dict) else volume.partition(":")[0]
-            if source.startswith("./") and source != "./config.yaml":
+            if source.startswith("./") and source not in ("./config", "./secrets"):
                 assert Path(source).exists(), (name, source)
 
 

@@ -145,6 +145,10 @@ KEYS = "cert_file, key_file, client_auth_type, client_ca_file, min_version"
             "X-Content-Type-Options, X-Frame-Options, X-XSS-Protection, Content-Security-Policy",
         ),
         (
+            "http_server_config:\n  headers:\n    Strict-Transport-Security: max-age=${AGE}\n",
+            "web.yaml:3: http_server_config.headers.Strict-Transport-Security: expected the header's text; nothing puts in the value of a variable here, got 'max-age=${AGE}'",
+        ),
+        (
             "http_server_config:\n  headers:\n    X-Frame-Options: DENY\n",
             "web.yaml:3: http_server_config.headers.X-Frame-Options: expected '', 'deny' or 'sameorigin', got 'DENY'",
         ),
