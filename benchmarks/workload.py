@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.devices import load_catalogue
-from exporter.reading import IDENTITY_FIELDS, metric_name
+from exporter.kinds import IDENTITY_FIELDS
+from exporter.reading import metric_name
 
 TYPE: Final = "pbd"
 

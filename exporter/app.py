@@ -209,6 +209,7 @@ class App:
                 requests_per_minute=config.requests_per_minute,
                 zone=config.api.zone,
                 choices={name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()},
+                kinds=config.kinds,
             )
         )
         self._settings.configure(_settings_plan(config, devices))
@@ -242,7 +243,8 @@ def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan 
     if config.settings is None:
         return None
     types = config.settings_types
-    return SettingsPlan(tuple(it for it in devices if it.type in types), config.types, config.settings.interval)
+    wanted = tuple(it for it in devices if it.type in types)
+    return SettingsPlan(wanted, config.types, config.settings.interval, config.kinds)
 
 
 def _merge(config: Config, listings: Mapping[tuple[str, str], Listing]) -> tuple[Device, ...]:

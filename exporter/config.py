@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from exporter.devices import Device, DeviceType, Evidence, Field, Paths, load_catalogue
 from exporter.devices import Path as ApiPath
+from exporter.kinds import Kinds
 from exporter.mistakes import ConfigError as ConfigError
 from exporter.mistakes import dotted, validate
 from exporter.pacing import Pace, fit
@@ -46,6 +47,7 @@ class Config:
     poll: Poll
     token: Token
     types: Mapping[str, DeviceType]
+    kinds: Mapping[str, Kinds]
     devices: tuple[Device, ...]
     discovery: DiscoveryEntry | None
     settings: SettingsEntry | None
@@ -110,6 +112,7 @@ def load(
         poll=file.poll,
         token=token,
         types=types,
+        kinds=_kinds(file, types),
         devices=tuple(device for device in devices.found.values() if shard.owns(*device.key)),
         discovery=file.discovery,
         settings=file.settings,
@@ -175,6 +178,18 @@ def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[st
         fields = {**known.fields, **{field: _field(it) for field, it in entry.fields.items()}}
         types[name] = known.model_copy(update={"fields": fields})
     return types
+
+
+def _kinds(file: File, types: Mapping[str, DeviceType]) -> dict[str, Kinds]:
+    """What the fields of each type are. What is a code for one type is taken for one everywhere."""
+    fields = [item for it in load_catalogue().values() for item in it.fields.items()]
+    codes = {name for name, known in fields if known.kind in ("status", "identifier")}
+    declared = {
+        # a kind that nobody wrote says nothing
+        name: {field: it.kind for field, it in entry.fields.items() if "kind" in it.model_fields_set}
+        for name, entry in file.types.items()
+    }
+    return {name: Kinds(codes, declared.get(name)) for name in types}
 
 
 def _field(entry: FieldEntry) -> Field:

@@ -6,7 +6,7 @@ from exporter.account import Account
 from exporter.clock import Clock
 from exporter.devices import DeviceType, Field
 from exporter.scheduler import Scheduler
-from exporter.status import DeviceDetail, FieldValue, Fleet
+from exporter.status import DeviceDetail, FieldText, FieldValue, Fleet
 
 
 class Overview:
@@ -38,6 +38,7 @@ class Overview:
             path_evidence=device.evidence.words,
             error=detail.error,
             fields=[_field_value(known.fields.get(name), name, metric, value) for name, metric, value in detail.reading],
+            texts=[FieldText(name, text) for name, text in detail.texts],
             polls=detail.polls,
         )
 

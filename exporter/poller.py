@@ -9,6 +9,7 @@ from exporter.budget import Closed
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, RateLimited
 from exporter.leftout import LeftOut
+from exporter.news import News
 from exporter.reading import Reading, read
 from exporter.target import Target
 from exporter.telemetry import Telemetry
@@ -23,6 +24,7 @@ class Poller:
         self._cloud = cloud
         self._telemetry = telemetry
         self._left_out = left_out
+        self._news = News()
 
     def poll(self, target: Target, *, probe: bool = False) -> State | None:
         """Poll once, whatever comes of it. Returns the account's new state if this changed it.
@@ -54,7 +56,12 @@ class Poller:
         device = target.device
         query = {"deviceSn": device.sn}
         return self._cloud.ask(
-            device.type, device.path, query, lambda data: read(data, device.sn), probe=probe, began=target.began
+            device.type,
+            device.path,
+            query,
+            lambda data: read(data, device.sn, target.kinds, self._cloud.token.hidden_in),
+            probe=probe,
+            began=target.began,
         )
 
     def _succeeded(self, target: Target, reading: Reading, duration: float) -> State | None:
@@ -63,6 +70,10 @@ class Poller:
         log = _log.info if came_up else _log.debug
         log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(duration, 3))
         self._left_out.report(device, left_out)
+        if reading.unread_time is not None:
+            self._telemetry.times_unreadable.labels(device.type).inc()
+            warn = _log.warning if self._news.is_new(device.key, "time") else _log.debug
+            warn("the device's own time cannot be read", device_sn=device.sn, type=device.type, time=reading.unread_time)
         return self._observe(target, None)
 
     def _failed(self, target: Target, error: EnercloError, duration: float) -> State | None:

@@ -3,13 +3,16 @@
 Knows nothing of HTTP. Values are passed on exactly as the API gave them, never corrected, converted or filled in.
 """
 
+import json
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
+
+from exporter.kinds import BY_NAME, Kind, Kinds
 
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
 MAX_FIELDS: Final = 512
@@ -17,11 +20,13 @@ MAX_FIELDS: Final = 512
 #: Characters of a field's name that are still taken for a name; the longest documented one has 41.
 MAX_NAME: Final = 120
 
-#: Fields that say which device or when, not how much: left out even where they look like numbers.
-IDENTITY_FIELDS: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "selfTime", "updateTime", "firmwareVersion"})
+#: Fields whose text is kept to be shown, and the characters of each that are.
+MAX_TEXTS: Final = 64
+MAX_TEXT: Final = 200
 
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_DIGIT: Final = re.compile(r"\d", re.ASCII)
+_WHOLE: Final = re.compile(r"-?\d+", re.ASCII)
+_DIGIT: Final = re.compile(r"\d")
 _FRACTION: Final = re.compile(r"[.eE]")
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 #: Characters of a number given as text; the largest finite double has 309 digits.
@@ -30,8 +35,29 @@ _LONGEST_NUMBER: Final = 400
 _LARGEST: Final = int(sys.float_info.max)
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+#: ISO 8601, extended or basic, and the same with a blank instead of the T, with slashes, and without leading zeros.
+_MOMENT: Final = re.compile(
+    r"(?:(\d{4})([-/])(\d\d?)\2(\d\d?)|(\d{4})(\d\d)(\d\d))(?:[Tt]| +)"
+    r"(?:(\d\d?):(\d\d?)(?::(\d\d?))?|(\d\d)(\d\d)(\d\d)?)(?:(?<=\d\d)[.,](\d+))?"
+    r"(?: ?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?))?",
+    re.ASCII,
+)
+#: Characters of the longest text that _MOMENT is tried on.
+_LONGEST_TIME: Final = 60
+#: Clocks that were never set show a year before these, and texts that only look like a time show any.
+_PLAUSIBLE_YEARS: Final = range(2001, 2100)
 
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+_NUMBER: Final = Kind.NUMBER
+_CODE: Final = Kind.CODE
+
+#: On a device's page these stand above its fields.
+_SHOWN_ELSEWHERE: Final = frozenset({"deviceSn", "time"})
+
+#: What is wrong with data that have nothing to show.
+NO_NUMBER: Final = "no field of the data is a number"
 
 
 class InvalidReadingError(ValueError):
@@ -42,31 +68,68 @@ class InvalidReadingError(ValueError):
 class Reading:
     """What one device measured at one moment.
 
-    `fields` maps the API's field names to finite numbers; `time` is the device's own wall-clock text, None if it has none.
+    `fields` maps the API's field names to finite numbers. `time` is the device's own time as text to show, None if it has none
+    or only a word; `unread_time` is that text where it is there but says nothing about when. `whole` stands for all that was
+    answered where `time` is no calendar time. `texts` are fields without a number and the text that they have instead, at most
+    MAX_TEXTS, each spelled out in printable characters and no longer than MAX_TEXT.
     """
 
     fields: Mapping[str, int | float]
     time: str | None
+    unread_time: str | None = None
+    whole: int | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def mark(self) -> str | int | None:
+        """What is another one when the device has moved since; None where nothing can be said of that.
+
+        A device's clock moves even when it measures the same again, so its time decides alone. Where there is none to go by,
+        the whole answer must stand still before the device counts as offline.
+        """
+        return self.time if self.whole is None else self.whole
 
 
-def read(data: object, device_sn: str) -> Reading:
-    """The reading in an answer's `data`.
+def read(data: object, device_sn: str, kinds: Kinds = BY_NAME, hide: Callable[[str], str] = str) -> Reading:
+    """The reading in an answer's `data`; `kinds` are those of the fields of its type, `hide` takes secrets out of a text.
 
     Raises InvalidReadingError where there is none: not an object, another device's, no number in it, or more than MAX_FIELDS.
     """
     answer = fields_of(data, device_sn)
-    fields: dict[str, int | float] = {}
-    for name, value in answer.items():
-        number = numeric(value)
-        if number is not None and name not in IDENTITY_FIELDS:
-            fields[name] = number
+    fields = numbers(answer, kinds)
     if not fields:
-        raise InvalidReadingError("no field of the data is a number")
+        raise InvalidReadingError(NO_NUMBER)
     if len(fields) > MAX_FIELDS:
         raise InvalidReadingError(f"the data have {len(fields)} numeric fields, more than {MAX_FIELDS}")
+    texts = _texts(answer, fields, hide)
     time = answer.get("time")
-    # a word such as "none" is no time, and that it never changes says nothing
-    return Reading(fields, time if isinstance(time, str) and _DIGIT.search(time) else None)
+    if isinstance(time, str) and moment(time):
+        return Reading(fields, time, texts=texts)
+    if time is None or (isinstance(time, str) and not time.strip()):
+        return Reading(fields, None, texts=texts)
+    # what is in an object or a list is not shown: quoted again, a secret in it would not be found
+    text = _kind(time) if isinstance(time, dict | list) else _shown(time if isinstance(time, str) else json.dumps(time), hide)
+    if isinstance(time, str) and not _DIGIT.search(time):
+        # a word such as "none" is no time, and that it never changes says nothing
+        return Reading(fields, None, text, texts=texts)
+    return Reading(fields, text, text, _fingerprint(answer), texts)
+
+
+def numbers(answer: Mapping[str, Any], kinds: Kinds) -> dict[str, int | float]:
+    """The fields of `answer` that are numbers, but for identities."""
+    found: dict[str, int | float] = {}
+    known = kinds.known
+    for name, value in answer.items():
+        number = numeric(value)
+        if number is None:
+            continue
+        try:
+            kind = known[name]
+        except KeyError:
+            kind = kinds[name]
+        if kind is _NUMBER or (kind is _CODE and (type(value) is not str or _WHOLE.fullmatch(value))):
+            found[name] = number
+    return found
 
 
 def fields_of(data: object, device_sn: str) -> dict[str, Any]:
@@ -105,28 +168,95 @@ def metric_name(field: str) -> str | None:
     return "atess_" + _WORD_START.sub("_", field).lower()
 
 
-def wall_clock(time: str) -> datetime | None:
-    """What a reading's own `YYYY-MM-DD HH:MM:SS` says, without a zone; None if it is not of that form."""
+def moment(time: str) -> datetime | None:
+    """What a reading's own time says, with a zone only if it names one; None if it is no calendar time of our day.
+
+    Read are `YYYY-MM-DD HH:MM:SS` and the other forms that ISO 8601 has for a date with a time of day, the vendor's
+    documented form among them; 24:00 is the next midnight. Not read is what could mean two days, such as 11/12/2026.
+    """
     try:
         # the usual form, read many times faster
-        return datetime.fromisoformat(time) if _TIME.fullmatch(time) else datetime.strptime(time, "%Y-%m-%d %H:%M:%S")
+        found = datetime.fromisoformat(time) if _TIME.fullmatch(time) else None
     except ValueError:
-        return None
+        found = None
+    if found is None and len(time) <= _LONGEST_TIME and (match := _MOMENT.fullmatch(time)):
+        try:
+            found = _built(match)
+        except (ValueError, OverflowError):
+            return None
+    return found if found is not None and found.year in _PLAUSIBLE_YEARS else None
 
 
-def timestamp(time: str, zone: tzinfo) -> float | None:
-    """Unix time in seconds of a reading's own `YYYY-MM-DD HH:MM:SS` in `zone`; None if it is not of that form.
+def _built(match: re.Match[str]) -> datetime:
+    """Raises ValueError or OverflowError where the numbers make no time."""
+    part = match.group
+    day = datetime(int(part(1) or part(5)), int(part(3) or part(6)), int(part(4) or part(7)))
+    hour, minute, second = int(part(8) or part(11)), int(part(9) or part(12)), int(part(10) or part(13) or 0)
+    fraction = part(14) or ""
+    has_seconds = bool(part(10) or part(13))
+    if minute > 59 or second > 59 or (fraction and not has_seconds):
+        raise ValueError
+    if hour > 23 and (hour, minute, second, fraction.strip("0")) != (24, 0, 0, ""):
+        raise ValueError
+    microseconds = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    local = day + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=microseconds)
+    if part(15):
+        return local.replace(tzinfo=UTC)
+    if part(16):
+        if int(part(18) or 0) > 59:
+            raise ValueError
+        offset = timedelta(hours=int(part(17)), minutes=int(part(18) or 0))
+        return local.replace(tzinfo=timezone(offset if part(16) == "+" else -offset))
+    return local
 
-    An hour that occurs twice at a clock change is taken for its first occurrence.
+
+def timestamp(time: str, zone: tzinfo, now: float) -> float | None:
+    """Unix time in seconds of a reading's own time, in `zone` unless it names another; None if it cannot be read.
+
+    In an hour that occurs twice at a clock change it is the occurrence that lies nearest to `now` (Unix time in seconds).
     """
-    local = wall_clock(time)
+    found = moment(time)
+    if found is None:
+        return None
     try:
-        return local.replace(tzinfo=zone).timestamp() if local else None
+        if found.tzinfo is not None:
+            return found.timestamp()
+        first, second = (found.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
     except (ValueError, OverflowError):
         return None
+    # where the clock was put forward the second is the earlier one: an hour that does not exist, and is no other's
+    return second if second > first and abs(now - second) < abs(now - first) else first
+
+
+def _texts(answer: Mapping[str, Any], fields: Mapping[str, Any], hide: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for name, value in answer.items():
+        if type(value) is str and name not in fields and name not in _SHOWN_ELSEWHERE:
+            found.append((_shown(name, hide), _shown(value, hide)))
+            if len(found) == MAX_TEXTS:
+                break
+    return tuple(found)
+
+
+def _shown(text: str, hide: Callable[[str], str]) -> str:
+    """`text` for people to see: without secrets, in printable characters, and cut where it is too long."""
+    text = hide(text)
+    if len(text) <= MAX_TEXT and text.isprintable():
+        return text
+    plain = "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text[: MAX_TEXT + 1]
+    )
+    return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
+
+
+def _fingerprint(answer: Mapping[str, Any]) -> int:
+    """A number that is another one when anything in the answer is, but for the order of its fields."""
+    return hash(json.dumps(answer, sort_keys=True))
 
 
 def _kind(data: object) -> str:
     if data is None:
         return "null"
+    if isinstance(data, dict):
+        return "an object"
     return "a list" if isinstance(data, list) else "a single value"

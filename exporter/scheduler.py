@@ -19,6 +19,7 @@ from exporter.account import Account, State
 from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.devices import Device
+from exporter.kinds import BY_NAME, Kinds
 from exporter.news import News
 from exporter.poller import Poller
 from exporter.series import Series
@@ -67,6 +68,8 @@ class Plan:
     zone: tzinfo | None
     #: The fields that become series, by type; all of a type that is not here.
     choices: Mapping[str, Choice] = field(default_factory=dict)
+    #: What the fields of each type are.
+    kinds: Mapping[str, Kinds] = field(default_factory=dict)
 
 
 class _Jobs(schedule.Scheduler):
@@ -138,7 +141,8 @@ class Scheduler:
             for key, device in wanted.items():
                 job = self._by_key[key]
                 before = job.target.interval
-                job.target.configure(device, plan.stretch, plan.stale_after, plan.zone, plan.choices.get(device.type, EVERYTHING))
+                choice, kinds = plan.choices.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
+                job.target.configure(device, plan.stretch, plan.stale_after, plan.zone, choice, kinds)
                 if job.target.interval != before:
                     job.due = min(job.due, job.next_slot(self._clock.now()))
             self._jobs.jobs[:] = self._by_key.values()

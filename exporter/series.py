@@ -15,7 +15,7 @@ DEVICE_FAMILIES: Final[Mapping[str, str]] = {
     "atess_device_up": "1 if the last poll of the device gave a usable reading, else 0.",
     "atess_device_stale": (
         "1 if the device's values are withheld because they are too old: cause failing, no usable reading came; cause "
-        "frozen, readings come but their own time no longer moves."
+        "frozen, readings come but their own time, or all of them where that is no time, no longer moves."
     ),
     "atess_device_last_success_timestamp_seconds": "Unix time of the last poll that gave a usable reading.",
     "atess_device_data_timestamp_seconds": "The latest reading's own time, read in the configured zone, as Unix time.",

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -14,9 +14,10 @@ from exporter.cloud import Cloud, SuspendedError
 from exporter.devices import SECONDS_SUFFIX, SETTING_PREFIX, Device, DeviceType, Evidence
 from exporter.devices import Path as ApiPath
 from exporter.enerclo import EnercloError, NotFound
+from exporter.kinds import BY_NAME, Kind, Kinds
 from exporter.leftout import LeftOut
 from exporter.news import News
-from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError, fields_of, numeric
+from exporter.reading import MAX_FIELDS, InvalidReadingError, fields_of, numbers
 from exporter.series import Row, Series
 
 _log = structlog.get_logger()
@@ -33,22 +34,19 @@ _NOT_FOUND: Final = 3
 #: Seconds until the next try while the account is suspended.
 _SUSPENDED_RETRY: Final = 60.0
 
-_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+#: 24:00 is the end of a day: a period that lasts until midnight ends then.
+_TIME_OF_DAY: Final = re.compile(r"([01]?\d|2[0-3]|24(?=:00(?::00)?\Z)):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 
 
-def read_settings(data: Any, device_sn: str) -> dict[str, int | float]:
+def read_settings(data: Any, device_sn: str, kinds: Kinds = BY_NAME) -> dict[str, int | float]:
     """The gauges in a settings answer: numbers as `setting_<field>`, times of day as `setting_<field>_seconds` after midnight.
 
     The rest (words, null) is left out. Raises InvalidReadingError if the data are no object, another device's, or too many.
     """
-    gauges: dict[str, int | float] = {}
-    for name, value in fields_of(data, device_sn).items():
-        if name in IDENTITY_FIELDS:
-            continue
-        number = numeric(value)
-        if number is not None:
-            gauges[SETTING_PREFIX + name] = number
-        elif isinstance(value, str) and (match := _TIME_OF_DAY.fullmatch(value)):
+    answer = fields_of(data, device_sn)
+    gauges = {SETTING_PREFIX + name: number for name, number in numbers(answer, kinds).items()}
+    for name, value in answer.items():
+        if isinstance(value, str) and (match := _TIME_OF_DAY.fullmatch(value)) and kinds[name] is not Kind.IDENTITY:
             seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
             # a number of that very name is the field's own value
             gauges.setdefault(SETTING_PREFIX + name + SECONDS_SUFFIX, seconds)
@@ -64,6 +62,7 @@ class SettingsPlan:
     devices: tuple[Device, ...]
     types: Mapping[str, DeviceType]
     interval: float
+    kinds: Mapping[str, Kinds] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -160,7 +159,8 @@ class SettingsReader:
             return
         try:
             query = {"deviceSn": device.sn}
-            gauges = self._cloud.ask(device.type, path.path, query, lambda data: read_settings(data, device.sn))
+            kinds = plan.kinds.get(device.type, BY_NAME)
+            gauges = self._cloud.ask(device.type, path.path, query, lambda data: read_settings(data, device.sn, kinds))
         except EnercloError as error:
             log = _log.warning if self._news.is_new(device.key, error.reason) else _log.debug
             log("settings could not be read", device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))

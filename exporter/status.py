@@ -31,8 +31,9 @@ class DeviceStatus:
     """How one device stands.
 
     `reason` says why it has no usable answer now, `withheld` for which cause its values are not shown (None: they are).
-    `data_time` is the reading's own time as the device wrote it, `data_timestamp` the same in the configured zone; `data_age`
-    goes by that or, where it is unknown, by when the exporter first saw this reading. `next_poll` lies in the past while a
+    `data_time` is the reading's own time as the device wrote it, and `data_time_is_read` whether it says when that was;
+    `data_timestamp` is the same in the configured zone; `data_age` goes by that or, where it is unknown, by when the exporter
+    first saw this reading. `next_poll` lies in the past while a
     poll waits for its turn. `lost` is what the list of its data logger says.
     """
 
@@ -50,6 +51,7 @@ class DeviceStatus:
     last_poll: Poll | None
     interval: float
     next_poll: float | None
+    data_time_is_read: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,14 @@ class FieldValue:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldText:
+    """A field of a reading that has text and no number, and so no metric."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceDetail:
     """All that is known of one device at one moment: its latest reading, and its last polls, the latest first.
 
@@ -101,3 +111,4 @@ class DeviceDetail:
     error: str | None
     fields: list[FieldValue] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
+    texts: list[FieldText] = field(default_factory=list)

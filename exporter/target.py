@@ -1,5 +1,6 @@
 """A device while it is being polled: how its polls went, and whether what is shown of it is still true."""
 
+import marshal
 import math
 import random
 import threading
@@ -12,6 +13,7 @@ from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.enerclo import EnercloError
 from exporter.history import History
+from exporter.kinds import BY_NAME, Kinds
 from exporter.reading import Reading, timestamp
 from exporter.series import Series
 from exporter.status import DeviceStatus, Poll, State
@@ -29,14 +31,20 @@ SUSPENDED: Final = "suspended"
 _DEFAULT_STALE_INTERVALS: Final = 3
 _DEFAULT_STALE_SECONDS: Final = 900.0
 
+_NO_TEXTS: Final = marshal.dumps(())
+
 
 @dataclass(frozen=True, slots=True)
 class TargetDetail:
-    """A device as its target knows it. `reading` has each field's API name, its metric (None: left out) and its value."""
+    """A device as its target knows it. `reading` has each field's API name, its metric (None: left out) and its value.
+
+    `texts` has each field that has text and no number.
+    """
 
     status: DeviceStatus
     error: str | None
     reading: tuple[tuple[str, str | None, int | float], ...]
+    texts: tuple[tuple[str, str], ...]
     polls: list[Poll]
 
 
@@ -44,13 +52,23 @@ class Target:
     """One device, its series and its history. Outcomes may be reported from any thread.
 
     Its values are shown until they are `stale_after` seconds old, by our own clock, in either of two ways: no usable reading
-    came for that long, or readings came but their own `time` stayed the same. Then they vanish; what is said about the device
+    came for that long, or readings came but did not move (see Reading.mark). Then they vanish; what is said about the device
     itself stays.
     """
+
+    # there are many targets, and with more than 30 attributes each would have a dictionary of its own: 1.3 KB
+    __slots__ = (
+        *("_began", "_choice", "_clock", "_data_time", "_data_timestamp", "_error", "_failures", "_history", "_jitter", "_lock"),
+        *("_mark", "_moved_at", "_reason", "_row", "_series", "_stale", "_stale_after", "_success_at", "_success_wall", "_texts"),
+        *("_time_is_read", "_up", "_zone", "device", "in_flight", "interval", "judge_at", "kinds", "last_attempt"),
+        *("overdue_since", "skip"),
+    )
 
     def __init__(self, device: Device, series: Series, clock: Clock, jitter: random.Random) -> None:
         self.device = device
         self.interval = device.interval
+        #: What its fields are.
+        self.kinds = BY_NAME
         #: A poll is queued or under way.
         self.in_flight = False
         #: Since when a poll is due that has not begun; None if none is.
@@ -70,6 +88,10 @@ class Target:
         self._zone: tzinfo | None = None
         self._choice = EVERYTHING
         self._data_time: str | None = None
+        self._mark: str | int | None = None
+        self._time_is_read = True
+        #: Packed, because most devices have few and all of them together would be felt.
+        self._texts = _NO_TEXTS
         self._data_timestamp: float | None = None
         self._success_wall: float | None = None
         self._reason: str | None = None
@@ -84,7 +106,13 @@ class Target:
         self._show_stale()
 
     def configure(
-        self, device: Device, stretch: float, stale_after: float | None, zone: tzinfo | None, choice: Choice = EVERYTHING
+        self,
+        device: Device,
+        stretch: float,
+        stale_after: float | None,
+        zone: tzinfo | None,
+        choice: Choice = EVERYTHING,
+        kinds: Kinds = BY_NAME,
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
         with self._lock:
@@ -96,6 +124,7 @@ class Target:
             self._stale_after = stale_after or max(_DEFAULT_STALE_INTERVALS * self.interval, _DEFAULT_STALE_SECONDS)
             self._zone = zone
             self._choice = choice
+            self.kinds = kinds
             self._series.set(self._row, "atess_device_lost", None if device.lost is None else int(device.lost))
             self._judge(self._clock.now())
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
@@ -114,19 +143,24 @@ class Target:
             self._failures = 0
             self.skip = 0
             self._success_at = now
-            if reading.time is None or reading.time != self._data_time:
-                self._data_time = reading.time
+            if reading.mark is None or reading.mark != self._mark:
+                self._mark = reading.mark
                 self._moved_at = now
+            self._data_time = reading.time
+            self._time_is_read = reading.unread_time is None
             self._remember(now, None)
             self._error = None
             came_up = self._set_up(True)
             self._success_wall = self._clock.wall()
             self._series.set(self._row, "atess_device_last_success_timestamp_seconds", self._success_wall)
-            self._data_timestamp = timestamp(reading.time, self._zone) if reading.time and self._zone else None
+            time, zone = reading.time, self._zone
+            self._data_timestamp = timestamp(time, zone, self._success_wall) if time is not None and zone is not None else None
             self._series.set(self._row, "atess_device_data_timestamp_seconds", self._data_timestamp)
             self._judge(now)
-            left_out = self._series.update(self._row, self._choice.of(reading.fields)) if self._stale is None else ()
-            return came_up, left_out
+            if self._stale is not None:
+                return came_up, ()
+            self._texts = marshal.dumps(reading.texts) if reading.texts else _NO_TEXTS
+            return came_up, self._series.update(self._row, self._choice.of(reading.fields))
 
     def failed(self, error: EnercloError, *, back_off: bool) -> bool:
         """A poll gave no usable reading. Returns whether that is news. With `back_off` it is the device's own failure."""
@@ -172,7 +206,8 @@ class Target:
     def detail(self, next_poll: float | None) -> TargetDetail:
         """The same with its latest reading and its last polls, all of one moment."""
         with self._lock:
-            return TargetDetail(self._status(next_poll), self._error, self._series.reading(self._row), self._history.polls)
+            reading, texts = self._series.reading(self._row), marshal.loads(self._texts)  # noqa: S302 - our own
+            return TargetDetail(self._status(next_poll), self._error, reading, texts, self._history.polls)
 
     def _status(self, next_poll: float | None) -> DeviceStatus:
         now, wall = self._clock.now(), self._clock.wall()
@@ -195,6 +230,7 @@ class Target:
             withheld=self._stale,
             lost=self.device.lost,
             data_time=self._data_time,
+            data_time_is_read=self._time_is_read,
             data_timestamp=self._data_timestamp,
             data_age=age,
             last_success=self._success_wall,
@@ -224,6 +260,7 @@ class Target:
         self._stale = cause
         if cause is not None:
             self._series.clear(self._row)
+            self._texts = _NO_TEXTS
         self._show_stale()
         return cause
 

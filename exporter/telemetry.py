@@ -55,6 +55,12 @@ class Telemetry:
             ["type", "cause"],
             registry=self.registry,
         )
+        self.times_unreadable = Counter(
+            "atess_exporter_times_unreadable",
+            "Readings whose own time is there but is no date and time that can be read.",
+            ["type"],
+            registry=self.registry,
+        )
         self.devices = Gauge("atess_exporter_devices", "Devices configured on this shard.", ["type"], registry=self.registry)
         self.lag = Gauge("atess_exporter_poll_lag_seconds", "How late the most overdue poll is.", registry=self.registry)
         self.suspended = Gauge(
@@ -121,6 +127,7 @@ class Telemetry:
                 self.failures.labels(device_type, reason)
             for cause in FIELD_CAUSES:
                 self.fields_left_out.labels(device_type, cause)
+            self.times_unreadable.labels(device_type)
 
     def show_shard(self, index: int, total: int) -> None:
         """Say which shard this is."""

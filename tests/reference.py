@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from exporter.devices import DeviceType, Field, setting_key
-from exporter.reading import IDENTITY_FIELDS, metric_name
+from exporter.kinds import IDENTITY_FIELDS
+from exporter.reading import metric_name
 
 
 def reference(types: Iterable[DeviceType]) -> str:

@@ -1,7 +1,8 @@
 """One page of history, whatever it takes: within the budget, tried again after failures, as patient as the account must be."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, NotFound, RateLimited, Unauthorized
+from exporter.kinds import Kinds
 
 _log = structlog.get_logger()
 
@@ -41,16 +43,26 @@ class Refused(Exception):
 
 
 class Fetcher:
-    """Asks for pages; safe to use from several threads.
+    """Asks for pages; safe to use from several threads. `zone` is that of the windows, `kinds` are those of each type's fields.
 
     429 makes the account slower and the page is asked for again, as often as it takes. While the cloud cannot be reached one
     request a minute goes out, until it can. `asked` is called for every request.
     """
 
-    def __init__(self, cloud: Cloud, clock: Clock, page_size: int, asked: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        clock: Clock,
+        page_size: int,
+        zone: tzinfo,
+        kinds: Mapping[str, Kinds],
+        asked: Callable[[], None],
+    ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._page_size = page_size
+        self._zone = zone
+        self._kinds = kinds
         self._asked = asked
         self._condition = threading.Condition()
         self._closed = False
@@ -67,7 +79,7 @@ class Fetcher:
                     source.type,
                     source.path.path,
                     query,
-                    lambda data: read_page(data, source.sn, window, choice),
+                    lambda data: read_page(data, source.sn, window, choice, self._zone, self._kinds[source.type]),
                     probe=probe,
                     began=self._asked,
                 )

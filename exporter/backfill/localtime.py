@@ -5,7 +5,7 @@ an hour does not exist; a device that shows it has not put its clock forward yet
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import pairwise
@@ -24,12 +24,19 @@ class Dated:
     never: int
 
 
-def date_rows(times: Sequence[int], zone: tzinfo) -> Dated:
-    """Date rows, in the order in which they came; `times` in local_seconds()."""
+def date_rows(times: Sequence[int], zone: tzinfo, known: Mapping[int, int] | None = None) -> Dated:
+    """Date rows, in the order in which they came; `times` in local_seconds().
+
+    `known` has the Unix time of rows that say themselves in which zone their time is.
+    """
+    known = known or {}
     instants = []
     second: dict[int, int] = {}
     never = 0
     for index, time in enumerate(times):
+        if index in known:
+            instants.append(known[index])
+            continue
         local = local_time(time).replace(tzinfo=zone)
         # in the hour that does not exist this goes by the offset before the change
         instant, other = int(local.timestamp()), int(local.replace(fold=1).timestamp())

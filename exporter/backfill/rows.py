@@ -4,11 +4,13 @@ import marshal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from exporter.backfill.plan import Range, local_seconds
 from exporter.choice import Choice
-from exporter.reading import InvalidReadingError, read, wall_clock
+from exporter.kinds import Kinds
+from exporter.reading import InvalidReadingError, moment, read
 
 NO_TIME = "the row has no time that can be read"
 OUTSIDE = "the row is from outside the time that was asked for"
@@ -27,7 +29,8 @@ class Block:
 class Page:
     """`count` rows came, and the cloud says that there are `total`; `times` are those of the usable ones, in local_seconds().
 
-    `left_out` counts the rows that are not usable, by cause.
+    `left_out` counts the rows that are not usable, by cause. `instants` has the Unix times of rows that name their zone, by their
+    positions in `times`.
     """
 
     count: int
@@ -35,6 +38,7 @@ class Page:
     times: list[int] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    instants: dict[int, int] = field(default_factory=dict)
 
     def repeats(self, other: "Page") -> bool:
         """Whether it is the same page again."""
@@ -43,30 +47,36 @@ class Page:
     def dump(self) -> bytes:
         """The page as bytes, for the Python that wrote them."""
         blocks = [(block.names, block.positions, block.columns) for block in self.blocks]
-        return marshal.dumps((self.count, self.total, self.times, blocks, dict(self.left_out)))
+        return marshal.dumps((self.count, self.total, self.times, blocks, dict(self.left_out), self.instants))
 
     @classmethod
     def load(cls, data: bytes) -> "Page":
         """The page that dump() made bytes of."""
-        count, total, times, blocks, left_out = marshal.loads(data)  # noqa: S302 - our own file, see spill
-        return cls(count, total, times, [Block(*block) for block in blocks], Counter(left_out))
+        count, total, times, blocks, left_out, instants = marshal.loads(data)  # noqa: S302 - our own file, see spill
+        return cls(count, total, times, [Block(*block) for block in blocks], Counter(left_out), instants)
 
 
-def read_page(data: Any, device_sn: str, window: Range, choice: Choice) -> Page:
-    """The page in an answer's `data`. Raises InvalidReadingError where there is none."""
+def read_page(data: Any, device_sn: str, window: Range, choice: Choice, zone: tzinfo, kinds: Kinds) -> Page:
+    """The page in an answer's `data`; `zone` is the window's, for rows whose times name one of their own.
+
+    Raises InvalidReadingError where there is none.
+    """
     rows, total = _rows(data)
     page = Page(len(rows), total)
     blocks: dict[tuple[str, ...], tuple[list[int], list[Sequence[int | float]]]] = {}
     for row in rows:
         try:
-            reading = read(row, device_sn)
+            reading = read(row, device_sn, kinds)
         except InvalidReadingError as error:
             page.left_out[str(error)] += 1
             continue
-        local = wall_clock(reading.time) if reading.time else None
+        local = moment(reading.time) if reading.time else None
         if local is None:
             page.left_out[NO_TIME] += 1
             continue
+        instant = None if local.tzinfo is None else int(local.timestamp())
+        if instant is not None:
+            local = local.astimezone(zone).replace(tzinfo=None)
         time = local_seconds(local)
         if not window.start <= time < window.end:
             # the window's own end belongs to the next one, and is no news
@@ -75,6 +85,8 @@ def read_page(data: Any, device_sn: str, window: Range, choice: Choice) -> Page:
             continue
         fields = choice.of(reading.fields)
         positions, values = blocks.setdefault(tuple(fields), ([], []))
+        if instant is not None:
+            page.instants[len(page.times)] = instant
         positions.append(len(page.times))
         values.append(tuple(fields.values()))
         page.times.append(time)

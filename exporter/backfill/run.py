@@ -20,6 +20,7 @@ from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, Sourc
 from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
 from exporter.backfill.plan import Plan, PlanError, Source, make_plan
 from exporter.backfill.progress import Progress, duration
+from exporter.backfill.report import describe_loss, failures, lost_rows, tell_notes
 from exporter.backfill.spill import Spill, SpillError
 from exporter.backfill.window import WindowReader
 from exporter.budget import Budget, Closed
@@ -39,9 +40,6 @@ _log = structlog.get_logger()
 
 #: An inferred path counts as wrong when it is found for none of this many devices of its type (or of all, if there are fewer).
 _NOT_THERE: Final = 3
-
-#: Different things that are said of the rows, at the most.
-_NOTES: Final = 30
 
 
 class BackfillError(Exception):
@@ -129,7 +127,7 @@ class _Run:
         telemetry = Telemetry(__version__, REASONS, [])
         self._left_out = LeftOut(telemetry)
         cloud = Cloud(self._client, config.token, self._budget, account, telemetry)
-        self._fetcher = Fetcher(cloud, clock, plan.page_size, self._progress.asked)
+        self._fetcher = Fetcher(cloud, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
         self._choices = {name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()}
         self._helps = HelpTexts(config.types.values())
@@ -152,9 +150,10 @@ class _Run:
             if any(self._whole.values()):
                 _log.info("going on from a run before", windows=sum(map(len, self._whole.values())))
             self._read()
-            self._tell_notes()
+            tell_notes(self._spill, self._plan.sources)
+            lost = self._find_losses()
             if self._failed:
-                raise BackfillError(self._failures())
+                raise BackfillError(failures(self._failed, len(self._plan.sources), lost))
             self._write()
         except Closed:
             _log.warning("stopped; start it again with the same arguments to go on")
@@ -249,33 +248,13 @@ class _Run:
                     key=f"types.{source.type}.history_path",
                 )
 
-    def _failures(self) -> str:
-        kinds: dict[str, list[Source]] = {}
-        for source, reason in self._failed.items():
-            kinds.setdefault(f"{source.type}, {reason}", []).append(source)
-        lines = [f"{len(self._failed)} of {len(self._plan.sources)} devices failed, so nothing was written:"]
-        for reason, sources in kinds.items():
-            more = f" and {len(sources) - 5} more" if len(sources) > 5 else ""
-            lines.append(f"  {', '.join(source.sn for source in sources[:5])}{more}: {reason}")
-        lines.append(
-            "What was read is kept. Start it again to try these once more, or leave them out (--devices, or the config) to have "
-            "the others written."
-        )
-        return "\n".join(lines)
-
-    def _tell_notes(self) -> None:
-        """Say what was odd about the rows: each thing once, with how many rows and devices it was."""
-        rows: Counter[str] = Counter()
-        devices: Counter[str] = Counter()
-        first: dict[str, Source] = {}
-        for source in self._plan.sources:
-            for note, count in self._spill.notes(source).items():
-                rows[note] += count
-                devices[note] += 1
-                first.setdefault(note, source)
-        for note, count in rows.most_common(_NOTES):
-            source = first[note]
-            _log.warning(note, times=count, devices=devices[note], first_device_sn=source.sn, type=source.type)
+    def _find_losses(self) -> int:
+        """Count devices of which every row is lost as failed, for the next run to ask again. Returns the number of rows."""
+        lost = lost_rows(self._spill, [source for source in self._plan.sources if source not in self._failed])
+        for source, rows in lost.items():
+            self._failed[source] = describe_loss(rows)
+            self._spill.reopen(source)
+        return sum(rows.total() for rows in lost.values())
 
     def _write(self) -> None:
         series = Series(metric_name, self._helps.of, self._helps.known)

@@ -25,7 +25,7 @@ from exporter.backfill.rows import Page
 Column = tuple[list[int], list[int | float]]
 
 #: What is written here is for this layout of the file and this Python.
-_FORMAT: Final = f"1, Python {sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT: Final = f"2, Python {sys.version_info[0]}.{sys.version_info[1]}"
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -115,6 +115,11 @@ class Spill:
         """Drop the pages kept of a window, for it to be read anew."""
         with self._transaction():
             self._forget(self._id(source), window)
+
+    def reopen(self, source: Source) -> None:
+        """Drop the whole windows of a source, for them to be read anew. They must have no columns."""
+        with self._transaction():
+            self._db.execute("DELETE FROM windows WHERE source = ?", [self._id(source)])
 
     def fields(self, source: Source) -> list[str]:
         """The fields of a source, in the order in which they first came."""

@@ -32,6 +32,12 @@ DOUBLED = "rows of the same time were made one"
 TWICE = "the local time occurs twice at a clock change: told apart by the order of the rows"
 NEVER = "the local time does not exist, for a clock change: read as if the clock had not been put forward yet"
 
+#: Not told, but counted like a note: rows that have a place in the columns.
+USED = "rows that could be used"
+
+#: What is said of the pages and of rows that are kept all the same.
+ABOUT_PAGES: Final = frozenset({SHIFTED, RESTLESS, WRONG_TOTAL, UNORDERED, DOUBLED, TWICE, NEVER, USED})
+
 Passes = list[list[Page]]
 
 _Part = tuple[list[int], Sequence[int | float]]
@@ -64,6 +70,8 @@ class WindowReader:
             self._spill.forget(source, index)
             raise SourceFailed(f"{window}: {problem}")
         columns, notes = assemble(passes, self._zone)
+        if used := len(_times(passes[-1])):
+            notes[USED] = used
         return self._spill.finish(source, index, columns, notes)
 
 
@@ -91,7 +99,7 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, Column], dict[str,
     notes: Counter[str] = Counter()
     parts: dict[str, list[_Part]] = {}
     for pages in passes:
-        dated = date_rows(_times(pages), zone)
+        dated = date_rows(_times(pages), zone, _known(pages))
         final = pages is passes[-1]
         first = 0
         for page in _distinct(pages):
@@ -155,6 +163,16 @@ def _received(pages: Sequence[Page]) -> int:
 
 def _times(pages: Sequence[Page]) -> list[int]:
     return list(chain.from_iterable(page.times for page in _distinct(pages)))
+
+
+def _known(pages: Sequence[Page]) -> dict[int, int]:
+    """The Unix times of rows that name their zone, by their positions in _times()."""
+    known = {}
+    first = 0
+    for page in _distinct(pages):
+        known.update({first + position: instant for position, instant in page.instants.items()})
+        first += len(page.times)
+    return known
 
 
 def _agree(passes: Passes) -> bool:

@@ -19,7 +19,7 @@ import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore] 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 with atheris.instrument_imports(
-    include=[f"exporter.{name}" for name in ("enerclo", "exposition", "nesting", "reading", "series", "settings")]
+    include=[f"exporter.{name}" for name in ("enerclo", "exposition", "kinds", "nesting", "reading", "series", "settings")]
 ):
     import exporter.reading
     import exporter.series

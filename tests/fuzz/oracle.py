@@ -16,7 +16,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.enerclo import MAX_ANSWER, TOO_FREQUENT, ApiError, InvalidPayload, NotFound, RateLimited, Unauthorized
-from exporter.reading import IDENTITY_FIELDS, MAX_FIELDS, InvalidReadingError
+from exporter.kinds import IDENTITY_FIELDS
+from exporter.reading import MAX_FIELDS, InvalidReadingError
 
 Fields = dict[str, int | float]
 #: A sample's metric and the text of its labels.
@@ -26,7 +27,13 @@ _LARGEST: Final = int(sys.float_info.max)
 _MOST_DIGITS: Final = sys.get_int_max_str_digits()
 _NUMBER_TEXT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_TEXT: Final = 400
-_TIME_OF_DAY: Final = re.compile(r"((?:0|1)[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
+_TIME_OF_DAY: Final = re.compile(r"((?:0|1)?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?")
+_DAY: Final = 86400
+_CODE_TEXT: Final = re.compile(r"-?[0-9]+")
+_CODE_WORDS: Final = ("status", "state", "code", "word", "flag", "mode", "model")
+_IDENTITY_WORDS: Final = ("uuid", "guid", "imei", "imsi", "iccid", "barcode", "serial")
+_SERIAL_NUMBERS: Final = tuple(f"serial{between}{end}" for between in ("", "_") for end in ("no", "nr", "num", "number"))
+_LONGEST_NAME: Final = 200
 
 _ERRORS: Final[Mapping[int, type[Exception]]] = {403: Unauthorized, 400: NotFound, TOO_FREQUENT: RateLimited}
 
@@ -73,9 +80,12 @@ def expected_settings(body: bytes, device_sn: str) -> Fields | type[Exception]:
     if isinstance(data, type):
         return data
     times = {
-        f"setting_{name}_seconds": int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+        f"setting_{name}_seconds": seconds
         for name, value in data.items()
-        if name not in IDENTITY_FIELDS and type(value) is str and (match := _TIME_OF_DAY.fullmatch(value))
+        if not _is_identity(name)
+        and type(value) is str
+        and (match := _TIME_OF_DAY.fullmatch(value))
+        and (seconds := int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)) <= _DAY
     }
     gauges = times | {f"setting_{name}": number for name, number in _numbers(data).items()}
     return gauges if len(gauges) <= MAX_FIELDS else InvalidReadingError
@@ -104,8 +114,35 @@ def _data(body: bytes, device_sn: str) -> dict[str, Any] | type[Exception]:
 
 def _numbers(data: Mapping[str, Any]) -> Fields:
     return {
-        name: number for name, value in data.items() if name not in IDENTITY_FIELDS and (number := _number(value)) is not None
+        name: number
+        for name, value in data.items()
+        if not _is_identity(name)
+        and not (_is_code(name) and type(value) is str and not _CODE_TEXT.fullmatch(value))
+        and (number := _number(value)) is not None
     }
+
+
+def _is_identity(name: str) -> bool:
+    """Whether a field says which device or when: an id, a serial number, or one of the few others."""
+    if name in IDENTITY_FIELDS:
+        return True
+    if len(name) > _LONGEST_NAME:
+        return False
+    low, head, tail = name.lower(), name[:-2], name[-2:]
+    if tail.lower() in ("sn", "id") and (not head or head[-1] == "_"):
+        return True
+    if tail.lower() in ("sn", "id") and tail[0].isupper() and head[-1].isascii() and (head[-1].islower() or head[-1].isdigit()):
+        return True
+    return low.endswith((*_IDENTITY_WORDS, *_SERIAL_NUMBERS))
+
+
+def _is_code(name: str) -> bool:
+    """Whether a field's name ends in the word for a code, or is that for an alarm or a fault, with a number or without."""
+    stem = name.lower().rstrip("0123456789").removesuffix("_")
+    stems = (stem, stem.removesuffix("s"))
+    return len(name) <= _LONGEST_NAME and any(
+        one.endswith(_CODE_WORDS) or one in ("alarm", "fault", "error", "warning") for one in stems
+    )
 
 
 def _number(value: Any) -> int | float | None:

@@ -1,11 +1,12 @@
 """A few devices in one Series that are fed raw answers, and the property that must hold after every step."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from exporter.enerclo import EnercloError
-from exporter.reading import InvalidReadingError, Reading, metric_name, read, timestamp
+from exporter.reading import MAX_TEXT, MAX_TEXTS, InvalidReadingError, Reading, metric_name, read, timestamp
 from exporter.series import DEVICE_FAMILIES, RESERVED_PREFIX, Row, Series
 from exporter.settings import read_settings
 from tests.fuzz.oracle import Fields, Key, check_with_parsers, expected, expected_settings, read_page, spelled
@@ -20,6 +21,22 @@ KNOWN: Final = {"ppv": "PV power. Enerclo field ppv.", "batSOC": 'A "charge" \\ 
 NAMES: Final = (
     *("ppv", "batSOC", "Ppv", "bat_soc", "fooBar", "foo_bar", "FooBar", "fooBAR", "x1", "foo", "vbat"),
     *("deviceSn", "time", "dataLogSn", "datalogSn", "selfTime", "updateTime", "firmwareVersion", "devicesn"),
+    *("alarmCode1", "sysFaultWord2", "bmsStatus", "runModel", "status", "states_", "error", "faults3", "codes", "encoded"),
+    *(
+        "loggerSn",
+        "plantId",
+        "SN",
+        "id",
+        "_sn",
+        "aid",
+        "GRID",
+        "simICCID",
+        "serialNo",
+        "serial_number",
+        "serialX",
+        "aSn",
+        "\u0131d",
+    ),
     *("deviceSn2", "deviceUp", "device_up", "deviceInfo", "deviceStale", "deviceDataTimestampSeconds", "exporterDevices"),
     *("exporter_", "exporter", "exporterBuildInfo", "deviceLastSuccessTimestampSeconds", "devicePollIntervalSeconds"),
     *(
@@ -54,6 +71,19 @@ VALUES: Final = (
         '"10:30"',
         '"23:59:59"',
         '"24:00"',
+        '"24:00:00"',
+        '"24:00:01"',
+        '"12E4"',
+        '"00E4"',
+        '"1685E6"',
+        '"123456789012"',
+        '"2026-11-28T20:00:00Z"',
+        '"2026/11/28 20:00"',
+        '"2026-11-28 24:00:00"',
+        '"0000-00-00 00:00:00"',
+        '"48/0/0 0:0:0"',
+        '"2000-01-01 00:00:00"',
+        "1764360000",
         '"1:00"',
         '"2026-11-22 10:00:00"',
         '"0001-01-01 00:00:00"',
@@ -65,6 +95,7 @@ VALUES: Final = (
 )
 
 _ZONE: Final = ZoneInfo("Asia/Bangkok")
+_NOW: Final = 1_790_000_000.0
 _LONGEST_MESSAGE: Final = 300
 
 
@@ -194,7 +225,15 @@ class World:
         assert type(wanted) is dict, f"{reading.fields} instead of {wanted}"
         assert list(reading.fields.items()) == list(wanted.items())
         self._show(place, reading.fields)
-        data_time = timestamp(reading.time, _ZONE) if reading.time else None
+        data_time = timestamp(reading.time, _ZONE, _NOW) if reading.time else None
+        # what gives no timestamp is said, and what moves is known of every time that is more than a word
+        assert reading.unread_time is None or data_time is None, reading
+        assert (reading.mark is None) is (reading.time is None), reading
+        assert (reading.whole is None) is (data_time is not None or reading.time is None), reading
+        shown = [reading.time or "", reading.unread_time or "", *chain.from_iterable(reading.texts)]
+        assert all(text.isprintable() and len(text) <= MAX_TEXT for text in shown), shown
+        assert len(reading.texts) <= MAX_TEXTS
+        assert reading.fields.keys().isdisjoint(name for name, _ in reading.texts if len(name) < MAX_TEXT), reading
         self._set(place, "atess_device_data_timestamp_seconds", data_time)
         self._check(place)
 

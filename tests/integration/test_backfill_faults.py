@@ -69,6 +69,19 @@ MATRIX = {
         text="Rows of another device, of another time, or that are no rows",
         outcome="left out",
     ),
+    "iso_rows": Case(2, text="The times are in other forms of ISO 8601", outcome="read"),
+    "unreadable_rows": Case(
+        2,
+        fails=f"not one of its rows can be used: 192 times {NO_TIME}",
+        text="No row has a time that says when",
+        outcome="the device fails, and is told why",
+    ),
+    "other_days": Case(
+        2,
+        fails=f"not one of its rows can be used: 192 times {OUTSIDE}",
+        text="The range is ignored, all rows are of other days",
+        outcome="the device fails, and is told why",
+    ),
 }
 
 
@@ -134,6 +147,31 @@ def test_a_window_without_rows_is_empty(tmp_path: Path) -> None:
 def test_no_rows_at_all_are_a_file_without_samples(site: Bench) -> None:
     assert site.run(datetime(2024, 6, 30, 23, 59, 58), datetime(2024, 6, 30, 23, 59, 59)).code == 0
     assert site.output.read_text() == "# EOF\n"
+
+
+def test_where_every_row_of_all_is_lost_it_is_said_of_each_and_of_all(site: Bench) -> None:
+    site.cloud.faults.set("bcu", SICK, "unreadable_rows")
+    site.cloud.faults.set("bcu", WELL, "other_days")
+    outcome = site.run()
+    assert (outcome.code, site.output.exists()) == (1, False)
+    assert outcome.error.splitlines()[:3] == [
+        "2 of 2 devices failed, so nothing was written (384 rows came that cannot be used):",
+        f"  {SICK}: bcu, not one of its rows can be used: 192 times {NO_TIME}",
+        f"  {WELL}: bcu, not one of its rows can be used: 192 times {OUTSIDE}",
+    ]
+    asked = len(site.asked())
+    site.cloud.faults.clear_all()
+    assert site.run().code == 0
+    assert len(site.asked()) == 2 * asked
+    assert differences(read_samples(site.output), site.truth()) == []
+
+
+@pytest.mark.parametrize(("fault", "fields"), [("all_null", {}), ("untimed_rows", {"bcu": {"include": ["nothing*"]}})])
+def test_rows_with_nothing_that_is_wanted_are_no_loss(site: Bench, fault: str, fields: dict[str, Any]) -> None:
+    site.cloud.faults.set("bcu", SICK, fault)
+    outcome = site.run(fields=fields)
+    assert (outcome.code, outcome.error) == (0, "")
+    assert {sn for _, sn in read_samples(site.output)} == (set() if fields else {WELL})
 
 
 def test_429s_in_the_middle_cost_a_pause_and_nothing_else(site: Bench) -> None:

@@ -40,12 +40,16 @@ SICK, WELL = "SICK", "WELL"
 
 @dataclass(frozen=True)
 class Case:
-    """`reason` is what the poll counts as; `requests` how many it takes; `left_out` the fields without series, by cause."""
+    """`reason` is what the poll counts as; `requests` how many it takes; `left_out` the fields without series, by cause.
+
+    `unread` says that the reading's own time cannot be read, and is counted.
+    """
 
     reason: str | None
     requests: int = 1
     left_out: tuple[tuple[str, int], ...] = ()
     text: str = ""
+    unread: bool = False
 
 
 #: The simulator's faults. The words are the README's.
@@ -103,7 +107,15 @@ MATRIX = {
     ),
     "fresh_fields": Case(None, text="100 new field names in every answer"),
     "no_time": Case(None, text="A reading without time"),
-    "bad_time": Case(None, text='A time that is "soon"'),
+    "bad_time": Case(None, text='A time that is "soon"', unread=True),
+    "zero_time": Case(None, text="A time that is always `0000-00-00 00:00:00`", unread=True),
+    "number_time": Case(None, text="A time that is always the same number", unread=True),
+    "object_time": Case(None, text="A time that is an object", unread=True),
+    "unset_clock": Case(None, text="A clock that was never set: the year 2000", unread=True),
+    "iso_time": Case(None, text="A time in another form of ISO 8601"),
+    "hex_codes": Case(None, text="Codes as hexadecimal text such as `12E4`"),
+    "text_identities": Case(None, text="Further serial numbers and ids, as text or numbers"),
+    "some_words": Case(None, text="Words in some fields"),
     "clock_frozen": Case(None, text="An offline device: the last reading again and again"),
 }
 
@@ -198,6 +210,8 @@ def test_a_fault_costs_only_what_the_matrix_says(cloud: Cloud, served: ServedClo
         wanted: dict[str, float] = {'atess_exporter_api_requests_total{type="pbd"}': case.requests}
         if case.reason:
             wanted[f'atess_exporter_api_request_failures_total{{reason="{case.reason}",type="pbd"}}'] = case.requests
+        if case.unread:
+            wanted['atess_exporter_times_unreadable_total{type="pbd"}'] = 1
         for cause, count in case.left_out:
             wanted[f'atess_exporter_fields_left_out_total{{cause="{cause}",type="pbd"}}'] = count
         assert counted == wanted
@@ -227,6 +241,15 @@ def test_a_fault_costs_only_what_the_matrix_says(cloud: Cloud, served: ServedClo
         ("duplicate_keys", 0),
         ("bad_time", 0),
         ("no_time", 0),
+        ("zero_time", 0),
+        ("number_time", 0),
+        ("object_time", 0),
+        ("unset_clock", 0),
+        ("iso_time", 0),
+        ("text_identities", 0),
+        # of a PBD
+        ("hex_codes", 5),
+        ("some_words", 4),
         ("nan", None),
         ("overflow_float", None),
         ("huge_integers", None),

@@ -6,9 +6,10 @@ import pytest
 
 from exporter.devices import DeviceType, load_catalogue
 from exporter.enerclo import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
+from exporter.kinds import Kinds
 from exporter.overview import Overview
 from exporter.scheduler import TICK, Plan
-from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Poll, State
+from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Poll, State
 from tests.support import FakeClock, device
 from tests.unit.test_scheduler import Fleet, devices, failing
 
@@ -219,3 +220,21 @@ def test_a_type_that_a_reload_has_just_removed_is_no_error(clock: FakeClock) -> 
     bench = Bench(clock, devices(1))
     types: dict[str, DeviceType] = {}
     assert Overview(bench.scheduler, bench.account, clock, types).device("pbd", "S0") is None
+
+
+def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1, 300))
+    bench.answer = lambda sn: {"vbat": 52.5, "bmsProtection": "1E3", "note": "ok", "loggerSn": "123456789012"}
+    bench.run(1)
+    assert bench.detail().texts == [FieldText("note", "ok"), FieldText("loggerSn", "123456789012")]
+    assert [it.field for it in bench.detail().fields] == ["vbat", "bmsProtection"]
+    # a plan says what the fields of a type are
+    kinds = {"pbd": Kinds({"bmsProtection"}, {"loggerSn": "instant"})}
+    bench.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, kinds=kinds))
+    bench.run(600)
+    assert bench.detail().texts == [FieldText("bmsProtection", "1E3"), FieldText("note", "ok")]
+    assert [it.field for it in bench.detail().fields] == ["vbat", "loggerSn"]
+    bench.answer = failing(TimedOut("late"))
+    bench.run(1500)
+    assert bench.detail().status.withheld == "failing"
+    assert (bench.detail().texts, bench.detail().fields) == ([], [])

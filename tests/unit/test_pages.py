@@ -14,7 +14,7 @@ import requests
 
 from exporter.address import is_taken
 from exporter.exposition import Page
-from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, Poll, State
+from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Fleet, Poll, State
 from exporter.web import Listener, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
@@ -41,6 +41,7 @@ class Devices:
         self.suspended = suspended
         self.fields: list[FieldValue] = []
         self.polls: list[Poll] = []
+        self.texts: list[FieldText] = []
         self.error: str | None = None
 
     def fleet(self) -> Fleet:
@@ -50,7 +51,7 @@ class Devices:
         for it in self.devices:
             if (it.type, it.sn) == (device_type, device_sn):
                 path = ("The PBD", "pbd/data-last", "documented by the vendor")
-                return DeviceDetail(NOW, self.suspended, it, *path, self.error, self.fields, self.polls)
+                return DeviceDetail(NOW, self.suspended, it, *path, self.error, self.fields, self.polls, self.texts)
         return None
 
 
@@ -345,6 +346,7 @@ def test_a_devices_document_has_its_page() -> None:
                 "evidence": "documented by the vendor",
             }
         ],
+        "texts": [],
         "polls": [{"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None}],
     }
 
@@ -428,3 +430,30 @@ def test_what_changes_all_the_time_is_not_kept() -> None:
 )
 def test_which_paths_are_taken(path: str, taken: bool) -> None:
     assert is_taken(path) is taken
+
+
+def test_a_devices_page_has_the_fields_that_are_text() -> None:
+    devices = Devices(replace(UP, data_time="48/0/0 0:0:0", data_timestamp=None, data_time_is_read=False))
+    devices.fields = [FieldValue("vbat", "atess_vbat", 50)]
+    devices.texts = [FieldText("alarmCode1", "12E4"), FieldText("mode", "<script>alert(1)</script>"), FieldText("a\\n", "\\x00")]
+    with serving(devices) as web:
+        page = web.text("/devices/pbd/UMD1")
+        html = web.get("/devices/pbd/UMD1").text
+        document = web.get("/devices/pbd/UMD1.json").json()
+        devices.texts = []
+        without = web.text("/devices/pbd/UMD1")
+    assert "Fields without a metric" in page
+    assert "alarmCode1 12E4 mode <script>alert(1)</script> a\\n \\x00" in page
+    assert "<script>alert" not in html
+    assert "48/0/0 0:0:0, which says nothing about when" in page
+    assert document["texts"] == [
+        {"field": "alarmCode1", "text": "12E4"},
+        {"field": "mode", "text": "<script>alert(1)</script>"},
+        {"field": "a\\n", "text": "\\x00"},
+    ]
+    assert "Fields without a metric" not in without
+
+
+def test_what_stands_still_is_said_where_the_time_is_none() -> None:
+    with serving(Devices(replace(UP, withheld="frozen", data_time="0", data_time_is_read=False))) as web:
+        assert "own time, which is none, and all else in it no longer moves" in web.text("/devices/pbd/UMD1")

@@ -127,3 +127,35 @@ async def foreign_rows(x: Exchange) -> None:
         other: list[JSON] = [rows[0] | {"deviceSn": "ANOTHER"}, "row", rows[0] | {"time": "2019-07-01 12:00:00"}]
         answer = replace(answer, data={**data, "datas": [*rows, *other]})
     await x.reply(answer)
+
+
+@fault
+async def iso_rows(x: Exchange) -> None:
+    """History: the times are in other forms of ISO 8601."""
+    await x.reply(_changed(x.answer, lambda rows: [_in_iso_form(row, number) for number, row in enumerate(rows)]))
+
+
+def _in_iso_form(row: Reading, number: int) -> Reading:
+    time = str(row.get("time"))
+    forms = (
+        time.replace(" ", "T"),
+        f"{time}.0",
+        time.replace("-", "/"),
+        time.replace("-", "").replace(" ", "T").replace(":", ""),
+    )
+    return row | {"time": forms[number % len(forms)]}
+
+
+@fault
+async def unreadable_rows(x: Exchange) -> None:
+    """History: no row has a time that says when."""
+    times: tuple[JSON, ...] = ("2033-00-00 39:77:77", 0, "11/12/2024 08:00:00 PM", "1970-01-01 00:00:00")
+    await x.reply(
+        _changed(x.answer, lambda rows: [row | {"time": times[number % len(times)]} for number, row in enumerate(rows)])
+    )
+
+
+@fault
+async def other_days(x: Exchange) -> None:
+    """History: the range that was asked for is ignored."""
+    await x.reply(_changed(x.answer, lambda rows: [row | {"time": f"2019{str(row.get('time'))[4:]}"} for row in rows]))

@@ -3,7 +3,7 @@
 import math
 
 from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.distort import distort, each_number, some_numbers
+from exporter.simulator.faults.distort import distort, each_number, extra, some_numbers
 from exporter.simulator.faults.registry import fault
 from exporter.simulator.jsontypes import Reading
 
@@ -78,3 +78,61 @@ async def no_time(x: Exchange) -> None:
 async def bad_time(x: Exchange) -> None:
     """The time is "soon"."""
     await x.reply(distort(x.answer, lambda reading: reading | {"time": "soon"}))
+
+
+@fault
+async def zero_time(x: Exchange) -> None:
+    """The time is always "0000-00-00 00:00:00"."""
+    await x.reply(distort(x.answer, lambda reading: reading | {"time": "0000-00-00 00:00:00"}))
+
+
+@fault
+async def number_time(x: Exchange) -> None:
+    """The time is a number, always the same."""
+    await x.reply(distort(x.answer, lambda reading: reading | {"time": 1764360000}))
+
+
+@fault
+async def object_time(x: Exchange) -> None:
+    """The time is an object."""
+    await x.reply(distort(x.answer, lambda reading: reading | {"time": {"date": reading.get("time")}}))
+
+
+@fault
+async def unset_clock(x: Exchange) -> None:
+    """The clock was never set: the time is of the year 2000."""
+    await x.reply(distort(x.answer, lambda reading: reading | {"time": f"2000{str(reading.get('time'))[4:]}"}))
+
+
+@fault
+async def iso_time(x: Exchange) -> None:
+    """The time has a T and a fraction of a second."""
+    await x.reply(distort(x.answer, _with_iso_time))
+
+
+def _with_iso_time(reading: Reading) -> Reading:
+    return reading | {"time": f"{str(reading.get('time')).replace(' ', 'T')}.0"}
+
+
+@fault
+async def hex_codes(x: Exchange) -> None:
+    """Codes come as hexadecimal text, some of which looks like a number."""
+    await x.reply(distort(x.answer, _with_hex_codes))
+
+
+def _with_hex_codes(reading: Reading) -> Reading:
+    codes = [name for name in reading if name.endswith(("Status", "status", "Model"))]
+    texts = ("12E4", "00E4", "1685E6", "1A2B")
+    return reading | {name: texts[number % len(texts)] for number, name in enumerate([*codes, "alarmCode9"])}
+
+
+@fault
+async def text_identities(x: Exchange) -> None:
+    """More serial numbers and ids come, as text of digits and as numbers."""
+    await x.reply(distort(x.answer, extra({"loggerSn": "123456789012", "plantId": "100200300400", "stationId": 100200300400})))
+
+
+@fault
+async def some_words(x: Exchange) -> None:
+    """Some fields hold words, and one a script."""
+    await x.reply(distort(x.answer, some_numbers("idle", "--", "<script>alert(1)</script>", "a\tb\x00c")))

@@ -12,6 +12,7 @@ from exporter.backfill.plan import Range, local_seconds, local_time
 from exporter.backfill.rows import NO_TIME, OUTSIDE, Page, read_page
 from exporter.backfill.window import assemble, is_over, is_settled
 from exporter.choice import EVERYTHING, Choice
+from exporter.kinds import BY_NAME
 from exporter.reading import InvalidReadingError
 
 START = local_seconds(datetime(2024, 5, 1))
@@ -23,7 +24,7 @@ def row(minute: int, **fields: Any) -> dict[str, Any]:
 
 
 def page(*rows: Any, total: Any = None) -> Page:
-    return read_page({"datas": list(rows), "total": len(rows) if total is None else total}, "A", WINDOW, EVERYTHING)
+    return read_page({"datas": list(rows), "total": len(rows) if total is None else total}, "A", WINDOW, EVERYTHING, UTC, BY_NAME)
 
 
 def pages(*counts: int, total: int) -> list[Page]:
@@ -115,7 +116,7 @@ def test_an_hour_that_occurs_twice_is_dated_by_the_last_pass() -> None:
 
     def of(*texts: str, total: int) -> Page:
         rows = [{"deviceSn": "A", "time": f"2024-10-27 {text}:00", "ppv": number} for number, text in enumerate(texts)]
-        return read_page({"datas": rows, "total": total}, "A", day, EVERYTHING)
+        return read_page({"datas": rows, "total": total}, "A", day, EVERYTHING, zone, BY_NAME)
 
     # in the first pass a page begins with the last row of the one before: no second pass of the clock
     shifted = [of("01:30", "02:00", "02:30", total=4), of("02:30", "03:00", total=5)]
@@ -127,7 +128,7 @@ def test_an_hour_that_occurs_twice_is_dated_by_the_last_pass() -> None:
 
 
 def test_rows_without_fields_make_no_columns_and_are_no_oddity() -> None:
-    only = read_page({"datas": [row(1, ppv=1), row(2, ipv=2)], "total": 2}, "A", WINDOW, Choice(["ppv"]))
+    only = read_page({"datas": [row(1, ppv=1), row(2, ipv=2)], "total": 2}, "A", WINDOW, Choice(["ppv"]), UTC, BY_NAME)
     columns, notes = assemble([[only]], UTC)
     assert (columns, notes) == ({"ppv": ([START + 60], [1])}, {})
 
@@ -165,21 +166,58 @@ def test_the_rules_of_a_live_reading_hold_for_every_row() -> None:
 @pytest.mark.parametrize("data", [None, [], "x", 5, {}, {"datas": {}}, {"datas": "x", "total": 0}, {"total": 0}])
 def test_what_is_no_page_is_an_invalid_answer_and_no_empty_window(data: Any) -> None:
     with pytest.raises(InvalidReadingError):
-        read_page(data, "A", WINDOW, EVERYTHING)
+        read_page(data, "A", WINDOW, EVERYTHING, UTC, BY_NAME)
 
 
 def test_null_for_rows_is_an_empty_window_unless_there_should_be_some() -> None:
-    assert read_page({"datas": None, "total": 0}, "A", WINDOW, EVERYTHING).count == 0
+    assert read_page({"datas": None, "total": 0}, "A", WINDOW, EVERYTHING, UTC, BY_NAME).count == 0
     with pytest.raises(InvalidReadingError):
-        read_page({"datas": None, "total": 3}, "A", WINDOW, EVERYTHING)
+        read_page({"datas": None, "total": 3}, "A", WINDOW, EVERYTHING, UTC, BY_NAME)
 
 
 @pytest.mark.parametrize("total", ["7", None, True, 2.5])
 def test_a_total_that_is_no_number_says_nothing(total: Any) -> None:
-    assert read_page({"datas": [], "total": total}, "A", WINDOW, EVERYTHING).total is None
+    assert read_page({"datas": [], "total": total}, "A", WINDOW, EVERYTHING, UTC, BY_NAME).total is None
 
 
 def test_a_page_survives_the_disk() -> None:
     it = page(row(1, a=1, b=0.1 + 0.2, c=10**30), row(2, a=-0.0), "row")
     assert Page.load(it.dump()) == it
     assert repr(Page.load(it.dump())) == repr(it)
+
+
+@pytest.mark.parametrize("times", [["2024-05-01T00:01:00", "2024-05-01 00:02:00.0"], ["2024/05/01 0:01", "20240501T000200"]])
+def test_times_in_other_forms_are_those_of_a_live_reading(times: list[str]) -> None:
+    columns, notes = assemble([[page(*(row(0, time=time, ppv=1) for time in times))]], UTC)
+    assert (columns, notes) == ({"ppv": ([START + 60, START + 120], [1, 1])}, {})
+
+
+def test_a_row_that_names_its_zone_is_dated_by_it() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    day = Range(local_seconds(datetime(2024, 10, 27)), local_seconds(datetime(2024, 10, 28)))
+    # the local hour from two to three occurs twice, and the device was off the first time
+    texts = [
+        "2024-10-26T23:59:00Z",
+        "2024-10-27T02:30:00+01:00",
+        "2024-10-27T10:00:00+07:00",
+        "2024-10-27 03:30:00",
+        "2024-10-27T23:00:00Z",
+    ]
+    rows = [{"deviceSn": "A", "time": text, "ppv": number} for number, text in enumerate(texts)]
+    found = read_page({"datas": rows, "total": 4}, "A", day, EVERYTHING, zone, BY_NAME)
+    assert Page.load(found.dump()) == found
+    columns, notes = assemble([[found]], zone)
+    instants = [
+        datetime(2024, 10, 26, 23, 59, tzinfo=UTC),
+        *(datetime(2024, 10, 27, *at, tzinfo=UTC) for at in ((1, 30), (3, 0), (2, 30))),
+    ]
+    samples = dict(zip([int(it.timestamp()) for it in instants], range(4), strict=True))
+    assert dict(zip(*columns["ppv"], strict=True)) == samples
+    assert window.TWICE not in notes
+
+
+def test_rows_that_name_their_zone_keep_their_places_on_later_pages() -> None:
+    first = page(row(1), row(2, time="2024-05-01T00:02:00Z", ppv=2), total=4)
+    second = page(row(3, time="2024-05-01T01:03:00+01:00", ppv=3), row(4), total=4)
+    columns, _ = assemble([[first, second]], UTC)
+    assert columns == {"ppv": ([START + 60 * minute for minute in (1, 2, 3, 4)], [1, 2, 3, 4])}

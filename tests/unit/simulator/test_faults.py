@@ -402,3 +402,45 @@ def no_time(case: Case) -> None:
 @check
 def bad_time(case: Case) -> None:
     assert case.changed() == {"time": "soon"}
+
+
+@check
+def zero_time(case: Case) -> None:
+    assert case.changed() == {"time": "0000-00-00 00:00:00"}
+
+
+@check
+def number_time(case: Case) -> None:
+    assert case.changed() == {"time": 1764360000}
+
+
+@check
+def object_time(case: Case) -> None:
+    assert case.changed() == {"time": {"date": case.good["time"]}}
+
+
+@check
+def unset_clock(case: Case) -> None:
+    assert case.changed() == {"time": "2000" + case.good["time"][4:]}
+
+
+@check
+def iso_time(case: Case) -> None:
+    assert case.changed() == {"time": case.good["time"].replace(" ", "T") + ".0"}
+
+
+@check
+def hex_codes(case: Case) -> None:
+    changed = case.changed()
+    assert set(changed) == {"bmsStatus", "bmsSystemStatus", "bmsVoltStatus", "runModel", "status", "alarmCode9"}
+    assert set(changed.values()) == {"12E4", "00E4", "1685E6", "1A2B"}
+
+
+@check
+def text_identities(case: Case) -> None:
+    assert case.changed() == {"loggerSn": "123456789012", "plantId": "100200300400", "stationId": 100200300400}
+
+
+@check
+def some_words(case: Case) -> None:
+    assert sorted(case.changed().values()) == ["--", "<script>alert(1)</script>", "a\tb\0c", "idle"]

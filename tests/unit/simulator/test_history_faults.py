@@ -71,6 +71,21 @@ def foreign_rows(good: Pages, bad: Pages) -> bool:
     return (other["deviceSn"], text, old["time"][:4]) == ("ANOTHER", "row", "2019") and bad[0]["datas"][:10] == good[0]["datas"]
 
 
+def iso_rows(good: Pages, bad: Pages) -> bool:
+    first = times(good[0])
+    rest = [page["datas"][0] | {"time": ""} for page in bad[:3]] == [page["datas"][0] | {"time": ""} for page in good[:3]]
+    return rest and times(bad[0])[:2] == [first[0].replace(" ", "T"), f"{first[1]}.0"] and "/" in times(bad[0])[2]
+
+
+def unreadable_rows(good: Pages, bad: Pages) -> bool:
+    wanted: list[Any] = ["2033-00-00 39:77:77", 0, "11/12/2024 08:00:00 PM", "1970-01-01 00:00:00"]
+    return times(bad[0])[:4] == wanted and all(time in wanted for page in bad for time in times(page))
+
+
+def other_days(good: Pages, bad: Pages) -> bool:
+    return [times(page) for page in bad] == [["2019" + time[4:] for time in times(page)] for page in good]
+
+
 CHECKS: dict[str, Callable[[Pages, Pages], bool]] = {
     check.__name__: check
     for check in (
@@ -85,6 +100,9 @@ CHECKS: dict[str, Callable[[Pages, Pages], bool]] = {
         untimed_rows,
         null_fields,
         foreign_rows,
+        iso_rows,
+        unreadable_rows,
+        other_days,
     )
 }
 
