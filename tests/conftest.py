@@ -2,12 +2,22 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 import trustme
 from hypothesis import settings
 
 from tests.support import FakeClock
+
+Value = TypeVar("Value")
+
+
+class Sized(Protocol):
+    """Gives `short` in a usual run, and `long` in one with --long."""
+
+    def __call__(self, *, short: Value, long: Value) -> Value: ...
+
 
 #: Makes a certificate for a name, good for so many days (negative: no longer good); returns its chain, key and authority.
 Certificates = Callable[[str, int], tuple[Path, Path, Path]]
@@ -16,6 +26,21 @@ Certificates = Callable[[str, int], tuple[Path, Path, Path]]
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="repeat as often as it takes to meet what is rare")
+
+
+@pytest.fixture(scope="session")
+def sized(pytestconfig: pytest.Config) -> Sized:
+    """Choose a count or a time by how long this run may be: `sized(short=100, long=1000)`."""
+    whole = pytestconfig.getoption("long")
+
+    def choose(*, short: Value, long: Value) -> Value:
+        return long if whole else short
+
+    return choose
 
 
 @pytest.fixture(scope="session")

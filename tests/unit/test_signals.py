@@ -1,0 +1,51 @@
+import signal
+import sys
+
+import pytest
+
+from exporter.signals import Signals
+from tests.integration.processes import running
+
+#: The signals reach another thread, so they interrupt nothing that the main thread waits for: as if they came just before that.
+ELSEWHERE = """
+import signal, threading
+from exporter.signals import Signals
+
+signals = Signals(signal.SIGHUP, signal.SIGTERM)
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP, signal.SIGTERM])
+print("waiting", flush=True)
+while (number := signals.wait()) == signal.SIGHUP:
+    print("reload", flush=True)
+print(f"end by {number.name}", flush=True)
+"""
+
+
+def test_a_signal_wakes_the_main_thread_though_it_does_not_interrupt_it() -> None:
+    with running([sys.executable, "-c", ELSEWHERE]) as process:
+        process.wait_for("waiting")
+        process.signal(signal.SIGHUP)
+        process.wait_for("reload")
+        process.signal(signal.SIGTERM)
+        process.wait_for("end by SIGTERM")
+        assert process.popen.wait(30) == 0
+
+
+def test_signals_that_came_before_anybody_waits_are_kept_in_order() -> None:
+    signals = Signals(signal.SIGHUP, signal.SIGTERM)
+    try:
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)
+        assert signals.ending == signal.SIGTERM
+        assert [signals.wait() for _ in range(3)] == [signal.SIGHUP, signal.SIGTERM, signal.SIGHUP]
+    finally:
+        signals.restore()
+
+
+def test_handed_back_they_do_what_they_did_before() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    signals = Signals(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signals.hand_back()
+    assert signal.getsignal(signal.SIGINT) is before
