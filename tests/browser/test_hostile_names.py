@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -54,6 +55,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     cloud.faults.set("pbd", NAMES[0], "code_500", msg=MESSAGE)
     cloud.faults.set("pbd", NAMES[1], "code_500", msg=f"no such token: {TOKEN}, {TOKEN.split()[1]}")
     cloud.faults.set("pbd", NAMES[2], "surrogates")
+    cloud.faults.set("pbd", NAMES[3], "some_words")
     with serve(cloud) as served:
         config = {
             "api": {"base_url": served.url, "requests_per_minute": 6000},
@@ -149,6 +151,19 @@ def test_a_message_of_the_cloud_is_text(browser: Browser, bench: Bench) -> None:
         page.goto(str(device_url("pbd", NAMES[2])))
         assert "ppv\\ud800" in str(page.locator(".fields").text_content())
         assert complaints == []
+
+
+@pytest.mark.parametrize("width", [320, 1024])
+def test_a_text_of_the_cloud_is_text(browser: Browser, bench: Bench, width: int) -> None:
+    with tab(browser, bench.url, viewport={"width": width, "height": 700}) as (page, complaints):
+        page.goto(str(device_url("pbd", NAMES[3])))
+        rows = [row.locator("th, td").all_text_contents() for row in page.locator(".texts tbody tr").all()]
+        assert [text for _, text in rows] == ["idle", "--", SCRIPT, "a\\tb\\x00c", "x" * 199 + "…"]
+        assert rows[-1][0] == "w" * 199 + "…"
+        assert page.evaluate("window.harm") is None
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        serious = [it for it in Axe().run(page).response["violations"] if it["impact"] in ("serious", "critical")]
+        assert (serious, complaints) == ([], [])
 
 
 def test_a_search_and_an_address_are_text(browser: Browser, bench: Bench) -> None:

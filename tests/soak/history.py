@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.simulator import Cloud, RequestRecord
-from tests.soak.rules import own_time, unix_time, usable
+from tests.soak.rules import sign_of_life, unix_time, usable
 
 Key = tuple[str, str]
 
@@ -19,7 +19,7 @@ _CLOSE_TO_TIMEOUT: Final = 1.0
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """A usable reading that the cloud sent at `at` (monotonic); `moved` is when its own time was first sent.
+    """A usable reading that the cloud sent at `at` (monotonic); `moved` is when its `own` sign of life was first sent.
 
     `certain` is false if the exporter may have given up waiting before it came.
     """
@@ -107,12 +107,12 @@ class History:
         if samples is None:
             self.unusable += 1
             return
-        own = own_time(data)
+        own = sign_of_life(data)
         still = own is not None and bool(device.sent) and device.sent[-1].own == own
         certain = asked is not None and at - asked < self._timeout - _CLOSE_TO_TIMEOUT
         self.doubtful += not certain
         moved = device.sent[-1].moved if still else at
-        device.sent.append(Sent(at, moved, own, unix_time(own, self._zone), samples, certain))
+        device.sent.append(Sent(at, moved, own, unix_time(data, self._zone), samples, certain))
 
     def _count(self, at: float) -> None:
         """Look at the 60 s that end with this request: any window with too many has one that ends like that."""

@@ -3,7 +3,9 @@
 Where the two disagree, one of them is wrong: that is what the soak is for, so nothing here may be imported from the exporter.
 """
 
+import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +28,10 @@ _IDENTITY: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "sel
 _MOST_FIELDS: Final = 512
 _LONGEST_NAME: Final = 120
 _LONGEST_TEXT: Final = 400
+_ID: Final = re.compile("[a-z](Sn|SN|Id|ID)")
+_CODE: Final = re.compile("(alarmCode|sysFaultWord)[0-9]+|runModel|status|[A-Za-z]+Status")
+_WHOLE: Final = re.compile("-?[0-9]+")
+_YEARS: Final = range(2001, 2100)
 _OF_NUMBERS: Final = frozenset("0123456789+-.eE")
 _OF_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -34,7 +40,7 @@ def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
     """The samples that an answer for the device `sn` must become, by metric; None if it is no usable reading."""
     if isinstance(data.get("deviceSn"), str) and data["deviceSn"] != sn:
         return None
-    numbers = {name: value for name, raw in data.items() if name not in _IDENTITY and (value := number(raw)) is not None}
+    numbers = {name: value for name, raw in data.items() if (value := number(raw)) is not None and _is_value(name, raw)}
     if not 1 <= len(numbers) <= _MOST_FIELDS:
         return None
     samples: dict[str, float] = {}
@@ -44,6 +50,13 @@ def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
             # of two names that become one metric, the first has it
             samples.setdefault(metric, value)
     return samples
+
+
+def _is_value(name: str, raw: object) -> bool:
+    """Whether a number is one, and neither an identity nor a code in other than plain digits."""
+    if name in _IDENTITY or _ID.search(name[-3:]):
+        return False
+    return not (isinstance(raw, str) and _CODE.fullmatch(name) and not _WHOLE.fullmatch(raw))
 
 
 def number(raw: object) -> float | None:
@@ -73,12 +86,23 @@ def snake_case(name: str) -> str | None:
     return "".join(parts).lower()
 
 
-def own_time(data: Mapping[str, object]) -> str | None:
-    """The reading's own time as text; None if it has none."""
+def sign_of_life(data: Mapping[str, object]) -> str | None:
+    """What is another one when the device has moved: its time, or where that says nothing all it sent; None if nothing tells."""
     time = data.get("time")
-    return time if isinstance(time, str) and any(letter.isdigit() for letter in time) else None
+    if time is None or (isinstance(time, str) and not any(letter.isdigit() for letter in time)):
+        return None
+    return str(time) if _calendar(time) else json.dumps(data, sort_keys=True)
 
 
-def unix_time(time: str | None, zone: ZoneInfo) -> float | None:
-    """A reading's own time as Unix time."""
-    return None if time is None else datetime.fromisoformat(time).replace(tzinfo=zone).timestamp()
+def unix_time(data: Mapping[str, object], zone: ZoneInfo) -> float | None:
+    """A reading's own time as Unix time; None if it has none that says when."""
+    local = _calendar(data.get("time"))
+    return local.replace(tzinfo=zone).timestamp() if local else None
+
+
+def _calendar(time: object) -> datetime | None:
+    try:
+        local = datetime.fromisoformat(time) if isinstance(time, str) else None
+    except ValueError:
+        return None
+    return local if local is not None and local.year in _YEARS else None

@@ -134,5 +134,6 @@ async def text_identities(x: Exchange) -> None:
 
 @fault
 async def some_words(x: Exchange) -> None:
-    """Some fields hold words, and one a script."""
-    await x.reply(distort(x.answer, some_numbers("idle", "--", "<script>alert(1)</script>", "a\tb\x00c")))
+    """Some fields hold words, one a script, and one has a name and a text without end."""
+    words = some_numbers("idle", "--", "<script>window.harm=1</script>", "a\tb\x00c")
+    await x.reply(distort(distort(x.answer, words), extra({"w" * 1000: "x" * 5000})))
