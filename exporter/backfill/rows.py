@@ -95,6 +95,9 @@ def read_page(data: Any, device_sn: str, window: Range, choice: Choice, zone: tz
 
 
 def _rows(data: Any) -> tuple[list[Any], int | None]:
+    if data is None:
+        # nothing was there yet
+        return [], None
     if not isinstance(data, dict) or "datas" not in data:
         raise InvalidReadingError("the data are no page of history")
     rows = data["datas"]

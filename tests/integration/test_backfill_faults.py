@@ -58,6 +58,7 @@ MATRIX = {
     "null_fields": Case(
         2, ("no field of the data is a number",), text="Fields are null, or all of a row", outcome="absent, never zero"
     ),
+    "null_window": Case(2, text="Null instead of a page without rows", outcome="an empty window"),
     "foreign_rows": Case(
         2,
         (
@@ -135,9 +136,12 @@ def reading(site: Bench) -> dict[str, Any]:
     return {str(metric_name(name)): value for name, value in row.items() if name not in ("deviceSn", "time")}
 
 
-def test_a_window_without_rows_is_empty(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [None, "null_window"])
+def test_a_window_without_rows_is_empty(tmp_path: Path, fault: str | None) -> None:
     gone = SimDevice("bcu", SICK, offline_since=datetime.fromisoformat("2024-05-01T12:00:00+07:00"))
     with bench(tmp_path, gone, SimDevice("bcu", WELL)) as site:
+        if fault:
+            site.cloud.faults.set("bcu", SICK, fault)
         outcome = site.run(START, START + timedelta(days=20))
         assert (outcome.code, [it for it in outcome.logs if it["log_level"] != "info"]) == (0, [])
         assert differences(read_samples(site.output), site.truth(START, START + timedelta(days=20))) == []

@@ -116,6 +116,8 @@ MATRIX = {
     "hex_codes": Case(None, text="Codes as hexadecimal text such as `12E4`"),
     "text_identities": Case(None, text="Further serial numbers and ids, as text or numbers"),
     "some_words": Case(None, text="Words in some fields"),
+    "other_spelling": Case(None, text="The serial number in small letters, with space around it"),
+    "odd_lost": Case(None, text="`lost` in a list as a number or text"),
     "clock_frozen": Case(None, text="An offline device: the last reading again and again"),
 }
 

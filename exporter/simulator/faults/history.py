@@ -119,6 +119,13 @@ def _with_nulls(row: Reading, number: int) -> Reading:
 
 
 @fault
+async def null_window(x: Exchange) -> None:
+    """History: null instead of a page without rows."""
+    answer = x.answer
+    await x.reply(replace(answer, data=None) if x.history and not _rows(answer) else answer)
+
+
+@fault
 async def foreign_rows(x: Exchange) -> None:
     """History: every page has a row of another device, one that is no object, and one from another year."""
     answer = x.answer

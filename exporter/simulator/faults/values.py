@@ -5,7 +5,7 @@ import math
 from exporter.simulator.exchange import Exchange
 from exporter.simulator.faults.distort import distort, each_number, extra, some_numbers
 from exporter.simulator.faults.registry import fault
-from exporter.simulator.jsontypes import Reading
+from exporter.simulator.jsontypes import JSON, Reading
 
 
 @fault
@@ -137,3 +137,23 @@ async def some_words(x: Exchange) -> None:
     """Some fields hold words, one a script, and one has a name and a text without end."""
     words = some_numbers("idle", "--", "<script>window.harm=1</script>", "a\tb\x00c")
     await x.reply(distort(distort(x.answer, words), extra({"w" * 1000: "x" * 5000})))
+
+
+@fault
+async def other_spelling(x: Exchange) -> None:
+    """The serial number comes in small letters and with space around it."""
+    await x.reply(distort(x.answer, _respelled))
+
+
+def _respelled(reading: Reading) -> Reading:
+    sn = reading.get("deviceSn")
+    return reading | {"deviceSn": f" {sn.lower()} "} if isinstance(sn, str) else reading
+
+
+@fault
+async def odd_lost(x: Exchange, *, true: JSON = 1, false: JSON = "false") -> None:
+    """In a list, lost is `true` (default 1) or `false` (default the text "false") instead of a boolean."""
+    answer = x.answer
+    if isinstance(answer.data, list):
+        answer = distort(answer, lambda entry: entry | {"lost": true if entry.get("lost") else false})
+    await x.reply(answer)

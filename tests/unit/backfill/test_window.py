@@ -163,7 +163,7 @@ def test_the_rules_of_a_live_reading_hold_for_every_row() -> None:
     )
 
 
-@pytest.mark.parametrize("data", [None, [], "x", 5, {}, {"datas": {}}, {"datas": "x", "total": 0}, {"total": 0}])
+@pytest.mark.parametrize("data", [[], "x", 5, {}, {"datas": {}}, {"datas": "x", "total": 0}, {"total": 0}])
 def test_what_is_no_page_is_an_invalid_answer_and_no_empty_window(data: Any) -> None:
     with pytest.raises(InvalidReadingError):
         read_page(data, "A", WINDOW, EVERYTHING, UTC, BY_NAME)
@@ -171,6 +171,7 @@ def test_what_is_no_page_is_an_invalid_answer_and_no_empty_window(data: Any) -> 
 
 def test_null_for_rows_is_an_empty_window_unless_there_should_be_some() -> None:
     assert read_page({"datas": None, "total": 0}, "A", WINDOW, EVERYTHING, UTC, BY_NAME).count == 0
+    assert read_page(None, "A", WINDOW, EVERYTHING, UTC, BY_NAME).count == 0
     with pytest.raises(InvalidReadingError):
         read_page({"datas": None, "total": 3}, "A", WINDOW, EVERYTHING, UTC, BY_NAME)
 

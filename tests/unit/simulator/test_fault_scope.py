@@ -15,10 +15,10 @@ ENDLESS = {"timeout", "drip", "drip_headers"}
 HARMLESS = {"clock_frozen", "slow"}
 HISTORY = {name for name, text in FAULTS.items() if text.startswith("History:")}
 HARMLESS_AT = {
-    "bms/bcu-data-last": HISTORY,
-    # the page that is asked for is the first
-    "bms/bcu-data-list": {"shifting_pages", "repeated_page", "last_page_again"},
-    "bms/bcu-setting": {"no_time"} | HISTORY,
+    "bms/bcu-data-last": {"odd_lost"} | HISTORY,
+    # the page that is asked for is the first, and has rows
+    "bms/bcu-data-list": {"odd_lost", "shifting_pages", "repeated_page", "last_page_again", "null_window"},
+    "bms/bcu-setting": {"odd_lost", "no_time", "other_spelling"} | HISTORY,
     "bms/buc-base-info/list": {"no_time", "duplicate_keys"} | HISTORY,
 }
 

@@ -444,3 +444,19 @@ def text_identities(case: Case) -> None:
 @check
 def some_words(case: Case) -> None:
     assert sorted(case.changed().values()) == ["--", "<script>window.harm=1</script>", "a\tb\0c", "idle", "x" * 5000]
+
+
+@check
+def other_spelling(case: Case) -> None:
+    assert case.changed() == {"deviceSn": " p1 "}
+
+
+@check
+def odd_lost(case: Case) -> None:
+    assert case.data() == case.good
+    asked = client.target("pbd/base-info/list", dataLogSn="L1")
+    for params, lost in (({}, ["false", "false", 1]), ({"true": "1", "false": 0}, [0, 0, "1"])):
+        case.cloud.faults.set("pbd", "L1", "odd_lost", **params)
+        answer = client.parse(client.exchange(case.served.origin, asked))
+        assert [entry["lost"] for entry in answer.data] == lost
+    case.cloud.faults.clear("pbd", "L1")

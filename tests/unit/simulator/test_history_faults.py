@@ -66,6 +66,10 @@ def null_fields(good: Pages, bad: Pages) -> bool:
     return none[0] == none[7] == 76 and set(none[1:7]) <= {25, 26} and times(bad[0]) == times(good[0])
 
 
+def null_window(good: Pages, bad: Pages) -> bool:
+    return bad == [*good[:3], None]
+
+
 def foreign_rows(good: Pages, bad: Pages) -> bool:
     other, text, old = bad[0]["datas"][10:]
     return (other["deviceSn"], text, old["time"][:4]) == ("ANOTHER", "row", "2019") and bad[0]["datas"][:10] == good[0]["datas"]
@@ -99,6 +103,7 @@ CHECKS: dict[str, Callable[[Pages, Pages], bool]] = {
         doubled_rows,
         untimed_rows,
         null_fields,
+        null_window,
         foreign_rows,
         iso_rows,
         unreadable_rows,
