@@ -181,6 +181,7 @@ class App:
 
     def _apply(self, config: Config) -> None:
         self._helps = HelpTexts(config.types.values())
+        self.series.renew(self._helps.known)
         self._overview.types = config.types
         self._discovery.configure(_search(config))
         self._poll(config)
@@ -248,12 +249,15 @@ def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan 
 
 
 def _merge(config: Config, listings: Mapping[tuple[str, str], Listing]) -> tuple[Device, ...]:
-    """The listed devices, with what their data loggers' lists add, and the discovered ones. The config's own word wins."""
+    """The listed devices, with what their data loggers' lists add, and the discovered ones. The config's own word wins.
+
+    A device that is listed in one spelling and discovered in another is one: shown as the config has it, asked for as the cloud.
+    """
     devices = {}
     for device in config.devices:
         listing = listings.get(device.key)
         if listing is not None:
-            device = replace(device, info={**listing.info, **device.info}, lost=listing.lost)
+            device = replace(device, info={**listing.info, **device.info}, lost=listing.lost, listed_sn=listing.sn)
         devices[device.key] = device
     for key, listing in listings.items():
         if key not in devices and config.shard.owns(*key):

@@ -40,7 +40,7 @@ def moment(text: str) -> "datetime":
 
 def devices(text: str) -> list[tuple[str, str]]:
     """Return type and serial number of each device in a list such as pbd:A,pcs:B."""
-    pairs = [part.strip().partition(":") for part in text.split(",")]
-    if not all(kind and sn for kind, _, sn in pairs):
+    pairs = [(kind.strip(), sn.strip()) for kind, _, sn in (part.partition(":") for part in text.split(","))]
+    if not all(kind and sn for kind, sn in pairs):
         raise argparse.ArgumentTypeError(f"expected type:deviceSn,... such as pbd:UMD0D23202, got {text!r}")
-    return [(kind, sn) for kind, _, sn in pairs]
+    return pairs

@@ -244,7 +244,7 @@ def _discover(options: argparse.Namespace) -> int:
     logs.configure(options.log_level, options.log_format, config.token.reveal)
     found = device_list(config, options.datalog_sns)
     print(found.yaml, end="")
-    return 0 if found.devices else 1
+    return 0 if found.devices and not found.failures else 1
 
 
 def _backfill(options: argparse.Namespace) -> int:

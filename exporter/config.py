@@ -146,8 +146,10 @@ class _Devices:
         path = device_type.paths.realtime
         interval = entry.interval or self._interval
         device = Device(device_type.type, entry.deviceSn, path.path, path.evidence, interval, dict(entry.info))
-        if device.key in self.found:
-            self._report(source, key, f"deviceSn {device.sn!r} is listed twice (first at {self._places[device.key]})")
+        first = self.found.get(device.key)
+        if first is not None:
+            spelled = "" if first.sn == device.sn else f" as {first.sn!r}"
+            self._report(source, key, f"deviceSn {device.sn!r} is listed twice (first at {self._places[device.key]}{spelled})")
             return
         self.found[device.key] = device
         self._places[device.key] = source.place(key)

@@ -14,6 +14,8 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from exporter.serials import serial_key
+
 UNDOCUMENTED: Final = "Not documented by the vendor"
 
 #: Before the API's name of a setting, so that it becomes `atess_setting_…`.
@@ -120,10 +122,18 @@ class Device:
     info: Mapping[str, str] = field(default_factory=dict, hash=False)
     #: Offline, says the list of its data logger; None if no list says anything.
     lost: bool | None = None
+    #: The serial number as that list spells it, None if no list has the device: what the cloud is to be asked for.
+    listed_sn: str | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What a request for the device's data says of it."""
+        return {"deviceSn": self.listed_sn or self.sn}
 
     @property
     def key(self) -> tuple[str, str]:
-        return (self.type, self.sn)
+        """What identifies the device, in whichever spelling."""
+        return (self.type, serial_key(self.sn))
 
 
 @cache

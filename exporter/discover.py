@@ -14,6 +14,7 @@ from exporter.cloud import Cloud
 from exporter.config import Config
 from exporter.discovery import Discovery
 from exporter.enerclo import REASONS, Client, EnercloError
+from exporter.serials import distinct
 from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()
@@ -21,10 +22,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`yaml` is a `devices:` block that the config takes as it is; `devices` how many there are in it."""
+    """`yaml` is a `devices:` block that the config takes as it is; `devices` how many there are in it.
+
+    `failures` counts the lists that could not be read: what they have is missing.
+    """
 
     yaml: str
     devices: int
+    failures: int
 
 
 def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
@@ -37,17 +42,19 @@ def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
     discovery = Discovery(cloud, lambda listings: None)
     lists: dict[str, list[dict[str, object]]] = {}
     seen = set()
+    failures = 0
     for device_type in config.types.values():
-        for datalog_sn in datalog_sns:
+        for datalog_sn in distinct(sn.strip() for sn in datalog_sns):
             try:
                 listings = discovery.ask(device_type, datalog_sn)
-            except EnercloError as error:
+            except Exception as error:  # noqa: BLE001 - whatever one list has, the others are asked
+                failures += 1
                 _log.warning(
                     "a list could not be read",
                     type=device_type.type,
                     datalog_sn=datalog_sn,
-                    reason=error.reason,
-                    error=str(error),
+                    reason=error.reason if isinstance(error, EnercloError) else "internal",
+                    error=str(error) or type(error).__name__,
                 )
                 continue
             for listing in listings:
@@ -55,4 +62,4 @@ def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
                     seen.add(listing.key)
                     lists.setdefault(listing.type, []).append({"deviceSn": listing.sn, "info": dict(listing.info)})
     client.close()
-    return Found(yaml.safe_dump({"devices": lists}, sort_keys=False, allow_unicode=True), len(seen))
+    return Found(yaml.safe_dump({"devices": lists}, sort_keys=False, allow_unicode=True), len(seen), failures)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -13,6 +13,7 @@ from exporter.devices import DeviceType, Evidence
 from exporter.enerclo import EnercloError, NotFound
 from exporter.inventory import Listing, read_listing
 from exporter.news import News
+from exporter.serials import serial_key
 
 _log = structlog.get_logger()
 
@@ -33,12 +34,16 @@ class Search:
 
 
 class Discovery:
-    """Keeps the devices found by a search. `found` is called with all of them after every round that changed something."""
+    """Keeps the devices found by a search. `found` is called with all of them after every round that changed something.
+
+    A device keeps the spelling of its serial number in which it was found first.
+    """
 
     def __init__(self, cloud: Cloud, found: Callable[[Mapping[tuple[str, str], Listing]], None]) -> None:
         self._cloud = cloud
         self._found = found
         self._known: dict[tuple[str, str], Listing] = {}
+        self._announced: dict[tuple[str, str], Listing] = {}
         self._misses: dict[tuple[str, str], int] = {}
         self._news = News()
         self._switched_off: set[str] = set()
@@ -49,21 +54,25 @@ class Discovery:
 
     @property
     def known(self) -> Mapping[tuple[str, str], Listing]:
-        """The devices found so far, by type and serial number."""
+        """The devices found so far, by Listing.key."""
         return dict(self._known)
 
     def configure(self, search: Search | None) -> None:
-        """Search for this from now on, at once; None searches for nothing. Devices that it no longer covers are forgotten."""
+        """Search for this from now on, at once; None searches for nothing.
+
+        Devices that it no longer covers are forgotten. That is not announced: see `known`.
+        """
         with self._lock:
             if search == self._search:
                 return
             self._search = search
             self._switched_off.clear()
-            loggers = search.datalog_sns if search else ()
+            loggers = {serial_key(sn) for sn in search.datalog_sns} if search else set()
             types = {it.type for it in search.types} if search else set()
             for key, listing in list(self._known.items()):
-                if listing.datalog_sn not in loggers or listing.type not in types:
+                if serial_key(listing.datalog_sn) not in loggers or listing.type not in types:
                     self._forget(key)
+            self._announced = dict(self._known)
         self._changed.set()
 
     def run(self) -> None:
@@ -91,13 +100,20 @@ class Discovery:
         self._changed.set()
 
     def round(self, search: Search) -> None:
-        """Ask every list once. Raises SuspendedError if the account is suspended, and budget.Closed."""
-        before = dict(self._known)
-        for device_type in search.types:
-            if device_type.type not in self._switched_off:
-                self._ask_type(device_type, search)
-        if self._known != before:
-            self._found(self.known)
+        """Ask every list once. Raises SuspendedError if the account is suspended, and budget.Closed.
+
+        However it ends, what was found is announced.
+        """
+        try:
+            for device_type in search.types:
+                if device_type.type not in self._switched_off:
+                    self._ask_type(device_type, search)
+        finally:
+            known = dict(self._known)
+            if known != self._announced:
+                self._found(known)
+                # only now: where that failed, the next round announces it again
+                self._announced = known
 
     def _ask_type(self, device_type: DeviceType, search: Search) -> None:
         """Ask the lists of one type on all loggers; only if all of them answer is a device missing that is in none.
@@ -106,40 +122,47 @@ class Discovery:
         """
         found: dict[tuple[str, str], Listing] = {}
         failures: list[EnercloError] = []
-        for datalog_sn in search.datalog_sns:
-            try:
-                found |= {listing.key: listing for listing in self.ask(device_type, datalog_sn)}
-                if self._news.over((device_type.type, datalog_sn)):
-                    _log.info("a data logger's list can be read again", datalog_sn=datalog_sn, type=device_type.type)
-            except EnercloError as error:
-                failures.append(error)
-                log = _log.warning if self._news.is_new((device_type.type, datalog_sn), error.reason) else _log.debug
-                log(
-                    "a data logger's list could not be read",
-                    datalog_sn=datalog_sn,
-                    type=device_type.type,
-                    reason=error.reason,
-                    error=str(error),
-                )
-        with self._lock:
-            # what was asked before a reload may be what nobody wants any more
-            if search is self._search:
-                self._take(device_type, found, failures, asked=len(search.datalog_sns))
+        answered = 0
+        try:
+            for datalog_sn in search.datalog_sns:
+                try:
+                    found |= {listing.key: listing for listing in self.ask(device_type, datalog_sn)}
+                    answered += 1
+                    if self._news.over((device_type.type, datalog_sn)):
+                        _log.info("a data logger's list can be read again", datalog_sn=datalog_sn, type=device_type.type)
+                except EnercloError as error:
+                    failures.append(error)
+                    log = _log.warning if self._news.is_new((device_type.type, datalog_sn), error.reason) else _log.debug
+                    log(
+                        "a data logger's list could not be read",
+                        datalog_sn=datalog_sn,
+                        type=device_type.type,
+                        reason=error.reason,
+                        error=str(error),
+                    )
+        finally:
+            # a list that is not asked any more, because the account is suspended, must not lose what the others had
+            with self._lock:
+                # what was asked before a reload may be what nobody wants any more
+                if search is self._search:
+                    loggers = len(search.datalog_sns)
+                    self._take(device_type, found, whole=answered == loggers)
+                    if len(failures) == loggers and all(isinstance(error, NotFound) for error in failures):
+                        self._switch_off(device_type)
 
-    def _take(
-        self, device_type: DeviceType, found: Mapping[tuple[str, str], Listing], failures: list[EnercloError], *, asked: int
-    ) -> None:
-        self._known |= found
-        for key in found:
+    def _take(self, device_type: DeviceType, found: Mapping[tuple[str, str], Listing], *, whole: bool) -> None:
+        for key, listing in found.items():
+            known = self._known.get(key)
+            # a spelling that differs from list to list must not be another series every time
+            self._known[key] = replace(listing, sn=known.sn) if known else listing
             self._misses.pop(key, None)
-        if not failures:
-            for key in [key for key in self._known if key[0] == device_type.type and key not in found]:
-                self._misses[key] = self._misses.get(key, 0) + 1
-                if self._misses[key] >= MISSES:
-                    _log.info("a device has left its data logger", device_sn=key[1], type=key[0])
-                    self._forget(key)
-        elif len(failures) == asked and all(isinstance(error, NotFound) for error in failures):
-            self._switch_off(device_type)
+        if not whole:
+            return
+        for key in [key for key in self._known if key[0] == device_type.type and key not in found]:
+            self._misses[key] = self._misses.get(key, 0) + 1
+            if self._misses[key] >= MISSES:
+                _log.info("a device has left its data logger", device_sn=self._known[key].sn, type=key[0])
+                self._forget(key)
 
     def ask(self, device_type: DeviceType, datalog_sn: str) -> list[Listing]:
         """The devices of one type on one data logger. Raises EnercloError."""

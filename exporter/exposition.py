@@ -76,6 +76,15 @@ class Column:
         """Whether `slot` was reached."""
         return 0 <= slot // BLOCK - self.first < len(self.pieces)
 
+    def line(self, slot: int) -> bytes:
+        """Return the line in `slot`; it is empty where there is none."""
+        if not self.has(slot):
+            return b""
+        block, place = divmod(slot, BLOCK)
+        block -= self.first
+        at = block * BLOCK + place
+        return self.pieces[block][self.ends[at - 1] if place else 0 : self.ends[at]]
+
     def put(self, slot: int, line: bytes) -> int:
         """Have `line` in `slot`, which was reached before. Returns by how many bytes the column is longer now."""
         ends = self.ends
@@ -92,6 +101,12 @@ class Column:
         self.used += (line != b"") - (start != end)
         return change
 
+    def clear(self) -> None:
+        """Have no line in any slot, and no room for one."""
+        self.pieces = []
+        self.ends = array("I")
+        self.used = 0
+
 
 class Family:
     """A family: its header and its lines, in columns by device type (and variant, where a device has several lines)."""
@@ -101,7 +116,7 @@ class Family:
     def __init__(self, name: str, field: str | None, help_text: str) -> None:
         self.name = name
         self.field = field
-        self.header = f"# HELP {name} {_escape_help(help_text)}\n# TYPE {name} gauge\n".encode()
+        self.header = _header(name, help_text)
         self.columns: dict[str, Column] = {}
 
 
@@ -195,11 +210,32 @@ class Exposition:
             if candidate is column:
                 del family.columns[key]
         if not family.columns and self._families.get(family.name) is family:
-            del self._families[family.name]
-            self.gone += 1
-            self._length -= len(family.header)
-            self._generation += 1
-            self._sorted = None
+            self._remove(family)
+
+    def relabel(self, device_type: str, slot: int, before: bytes, after: bytes) -> None:
+        """Replace `before`, with which the labels begin, by `after` in all lines in `slot` of that type of device."""
+        for family in self._families.values():
+            for column in family.columns.values():
+                if column.type == device_type and (line := column.line(slot)):
+                    self._length += column.put(slot, line.replace(before, after, 1))
+        self._generation += 1
+
+    def renew_help(self) -> None:
+        """Show the HELP that `help_for` gives now."""
+        for family in self._families.values():
+            header = _header(family.name, self._help_for(family.name, family.field))
+            if header != family.header:
+                self._length += len(header) - len(family.header)
+                self._generation += 1
+                family.header = header
+
+    def drop(self, unwanted: Callable[[Family], bool]) -> None:
+        """Take away all `unwanted` families. Who still has their columns may take() lines from them, but not put any."""
+        for family in list(filter(unwanted, self._families.values())):
+            for column in list(family.columns.values()):
+                self._length -= sum(map(len, column.pieces))
+                column.clear()
+            self._remove(family)
 
     def page(self) -> Page:
         """The exposition of all families as it is now, in order of their names."""
@@ -217,6 +253,17 @@ class Exposition:
         page = Page(self._generation, self._length, pieces)
         self._page = weakref.ref(page)
         return page
+
+    def _remove(self, family: Family) -> None:
+        del self._families[family.name]
+        self.gone += 1
+        self._length -= len(family.header)
+        self._generation += 1
+        self._sorted = None
+
+
+def _header(name: str, help_text: str) -> bytes:
+    return f"# HELP {name} {_escape_help(help_text)}\n# TYPE {name} gauge\n".encode()
 
 
 def _escape_help(text: str) -> str:

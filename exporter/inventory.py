@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exporter.reading import InvalidReadingError
+from exporter.serials import serial_key
 
 #: Characters of a serial number or version that are believed.
 _LONGEST: Final = 128
+
+_WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class Listing:
 
     @property
     def key(self) -> tuple[str, str]:
-        return (self.type, self.sn)
+        """What identifies the device, in whichever spelling."""
+        return (self.type, serial_key(self.sn))
 
     @property
     def info(self) -> Mapping[str, str]:
@@ -31,10 +35,12 @@ class Listing:
 
 
 def read_listing(data: Any, device_type: str, datalog_sn: str) -> list[Listing]:
-    """The devices of type `device_type` in a list's `data`, an array of objects (documented on the vendor's BCU list).
+    """The devices of type `device_type` in a list's `data`: an array of objects (documented on the vendor's BCU list), or null.
 
     Raises InvalidReadingError unless all of it can be understood: half a list would look as if the other devices were gone.
     """
+    if data is None:
+        return []
     if not isinstance(data, list):
         raise InvalidReadingError("the list of a data logger's devices is not a list")
     return [_listing(entry, device_type, datalog_sn) for entry in data]
@@ -42,14 +48,21 @@ def read_listing(data: Any, device_type: str, datalog_sn: str) -> list[Listing]:
 
 def _listing(entry: Any, device_type: str, datalog_sn: str) -> Listing:
     sn = entry.get("deviceSn") if isinstance(entry, dict) else None
-    if not isinstance(sn, str) or not sn.strip() or len(sn) > _LONGEST:
+    sn = sn.strip() if isinstance(sn, str) else ""
+    if not sn or len(sn) > _LONGEST:
         raise InvalidReadingError("the list of a data logger's devices has an entry without a serial number")
     firmware = entry.get("firmwareVersion")
-    lost = entry.get("lost")
     return Listing(
         device_type,
         sn,
         datalog_sn,
         firmware[:_LONGEST] if isinstance(firmware, str) and firmware else None,
-        lost if isinstance(lost, bool) else None,
+        _lost(entry.get("lost")),
     )
+
+
+def _lost(value: Any) -> bool | None:
+    """Read what a list says of being offline: a boolean (documented), or one written as a number or as text."""
+    if isinstance(value, str):
+        return _WORDS.get(value.strip().casefold())
+    return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None

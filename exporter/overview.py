@@ -6,6 +6,7 @@ from exporter.account import Account
 from exporter.clock import Clock
 from exporter.devices import DeviceType, Field
 from exporter.scheduler import Scheduler
+from exporter.serials import serial_key
 from exporter.status import DeviceDetail, FieldText, FieldValue, Fleet
 
 
@@ -23,8 +24,8 @@ class Overview:
         return Fleet(self._clock.wall(), self._suspended, self._scheduler.statuses())
 
     def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
-        """One device with its reading; None if there is no such device."""
-        found = self._scheduler.detail((device_type, device_sn))
+        """One device with its reading, in whichever spelling it is asked for; None if there is no such device."""
+        found = self._scheduler.detail((device_type, serial_key(device_sn)))
         known = self.types.get(device_type)
         if found is None or known is None:
             return None

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
 from exporter.kinds import BY_NAME, Kind, Kinds
+from exporter.serials import serial_key
 
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
 MAX_FIELDS: Final = 512
@@ -137,7 +138,7 @@ def fields_of(data: object, device_sn: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidReadingError(f"the data are {_kind(data)}, not an object of fields")
     answered_for = data.get("deviceSn")
-    if isinstance(answered_for, str) and answered_for.strip().casefold() != device_sn.strip().casefold():
+    if isinstance(answered_for, str) and serial_key(answered_for) != serial_key(device_sn):
         raise InvalidReadingError("the data are those of another device")
     return data
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from exporter.serials import distinct
 from exporter.verbatim import quoted, unexpanded
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
@@ -73,7 +74,8 @@ def _language(value: str) -> str:
 
 
 def _serial(value: str) -> str:
-    if not value.strip() or len(value) > 128:
+    value = value.strip()
+    if not value or len(value) > 128:
         raise ValueError("expected a serial number of 1 to 128 characters")
     return value
 
@@ -162,7 +164,7 @@ class FieldChoice(_Model):
 class DiscoveryEntry(_Model):
     """Where to look for devices: the data loggers, how often (seconds), and for which types (None: all that have a list)."""
 
-    datalog_sns: Annotated[list[Serial], Field(min_length=1)]
+    datalog_sns: Annotated[list[Serial], Field(min_length=1), AfterValidator(distinct)]
     interval: Interval = 3600.0
     types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 

@@ -38,15 +38,22 @@ _EXACT: Final = 2**53
 class _Layout:
     """What the fields of a reading are in terms of columns; shared by all devices of a type that send the same fields.
 
-    `columns` has None for a field that is left out; `judged` counts the families that had gone when that was decided.
+    `columns` has None for a field that is left out; `judged` counts the families that had gone when that was decided, and
+    `owners` are the names' owners by which it was.
     """
 
-    __slots__ = ("__weakref__", "columns", "judged", "names", "prefixes", "rejected")
+    __slots__ = ("__weakref__", "columns", "judged", "names", "owners", "prefixes", "rejected")
 
     def __init__(
-        self, names: tuple[str, ...], columns: list[Column | None], rejected: tuple[tuple[str, str], ...], judged: int = 0
+        self,
+        names: tuple[str, ...],
+        columns: list[Column | None],
+        rejected: tuple[tuple[str, str], ...],
+        owners: Mapping[str, str],
+        judged: int = 0,
     ) -> None:
         self.names = names
+        self.owners = owners
         self.judged = judged
         self.columns = columns
         self.prefixes = [column.family.name if column else "" for column in columns]
@@ -56,7 +63,7 @@ class _Layout:
 #: The slot of a row that was removed: a poll that was under way then may still bring a reading.
 _GONE: Final = -1
 
-_EMPTY: Final = _Layout((), [], ())
+_EMPTY: Final = _Layout((), [], (), {})
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +92,7 @@ class Series:
         known_fields: Iterable[str] = (),
     ) -> None:
         self._metric_name = metric_name
-        self._owners = {name: field for field in known_fields if (name := metric_name(field))}
+        self._owners = self._owners_of(known_fields)
         self._exposition = Exposition(
             lambda metric, field: DEVICE_FAMILIES[metric] if field is None else help_for(field),
         )
@@ -107,7 +114,28 @@ class Series:
             else:
                 slot = self._slots.get(device_type, 0)
                 self._slots[device_type] = slot + 1
-        return Row(device_type, slot, f'deviceSn="{escape_label(device_sn)}",type="{escape_label(device_type)}"', settings)
+        return Row(device_type, slot, _labels(device_type, device_sn), settings)
+
+    def rename(self, row: Row, device_sn: str) -> None:
+        """Put another spelling of the device's serial number into all that is shown of it."""
+        labels = _labels(row.type, device_sn)
+        with self._lock:
+            if row.slot == _GONE or labels == row.labels:
+                return
+            self._exposition.relabel(row.type, row.slot, f"{{{row.labels}".encode(), f"{{{labels}".encode())
+            row.labels = labels
+
+    def renew(self, known_fields: Iterable[str]) -> None:
+        """Show the HELP that `help_for` gives now; from now on `known_fields` own their metrics' names.
+
+        A metric that was another field's until now has no samples until readings bring its owner's.
+        """
+        owners = self._owners_of(known_fields)
+        with self._lock:
+            if owners != self._owners:
+                self._owners = owners
+                self._exposition.drop(lambda it: it.field is not None and owners.get(it.name, it.field) != it.field)
+            self._exposition.renew_help()
 
     def update(self, row: Row, fields: Mapping[str, int | float]) -> tuple[tuple[str, str], ...]:
         """Show `fields` as the device's reading, in place of the one before.
@@ -176,6 +204,9 @@ class Series:
         with self._lock:
             return self._exposition.page()
 
+    def _owners_of(self, fields: Iterable[str]) -> Mapping[str, str]:
+        return {name: field for field in fields if (name := self._metric_name(field))}
+
     def _change_layout(self, row: Row, names: tuple[str, ...]) -> None:
         before = row.layout
         row.layout = self._layout(row, names) if names else _EMPTY
@@ -204,12 +235,12 @@ class Series:
                     columns.append(self._exposition.column(metric, name, row.type))
                     continue
                 columns.append(None)
-            layout = self._layouts[key] = _Layout(names, columns, tuple(rejected), self._exposition.gone)
+            layout = self._layouts[key] = _Layout(names, columns, tuple(rejected), self._owners, self._exposition.gone)
         return layout
 
     def _is_outdated(self, layout: _Layout) -> bool:
-        """Whether a metric that was another field's when the layout was made may be free by now."""
-        return layout.judged != self._exposition.gone and bool(layout.rejected)
+        """Whether a metric that was another field's when the layout was made may be free by now, or the other way round."""
+        return layout.owners is not self._owners or (layout.judged != self._exposition.gone and bool(layout.rejected))
 
     def _may_have(self, field: str, metric: str, settings: bool) -> bool:
         """Whether `metric` is the field's: the exporter's own, those of the other kind and those of another field are not."""
@@ -223,6 +254,10 @@ class Series:
 def _whole(value: int | float) -> int | float:
     """A whole number that is kept as a double, as the integer that it is."""
     return int(value) if abs(value) < _EXACT and value == int(value) else value
+
+
+def _labels(device_type: str, device_sn: str) -> str:
+    return f'deviceSn="{escape_label(device_sn)}",type="{escape_label(device_type)}"'
 
 
 def escape_label(text: str) -> str:

@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 #: Intervals after which settings that could not be read again are no longer shown.
 _STALE_INTERVALS: Final = 3
 
-#: Seconds between two devices in the first round, at the most: the first polls need the budget too.
+#: Seconds between two devices in the first round, at the most: the first polls need the budget too. And after an internal error.
 _GAP: Final = 10.0
 
 #: A path counts as wrong when it is found for none of this many devices (or of all, where there are fewer).
@@ -80,6 +80,7 @@ class SettingsReader:
         self._clock = clock
         self._left_out = left_out
         self._plan: SettingsPlan | None = None
+        self._devices: Mapping[tuple[str, str], Device] = {}
         self._shown: dict[tuple[str, str], _Shown] = {}
         self._next: dict[tuple[str, str], float] = {}
         self._not_found: dict[ApiPath, int] = {}
@@ -92,14 +93,16 @@ class SettingsReader:
         """Read these settings from now on; None reads none. What it no longer covers vanishes."""
         with self._lock:
             self._plan = plan
-            wanted = {device.key for device in plan.devices} if plan else set()
-            for key in self._shown.keys() - wanted:
+            self._devices = {device.key: device for device in plan.devices} if plan else {}
+            for key in self._shown.keys() - self._devices.keys():
                 self._series.remove(self._shown.pop(key).row)
-            for key in self._next.keys() - wanted:
+            for key, shown in self._shown.items():
+                self._series.rename(shown.row, self._devices[key].sn)
+            for key in self._next.keys() - self._devices.keys():
                 del self._next[key]
             for key in self._next:
                 self._next[key] = min(self._next[key], self._clock.now() + (plan.interval if plan else 0.0))
-            new = [device.key for device in plan.devices if device.key not in self._next] if plan else []
+            new = [key for key in self._devices if key not in self._next]
             for index, key in enumerate(new):
                 self._next[key] = self._clock.now() + index * min(_GAP, plan.interval / len(new) if plan else 0.0)
         self._changed.set()
@@ -126,6 +129,7 @@ class SettingsReader:
         except Exception as error:  # noqa: BLE001 - one bad answer must not end all reading
             text = f"{type(error).__name__}: {error}"
             (_log.error if self._news.is_new("step", text) else _log.debug)("internal error in reading settings", error=text)
+            return _GAP
         with self._lock:
             return max(0.0, min(self._next.values()) - self._clock.now()) if self._next else None
 
@@ -134,10 +138,12 @@ class SettingsReader:
         plan = self._plan
         if plan is None:
             return
-        oldest = self._clock.now() - _STALE_INTERVALS * plan.interval
-        for shown in list(self._shown.values()):
-            if shown.read_at <= oldest:
-                self._series.clear(shown.row)
+        # under the lock, so that settings which are read again meanwhile are not judged by when they were read before
+        with self._lock:
+            oldest = self._clock.now() - _STALE_INTERVALS * plan.interval
+            for shown in self._shown.values():
+                if shown.read_at <= oldest:
+                    self._series.clear(shown.row)
 
     def _read_due(self) -> None:
         plan = self._plan
@@ -147,10 +153,21 @@ class SettingsReader:
             if plan is not self._plan or self._stopped:
                 return
             if self._next.get(device.key, float("inf")) <= self._clock.now():
-                self._read(device, plan)
-                with self._lock:
-                    if device.key in self._next:
-                        self._next[device.key] = self._clock.now() + plan.interval
+                try:
+                    self._read(device, plan)
+                except (Closed, SuspendedError):
+                    # not asked, so it stays due
+                    raise
+                except Exception:
+                    self._put_off(device)
+                    raise
+                self._put_off(device)
+
+    def _put_off(self, device: Device) -> None:
+        with self._lock:
+            # by the plan of now, which may have another interval
+            if self._plan is not None and device.key in self._next:
+                self._next[device.key] = self._clock.now() + self._plan.interval
 
     def _read(self, device: Device, plan: SettingsPlan) -> None:
         path = plan.types[device.type].paths.settings
@@ -158,9 +175,8 @@ class SettingsReader:
         if path is None or self._not_found.get(path, 0) >= enough:
             return
         try:
-            query = {"deviceSn": device.sn}
             kinds = plan.kinds.get(device.type, BY_NAME)
-            gauges = self._cloud.ask(device.type, path.path, query, lambda data: read_settings(data, device.sn, kinds))
+            gauges = self._cloud.ask(device.type, path.path, device.query, lambda data: read_settings(data, device.sn, kinds))
         except EnercloError as error:
             log = _log.warning if self._news.is_new(device.key, error.reason) else _log.debug
             log("settings could not be read", device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))
@@ -177,11 +193,13 @@ class SettingsReader:
         if self._news.over(device.key):
             _log.info("settings can be read again", device_sn=device.sn, type=device.type)
         with self._lock:
-            if device.key not in self._next:
+            # the spelling of now: the plan may be another one by the time of the answer
+            wanted = self._devices.get(device.key)
+            if wanted is None:
                 return
             shown = self._shown.get(device.key)
             if shown is None:
-                shown = self._shown[device.key] = _Shown(self._series.add(device.type, device.sn, settings=True), 0.0)
+                shown = self._shown[device.key] = _Shown(self._series.add(wanted.type, wanted.sn, settings=True), 0.0)
             shown.read_at = self._clock.now()
             left_out = self._series.update(shown.row, gauges)
         self._left_out.report(device, left_out)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
+from exporter.serials import serial_key
+
 #: Part of every weight: to change it is to move the devices of every sharded fleet.
 _PERSON: Final = b"atess-exporter"
 
@@ -31,11 +33,13 @@ def owner(device_type: str, device_sn: str, total: int) -> int:
     """The one of `total` shards that polls the device.
 
     Rendezvous hashing: it is the shard that has the highest weight for the device. So with one shard more, the only devices that
-    move are those that the new one takes.
+    move are those that the new one takes. All spellings of a serial number are one device, so they have one owner.
     """
     if total == 1:
         return 0
-    device = f"{device_type}\0{device_sn}".encode("utf-8", "surrogatepass")
+    # in capitals, as serial numbers usually come: so those stayed where they were before letter case was of no account
+    sn = serial_key(device_sn).encode("utf-8", "surrogatepass").upper()
+    device = device_type.encode("utf-8", "surrogatepass") + b"\0" + sn
     return max(range(total), key=lambda index: _weight(device, index))
 
 

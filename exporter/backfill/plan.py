@@ -9,6 +9,7 @@ from typing import Final
 from exporter.config import Config
 from exporter.devices import DeviceType
 from exporter.devices import Path as ApiPath
+from exporter.serials import serial_key
 
 #: Seconds between two rows of history by which requests are estimated: data loggers upload so often by default.
 UPLOAD_INTERVAL: Final = 300.0
@@ -126,10 +127,18 @@ def make_plan(config: Config, start: datetime, end: datetime, devices: Sequence[
         raise PlanError(f"--from {start} is not before --to {end}")
     if end.replace(tzinfo=zone).timestamp() > now:
         raise PlanError(f"--to {end} is not over yet in {zone.key}; history ends now")
-    wanted = [device.key for device in config.devices] if devices is None else list(dict.fromkeys(devices))
+    listed = {device.key: device.sn for device in config.devices}
+    if devices is None:
+        wanted = listed
+    else:
+        # the config's spelling, because the live series have it
+        wanted = {}
+        for name, sn in devices:
+            key = (name, serial_key(sn))
+            wanted.setdefault(key, listed.get(key, sn))
     if not wanted:
         raise PlanError(f"{config.path}: no devices; expected some under devices, or in --devices")
-    sources = tuple(_source(config.types, name, sn) for name, sn in wanted)
+    sources = tuple(_source(config.types, name, sn) for (name, _), sn in wanted.items())
     span = Range(local_seconds(start), local_seconds(end))
     return Plan(sources, zone, span, span.windows(int(config.history.window), zone), config.history.page_size)
 

@@ -155,3 +155,59 @@ def test_check_says_what_discovery_will_ask_and_how_well_that_is_known(cloud: Si
         "More devices are looked for on the data loggers DLD1 (bcu: bms/buc-base-info/list, documented by the vendor; "
         "pcs: pcs/base-info/list, inferred, never seen)."
     ) in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("code_500", "api_error"), ("http_403", "unauthorized"), ("list_data", "invalid_payload")]
+)
+def test_the_discover_command_fails_when_a_list_cannot_be_read_and_prints_the_others(
+    cloud: SimulatedCloud, tmp_path: Path, fault: str, reason: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    write_config(path, base(cloud))
+    broken, *others = loggers(cloud)
+    cloud.fault(fault, "pbd", broken)
+    try:
+        arguments = [argument for sn in (*others, broken, f" {broken.lower()}") for argument in ("--datalog-sn", sn)]
+        result = run("discover", "--config.file", str(path), *arguments)
+    finally:
+        cloud.heal()
+    assert result.returncode == 1
+    assert result.stderr.count("a list could not be read") == 1
+    assert f"datalog_sn={broken}" in result.stderr
+    assert f"reason={reason}" in result.stderr
+    assert "Traceback" not in result.stderr
+    lists = yaml.safe_load(result.stdout)["devices"]
+    found = {(type, device["deviceSn"]) for type, devices in lists.items() for device in devices}
+    hidden = {(it["type"], it["sn"]) for it in cloud.device_records() if it["type"] == "pbd" and it["datalog_sn"] == broken}
+    assert found == set(cloud.devices()) - hidden
+
+
+def test_the_discover_command_survives_what_nobody_foresaw(cloud: SimulatedCloud, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_config(path, base(cloud))
+    broken = (
+        "import exporter.discovery as d\nread = d.read_listing\n"
+        "def broken(data, type, sn):\n    if type == 'pbd': raise RuntimeError('not foreseen')\n    return read(data, type, sn)\n"
+        "d.read_listing = broken\nfrom exporter.cli import main\nraise SystemExit(main())"
+    )
+    command = [sys.executable, "-c", broken, "discover", "--config.file", str(path), "--datalog-sn", loggers(cloud)[0]]
+    result = subprocess.run(command, capture_output=True, text=True, env={"ATESS_API_TOKEN": TOKEN, "PATH": ""}, check=False)
+    assert result.returncode == 1
+    assert "not foreseen" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "devices:" in result.stdout
+
+
+def test_the_discover_command_takes_null_for_no_devices(cloud: SimulatedCloud, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_config(path, base(cloud))
+    arguments = [argument for sn in loggers(cloud) for argument in ("--datalog-sn", sn)]
+    for sn in loggers(cloud):
+        cloud.fault("null_data", "pbd", sn)
+    try:
+        result = run("discover", "--config.file", str(path), *arguments)
+    finally:
+        cloud.heal()
+    assert result.returncode == 0, result.stderr
+    assert yaml.safe_load(result.stdout)["devices"].keys() == TYPES - {"pbd"}

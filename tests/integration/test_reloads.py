@@ -1,5 +1,6 @@
 """A thousand reloads, good and bad in turn, while the exporter polls and is scraped."""
 
+import gzip
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Any
 
 import psutil
 import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.integration.processes import TOKEN, Exporter, device_lists, eventually, exporter, simulated_cloud, write_config
 from tests.support import samples
@@ -173,3 +176,56 @@ def cloud_connections(process: psutil.Process, url: str) -> set[int]:
     """The ports on our side of the connections to the cloud."""
     port = int(url.split(":")[2].partition("/")[0])
     return {it.laddr.port for it in process.net_connections("tcp") if it.raddr and it.raddr.port == port}
+
+
+def test_a_reload_that_changes_what_a_field_means_changes_its_help(tmp_path: Path) -> None:
+    with simulated_cloud("--devices", "pbd:A,pcs:B") as cloud:
+        good = {
+            "api": {"base_url": cloud.url, "requests_per_minute": 6000},
+            "poll": {"interval": "300s"},
+            "devices": {"pbd": ["A"], "pcs": ["B"]},
+        }
+        with exporter(tmp_path, good) as it:
+            eventually(lambda: polled(it) == {"A", "B"})
+            before, values = helps(it), samples_of_devices(it)
+            meanings = ("PV power of the roof", "Leistung, größer \\ 0", "x" * 500)
+            for meaning in meanings:
+                types = {"pbd": {"fields": {"ppv": {"meaning": meaning, "unit": "kW"}}}}
+                reload(it, good | {"types": types})
+                now = helps(it)
+                assert f"pbd: {meaning} (says the config), in kW; " in now.pop("atess_ppv")
+                assert now == {name: text for name, text in before.items() if name != "atess_ppv"}
+            # another type that knows the field otherwise
+            reload(it, good | {"types": {"own": {"path": "own/last", "fields": {"ppv": {"meaning": "Mine"}}}}})
+            assert "own: Mine (says the config)" in helps(it)["atess_ppv"]
+            reload(it, good)
+            assert helps(it) == before
+            assert samples_of_devices(it) == values
+
+
+def reload(it: Exporter, config: dict[str, Any]) -> None:
+    write_config(it.config, config)
+    requests.post(f"{it.url}/-/reload", timeout=30).raise_for_status()
+
+
+def helps(it: Exporter) -> dict[str, str]:
+    """The HELP of every family of devices, the same in both formats, packed or not, with its length as it is said."""
+    found: list[dict[str, str]] = []
+    for accept, parse in (("text/plain", parse_text), ("application/openmetrics-text; version=1.0.0", parse_openmetrics)):
+        for encoding in ("identity", "gzip"):
+            with requests.get(
+                f"{it.url}/metrics", headers={"Accept": accept, "Accept-Encoding": encoding}, stream=True
+            ) as answer:
+                raw = answer.raw.read(decode_content=False)
+            assert len(raw) == int(answer.headers["Content-Length"])
+            page = gzip.decompress(raw) if encoding == "gzip" else raw
+            families = {family.name: family.documentation for family in parse(page.decode())}
+            found.append(
+                {name: text for name, text in families.items() if not name.startswith(("atess_exporter", "process", "py"))}
+            )
+    assert found == [found[0]] * 4
+    return found[0]
+
+
+def samples_of_devices(it: Exporter) -> dict[str, float]:
+    return {name: value for name, value in samples(it.page()).items() if 'deviceSn="' in name}

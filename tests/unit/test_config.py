@@ -137,6 +137,14 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
             "config.yaml:4: devices.pbd[1]: deviceSn 'UMD1' is listed twice (first at config.yaml:3)",
         ),
         (
+            f"{MINIMAL}    - ' umd1 '\n",
+            "config.yaml:4: devices.pbd[1]: deviceSn 'umd1' is listed twice (first at config.yaml:3 as 'UMD1')",
+        ),
+        (
+            f"{MINIMAL}    - 'UMD1 '\n",
+            "config.yaml:4: devices.pbd[1]: deviceSn 'UMD1' is listed twice (first at config.yaml:3)",
+        ),
+        (
             "devices:\n  pdb: [A]\n",
             "config.yaml:2: devices.pdb: unknown type; expected one of bcu, hps_central, hps_string, mbms, pbd, pcs, or one with a "
             "path under types",
@@ -259,6 +267,10 @@ def test_device_files_hold_lists_in_the_same_form_with_or_without_the_first_line
     ("text", "expected"),
     [
         ("pbd:\n  - X\n  - UMD1\n", "d/x.yaml:3: pbd[1]: deviceSn 'UMD1' is listed twice (first at config.yaml:3)"),
+        (
+            "pbd:\n  - umd1\n",
+            "d/x.yaml:2: pbd[0]: deviceSn 'umd1' is listed twice (first at config.yaml:3 as 'UMD1')",
+        ),
         ("devices:\n  pbd: [UMD1]\n", "d/x.yaml:2: devices.pbd[0]: deviceSn 'UMD1' is listed twice (first at config.yaml:3)"),
         ("pbd:\n  - {deviceSn: X, y: 1}\n", "d/x.yaml:2: pbd[0].y: unknown key; expected one of deviceSn, interval, info"),
         ("x: [A]\n", None),
@@ -515,3 +527,11 @@ def test_any_file_is_a_config_or_a_clear_error(tmp_path: Path, text: str | bytes
         return
     assert found
     assert all("config.yaml" in problem and "\n" not in problem for problem in found)
+
+
+def test_the_space_around_a_serial_number_is_no_part_of_it(tmp_path: Path) -> None:
+    (device,) = config(tmp_path, "devices:\n  pbd:\n    - {deviceSn: '\tUMD1 '}\n").devices
+    assert device.sn == "UMD1"
+    assert len(problems(tmp_path, "devices:\n  pbd: ['  ']\n")) == 1
+    (device,) = config(tmp_path, f"devices:\n  pbd: ['  {'x' * 128}']\n").devices
+    assert device.sn == "x" * 128

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from exporter.account import Account
-from exporter.budget import Budget
+from exporter.budget import Budget, Closed
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
 from exporter.cloud import SuspendedError
@@ -53,11 +53,14 @@ class Bench:
         self.asked.client = Client(url, self._token, language="en", timeout=1, concurrency=1)
 
     def found(self, listings: Mapping[tuple[str, str], Listing]) -> None:
-        self.calls.append(set(listings))
+        self.calls.append({(it.type, it.sn) for it in listings.values()})
+
+    def known(self) -> set[tuple[str, str]]:
+        return {(it.type, it.sn) for it in self.discovery.known.values()}
 
     def round(self) -> set[tuple[str, str]]:
         self.discovery.round(self.search)
-        return set(self.discovery.known)
+        return self.known()
 
 
 @pytest.fixture
@@ -117,9 +120,7 @@ def test_a_device_that_moves_to_another_logger_stays(bench: Bench) -> None:
     assert bench.calls[1] == ALL
 
 
-@pytest.mark.parametrize(
-    "fault", ["html", "null_data", "code_500", "http_503", "timeout", "truncated_json", "empty_data", "http_404"]
-)
+@pytest.mark.parametrize("fault", ["html", "code_500", "http_503", "timeout", "truncated_json", "empty_data", "http_404"])
 def test_a_logger_that_answers_nonsense_loses_nothing(bench: Bench, fault: str) -> None:
     bench.round()
     bench.cloud.faults.set("pbd", NORTH, fault)
@@ -168,7 +169,7 @@ def test_a_documented_path_is_never_switched_off(bench: Bench) -> None:
 def test_an_offline_device_is_lost(bench: Bench) -> None:
     bench.cloud.add(SimDevice("pbd", "OFF", datalog_sn=NORTH, offline_since=datetime(2026, 6, 1, 3, tzinfo=UTC)))
     bench.round()
-    assert bench.discovery.known["pbd", "OFF"].lost is True
+    assert bench.discovery.known["pbd", "off"].lost is True
 
 
 def test_what_a_changed_search_no_longer_covers_is_forgotten(bench: Bench) -> None:
@@ -190,13 +191,13 @@ def test_a_suspended_account_is_not_asked(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        None,
         {},
         "x",
         [1],
         [None],
         [{}],
         [{"deviceSn": ""}],
+        [{"deviceSn": " "}],
         [{"deviceSn": 5}],
         [{"deviceSn": "x" * 129}],
         [{"deviceSn": "good"}, {"deviceSn": None}],
@@ -233,3 +234,143 @@ def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: 
     lists = len(TYPES) * 2
     assert failed == ["warning"] * lists + ["debug"] * lists
     assert [line["event"] for line in log].count("a data logger's list can be read again") == lists
+
+
+@pytest.mark.parametrize(
+    ("lost", "meaning"),
+    [
+        (True, True),
+        (False, False),
+        (1, True),
+        (0, False),
+        (1.0, True),
+        (0.0, False),
+        ("true", True),
+        ("True", True),
+        (" FALSE ", False),
+        ("1", True),
+        (" 0 ", False),
+        (2, None),
+        (-1, None),
+        (0.5, None),
+        ("", None),
+        ("yes", None),
+        ("2", None),
+        (None, None),
+        ([], None),
+        ([1], None),
+        ({"lost": 1}, None),
+    ],
+)
+def test_lost_is_a_boolean_however_it_is_written_and_else_unknown(lost: object, meaning: bool | None) -> None:
+    (listing,) = read_listing([{"deviceSn": "A", "lost": lost}], "pbd", NORTH)
+    assert listing.lost is meaning
+
+
+def test_null_for_a_list_means_no_devices(bench: Bench) -> None:
+    assert read_listing(None, "pbd", NORTH) == []
+    bench.round()
+    bench.cloud.faults.set("pbd", NORTH, "null_data")
+    assert bench.round() == ALL
+    assert bench.round() == ALL - {("pbd", "pbd-0")}
+
+
+def test_lost_as_a_number_or_as_text_is_understood(bench: Bench) -> None:
+    bench.cloud.add(SimDevice("pbd", "OFF", datalog_sn=NORTH, offline_since=datetime(2026, 6, 1, 3, tzinfo=UTC)))
+    for true, false in ((1, 0), ("1", "0"), ("true", "False")):
+        bench.cloud.faults.set("pbd", NORTH, "odd_lost", true=true, false=false)
+        bench.round()
+        assert {it.sn: it.lost for it in bench.discovery.known.values() if it.type == "pbd"} == {
+            "pbd-0": False,
+            "pbd-1": False,
+            "OFF": True,
+        }
+
+
+def test_a_serial_number_in_another_spelling_is_the_same_device(bench: Bench) -> None:
+    bench.cloud.add(SimDevice("pbd", "TWO", datalog_sn=NORTH))
+    bench.cloud.add(SimDevice("pbd", "two", datalog_sn=SOUTH))
+    known = bench.round()
+    assert len({sn for _, sn in known if sn.lower() == "two"}) == 1
+    for fault in ("other_spelling", None, "other_spelling"):
+        for logger in (NORTH, SOUTH):
+            bench.cloud.faults.clear("pbd", logger)
+            if fault:
+                bench.cloud.faults.set("pbd", logger, fault)
+        assert bench.round() == known
+    # and so nobody was told of a change
+    assert len(bench.calls) == 1
+
+
+def test_the_space_around_a_serial_number_is_no_part_of_it() -> None:
+    (listing,) = read_listing([{"deviceSn": "\tUMD1 \n"}], "pbd", NORTH)
+    assert listing.sn == "UMD1"
+
+
+class Interrupted(Exception):
+    """Nothing that discovery knows."""
+
+
+@pytest.mark.parametrize("error", [SuspendedError(), Closed(), Interrupted()])
+@pytest.mark.parametrize("lists", [1, 2, 7])
+def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, lists: int
+) -> None:
+    ask, asked = bench.discovery.ask, 0
+
+    def some(device_type: DeviceType, datalog_sn: str) -> list[Listing]:
+        nonlocal asked
+        asked += 1
+        if asked > lists:
+            raise error
+        return ask(device_type, datalog_sn)
+
+    monkeypatch.setattr(bench.discovery, "ask", some)
+    with pytest.raises(type(error)):
+        bench.round()
+    asked_first = [(it.type, f"{it.type}-{n}") for it in TYPES for n in range(2)][:lists]
+    assert bench.calls == [set(asked_first)]
+    # and what was not asked has lost nothing
+    monkeypatch.undo()
+    bench.round()
+    for _ in range(3):
+        asked = 0
+        monkeypatch.setattr(bench.discovery, "ask", some)
+        with pytest.raises(type(error)):
+            bench.round()
+        assert bench.known() == ALL
+
+
+def test_an_account_that_is_suspended_in_the_middle_of_a_round(bench: Bench) -> None:
+    get, asked = bench.asked.client.get, 0
+
+    def suspending(path: str, query: Mapping[str, str]) -> object:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            bench.account.observe(("pbd", "x"), Unauthorized("no"))
+        return get(path, query)
+
+    bench.asked.client.get = suspending  # type: ignore[method-assign]
+    with pytest.raises(SuspendedError):
+        bench.round()
+    assert bench.calls == [
+        {(it.type, f"{it.type}-{n}") for it in TYPES[:2] for n in range(2)} - {(TYPES[1].type, f"{TYPES[1].type}-1")}
+    ]
+
+
+def test_what_could_not_be_announced_is_announced_in_the_next_round(bench: Bench) -> None:
+    def broken(listings: Mapping[tuple[str, str], Listing]) -> None:
+        raise Interrupted
+
+    discovery = Discovery(bench.asked, broken)
+    discovery.configure(bench.search)
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            discovery.round(bench.search)
+
+
+def test_a_data_logger_in_another_spelling_keeps_its_devices(bench: Bench) -> None:
+    bench.round()
+    bench.discovery.configure(Search(("north", SOUTH), TYPES, 60))
+    assert bench.known() == ALL

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.reading import metric_name
-from exporter.series import DEVICE_FAMILIES, Series
+from exporter.series import DEVICE_FAMILIES, Row, Series
 from tests.support import samples
 
 
@@ -392,3 +393,165 @@ def test_the_families_about_devices_have_help() -> None:
     for parsed in parse_openmetrics(bytes(series.page()).decode() + "# EOF\n"):
         assert parsed.type == "gauge"
         assert len(parsed.documentation) > 20
+
+
+def own(series: Series, row: Row) -> list[str]:
+    return [line for line in bytes(series.page()).decode().splitlines() if row.labels in line]
+
+
+def test_a_device_that_is_renamed_keeps_all_its_samples_and_others_are_left_alone(series: Series) -> None:
+    rows = [series.add(kind, f"{kind}{n}") for n in range(20) for kind in ("pbd", "pcs")]
+    for n, row in enumerate(rows):
+        series.update(row, {"ppv": n, f"own{n}": n})
+        series.set(row, "atess_device_stale", 0, {"cause": "failing"})
+        series.set(row, "atess_device_stale", 1, {"cause": "frozen"})
+        series.set(row, "atess_device_info", 1, {"deviceSn2": row.labels})
+    settings = series.add("pbd", "pbd7", settings=True)
+    series.update(settings, {"setting_x": 1})
+    before = samples(series.page())
+    (row,) = [row for row in rows if '"pbd7"' in row.labels]
+    generation = series.page().generation
+    series.rename(row, 'a longer "name"')
+    page = series.page()
+    assert page.generation > generation
+    assert page.length == len(bytes(page))
+    renamed = {
+        name.replace('{deviceSn="pbd7",', '{deviceSn="a longer \\"name\\"",') if "setting" not in name else name: value
+        for name, value in before.items()
+    }
+    assert samples(page) == renamed
+    series.update(row, {"ppv": 99})
+    assert samples(series.page())['atess_ppv{deviceSn="a longer \\"name\\"",type="pbd"}'] == 99
+    series.remove(row)
+    series.rename(row, "gone")
+    assert not own(series, row)
+
+
+class Told:
+    """A series whose HELP and owners can be changed, as a reload does."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.series = Series(metric_name, lambda field: self.texts.get(field, f"Field {field}."))
+
+    def renew(self, **texts: str) -> None:
+        self.texts = texts
+        self.series.renew(texts)
+        page = self.series.page()
+        assert page.length == len(bytes(page))
+
+    def helps(self) -> dict[str, str]:
+        page = bytes(self.series.page()).decode()
+        found = {family.name: family.documentation for family in parse_text(page)}
+        assert found == {family.name: family.documentation for family in parse_openmetrics(page + "# EOF\n")}
+        return found
+
+
+def test_a_new_meaning_changes_the_help_and_nothing_else() -> None:
+    told = Told()
+    row = told.series.add("pbd", "A")
+    told.series.update(row, {"ppv": 1, "vbat": 2})
+    told.series.set(row, "atess_device_up", 1)
+    before, generation = samples(told.series.page()), told.series.page().generation
+    assert told.helps()["atess_ppv"] == "Field ppv."
+    told.renew(ppv='PV power\nof "all" \\ strings, é')
+    assert told.helps() | {"atess_ppv": ""} == {
+        "atess_ppv": "",
+        "atess_vbat": "Field vbat.",
+        "atess_device_up": DEVICE_FAMILIES["atess_device_up"],
+    }
+    assert told.helps()["atess_ppv"] == "PV power\nof 'all' \\ strings, é"
+    assert samples(told.series.page()) == before
+    changed = told.series.page().generation
+    assert changed > generation
+    told.renew(ppv='PV power\nof "all" \\ strings, é')
+    assert told.series.page().generation == changed
+    told.renew()
+    assert told.helps()["atess_ppv"] == "Field ppv."
+
+
+def test_a_field_that_is_declared_owns_its_metric_from_then_on() -> None:
+    told = Told()
+    rows = [told.series.add("pbd", f"S{n}") for n in range(9)]
+    other, second = {"fooBar": 1, "vbat": 2}, {"foo_bar": 3, "fooBar": 1}
+    for row in rows:
+        assert told.series.update(row, other) == ()
+    assert told.series.update(rows[0], second) == (("foo_bar", "collision"),)
+    told.renew(foo_bar="The one that counts.")
+    # not a sample of the other field under this one's HELP
+    assert "atess_foo_bar" not in told.helps()
+    for row in rows[1:]:
+        # the same reading as before is looked at again
+        assert told.series.update(row, other) == (("fooBar", "collision"),)
+    assert told.series.update(rows[0], second) == (("fooBar", "collision"),)
+    assert samples(told.series.page())['atess_foo_bar{deviceSn="S0",type="pbd"}'] == 3
+    assert told.helps()["atess_foo_bar"] == "The one that counts."
+    told.renew()
+    # it came first, and nobody owns the name any more
+    assert told.series.update(rows[0], second) == (("fooBar", "collision"),)
+    told.series.remove(rows[0])
+    for row in rows[1:]:
+        assert told.series.update(row, other) == ()
+    page = told.series.page()
+    assert page.length == len(bytes(page))
+    for row in rows[1:]:
+        told.series.remove(row)
+    assert bytes(told.series.page()) == b""
+    assert told.series.page().length == 0
+
+
+def test_a_field_named_like_a_family_about_devices_takes_none_away() -> None:
+    told = Told()
+    row = told.series.add("pbd", "A")
+    told.series.set(row, "atess_device_up", 1)
+    told.renew(deviceUp="Not ours.")
+    assert samples(told.series.page()) == {'atess_device_up{deviceSn="A",type="pbd"}': 1}
+    assert told.helps() == {"atess_device_up": DEVICE_FAMILIES["atess_device_up"]}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(
+                st.just("update"), st.integers(0, 9), st.dictionaries(st.sampled_from(["aB", "a_b", "c", "C"]), st.integers(0, 9))
+            ),
+            st.tuples(st.just("rename"), st.integers(0, 9), st.sampled_from(["x", "longer", 'q"'])),
+            st.tuples(st.just("renew"), st.just(0), st.sets(st.sampled_from(["aB", "a_b", "c", "C"]))),
+            st.tuples(st.just("clear"), st.integers(0, 9), st.none()),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_is_renamed_and_declared_the_page_holds_together(script: list[tuple[str, int, Any]]) -> None:
+    told = Told()
+    rows = [told.series.add("pbd", f"S{n}") for n in range(10)]
+    names = [f"S{n}" for n in range(10)]
+    sent: dict[int, dict[str, int]] = {}
+    declared: set[str] = set()
+    for what, number, argument in script:
+        if what == "update":
+            told.series.update(rows[number], argument)
+            sent[number] = argument
+        elif what == "rename":
+            names[number] = f"{argument}{number}"
+            told.series.rename(rows[number], names[number])
+        elif what == "clear":
+            told.series.clear(rows[number])
+            sent.pop(number, None)
+        else:
+            declared = argument
+            told.renew(**dict.fromkeys(argument, "Declared."))
+        page = told.series.page()
+        assert page.length == len(bytes(page))
+        shown = samples(page)
+        assert {text.split('"', 1)[1].rsplit('",type', 1)[0].replace('\\"', '"') for text in shown} <= set(names)
+    # once everybody has answered again, owners have their names
+    for number, fields in sent.items():
+        told.series.update(rows[number], fields)
+    shown = samples(told.series.page())
+    for number, fields in sent.items():
+        for field in declared & fields.keys():
+            rival = {"aB": "a_b", "a_b": "aB", "c": "C", "C": "c"}[field]
+            if rival not in declared:
+                assert shown[f"{metric_name(field)}{{{rows[number].labels}}}"] == fields[field]

@@ -1,24 +1,27 @@
 """Settings against the simulated cloud, one step at a time on a fake clock."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import structlog
 
 from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
 from exporter.devices import SETTING_PREFIX, Device, HelpTexts, load_catalogue
-from exporter.enerclo import REASONS, Client
+from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.leftout import LeftOut
 from exporter.reading import InvalidReadingError, metric_name
-from exporter.series import Series
+from exporter.series import Row, Series
 from exporter.settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
 from exporter.telemetry import Telemetry
 from exporter.token import Token
-from tests.support import FakeClock, device, samples
+from tests.support import FakeClock, TellingLock, device, samples
 
 SECONDS = tuple(f"setting_{name}_seconds" for name in "abcd")
 
@@ -54,7 +57,8 @@ class Bench:
         self.cloud, self.clock = cloud, clock
         self.series = Series(metric_name, lambda name: name)
         self.telemetry = Telemetry("0", REASONS, [])
-        asked = Asked(client, token, Budget(1e8, Clock()), Account(clock), self.telemetry)
+        self.account = Account(clock)
+        asked = Asked(client, token, Budget(1e8, Clock()), self.account, self.telemetry)
         self.reader = SettingsReader(asked, self.series, clock, LeftOut(self.telemetry))
 
     def configure(self, *devices: Device, interval: float = 600) -> None:
@@ -203,3 +207,111 @@ def test_settings_have_help() -> None:
     assert helps.of("setting_valleyPeriodTime5_seconds").endswith("Enerclo setting valleyPeriodTime5, in seconds after midnight.")
     assert helps.of("setting_never_seen") == "Not documented by the vendor. Enerclo setting never_seen."
     assert "setting_valleyPeriodTime5_seconds" in helps.known
+
+
+def test_an_internal_error_is_told_once_and_the_device_is_asked_again_at_its_interval(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(data: object, device_sn: str) -> dict[str, float]:
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr("exporter.settings.read_settings", broken)
+    bench.configure(BCU, HPS)
+    with structlog.testing.capture_logs() as logs:
+        # as the loop does: it steps again as soon as a step says
+        waits = [bench.reader.step()]
+        end = bench.clock.now() + 1150
+        while bench.clock.now() < end:
+            assert waits[-1] is not None
+            bench.clock.advance(waits[-1])
+            waits.append(bench.reader.step())
+            assert len(waits) < 50
+    # each at once, and after each interval
+    assert len(bench.asked()) == 5
+    assert [line["log_level"] for line in logs if "internal error" in line["event"]].count("error") == 1
+    monkeypatch.undo()
+    bench.run(700)
+    assert {name.split('"')[1] for name in bench.shown()} == {"B", "H"}
+
+
+def test_a_step_that_fails_before_it_asks_does_not_make_the_loop_spin(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("not foreseen")
+
+    bench.configure(BCU)
+    monkeypatch.setattr(bench.reader, "_read_due", broken)
+    assert (bench.reader.step() or 0) >= 1
+
+
+def test_a_device_that_was_not_asked_because_the_account_is_suspended_stays_due(bench: Bench) -> None:
+    bench.configure(BCU)
+    bench.account.observe(("bcu", "B"), Unauthorized("no"))
+    assert bench.reader.step() == 60
+    bench.account.observe(("bcu", "B"), None)
+    bench.reader.step()
+    assert bench.asked() == ["bms/bcu-setting"]
+
+
+def test_settings_that_are_read_again_during_a_scrape_are_not_judged_by_their_old_age(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.configure(BCU)
+    bench.run(10)
+    bench.clock.advance(1800)
+    settled = threading.Event()
+    monkeypatch.setattr(bench.reader, "_lock", TellingLock(settled))
+
+    def read_again() -> None:
+        bench.reader.step()
+        settled.set()
+
+    reader = threading.Thread(target=read_again)
+    clear = bench.series.clear
+
+    def clear_late(row: Row) -> None:
+        # the scrape has found them to be too old; now they are read again, or wait until it is done
+        reader.start()
+        assert settled.wait(30)
+        clear(row)
+
+    monkeypatch.setattr(bench.series, "clear", clear_late)
+    bench.reader.expire()
+    reader.join(30)
+    assert bench.shown()
+
+
+def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.configure(BCU, interval=60)
+    bench.run(10)
+    before = bench.shown()
+    respelled = {name.replace('"B"', '"b"'): value for name, value in before.items()}
+    bench.configure(device("b", "bcu"), interval=60)
+    assert bench.shown() == respelled
+    assert bench.series.page().length == len(bytes(bench.series.page()))
+    # another reload while the first answer is under way
+    bench.cloud.add(SimDevice("bcu", "b"))
+    bench.reader.configure(None)
+    ask = bench.reader._cloud.ask
+
+    def respelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        bench.configure(BCU, interval=60)
+        return ask(*args, **kwargs)
+
+    monkeypatch.setattr(bench.reader._cloud, "ask", respelled_meanwhile)
+    bench.configure(device("b", "bcu"), interval=60)
+    bench.reader.step()
+    assert bench.shown().keys() == before.keys()
+
+
+def test_a_shorter_interval_holds_at_once_for_a_device_that_is_being_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.configure(BCU, interval=21600)
+    ask = bench.reader._cloud.ask
+
+    def shortened_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        bench.configure(BCU, interval=60)
+        return ask(*args, **kwargs)
+
+    monkeypatch.setattr(bench.reader._cloud, "ask", shortened_meanwhile)
+    bench.reader.step()
+    bench.run(65)
+    assert len(bench.asked()) == 2

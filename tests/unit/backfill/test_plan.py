@@ -184,3 +184,9 @@ def test_where_there_is_no_terminal_a_line_says_every_half_minute_how_far_it_is(
         ]
         * 2
     )
+
+
+def test_a_device_in_several_spellings_is_one_in_the_config_s(tmp_path: Path) -> None:
+    named = [("pbd", "p1"), ("pbd", "P1"), ("pcs", "X"), ("pbd", " P2"), ("pcs", "x")]
+    plan = make_plan(config(tmp_path), MAY, JUNE, named, NOW)
+    assert [(it.type, it.sn) for it in plan.sources] == [("pbd", "P1"), ("pcs", "X"), ("pbd", "P2")]
