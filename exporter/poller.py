@@ -1,6 +1,6 @@
 """One poll: ask the cloud for a device's latest reading, and tell everybody concerned how it went."""
 
-import time
+import threading
 
 import structlog
 
@@ -25,23 +25,24 @@ class Poller:
         self._telemetry = telemetry
         self._left_out = left_out
         self._news = News()
+        self._lock = threading.Lock()
 
     def poll(self, target: Target, *, probe: bool = False) -> State | None:
         """Poll once, whatever comes of it. Returns the account's new state if this changed it.
 
         While the account is suspended only a `probe` goes out.
         """
-        start = time.monotonic()
         try:
-            reading = self._fetch(target, probe=probe)
+            return self._succeeded(target, self._fetch(target, probe=probe))
         except Closed:
             return None
         except SuspendedError:
             target.left_out()
             return None
         except EnercloError as error:
-            return self._failed(target, error, time.monotonic() - start)
-        return self._succeeded(target, reading, time.monotonic() - start)
+            return self._failed(target, error)
+        finally:
+            target.ended()
 
     def _fetch(self, target: Target, *, probe: bool) -> Reading:
         """At most two requests: a broken connection may have been broken long before, by the cloud closing idle ones."""
@@ -50,25 +51,25 @@ class Poller:
         except EnercloError as error:
             if probe or not error.retryable:
                 raise
+        target.paused()
         return self._request(target, probe=probe)
 
     def _request(self, target: Target, *, probe: bool) -> Reading:
         device = target.device
-        query = {"deviceSn": device.sn}
         return self._cloud.ask(
             device.type,
             device.path,
-            query,
+            device.query,
             lambda data: read(data, device.sn, target.kinds, self._cloud.token.hidden_in),
             probe=probe,
             began=target.began,
         )
 
-    def _succeeded(self, target: Target, reading: Reading, duration: float) -> State | None:
+    def _succeeded(self, target: Target, reading: Reading) -> State | None:
         device = target.device
         came_up, left_out = target.succeeded(reading)
         log = _log.info if came_up else _log.debug
-        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(duration, 3))
+        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(target.duration, 3))
         self._left_out.report(device, left_out)
         if reading.unread_time is not None:
             self._telemetry.times_unreadable.labels(device.type).inc()
@@ -76,7 +77,7 @@ class Poller:
             warn("the device's own time cannot be read", device_sn=device.sn, type=device.type, time=reading.unread_time)
         return self._observe(target, None)
 
-    def _failed(self, target: Target, error: EnercloError, duration: float) -> State | None:
+    def _failed(self, target: Target, error: EnercloError) -> State | None:
         device = target.device
         changed = self._observe(target, error)
         account_at_fault = self._cloud.account.suspended or isinstance(error, RateLimited)
@@ -88,16 +89,19 @@ class Poller:
             type=device.type,
             reason=error.reason,
             error=str(error),
-            duration=round(duration, 3),
+            duration=round(target.duration, 3),
         )
         return changed
 
     def _observe(self, target: Target, error: EnercloError | None) -> State | None:
-        changed = self._cloud.account.observe(target.device.key, error)
+        # one after the other, so that the last word on the page is the account's last state
+        with self._lock:
+            changed = self._cloud.account.observe(target.device.key, error)
+            if changed is not None:
+                for state in State:
+                    if state is not State.OPEN:
+                        self._telemetry.suspended.labels(state.value).set(state is changed)
         if changed is not None:
-            for state in State:
-                if state is not State.OPEN:
-                    self._telemetry.suspended.labels(state.value).set(state is changed)
             if changed is State.OPEN:
                 _log.info("the cloud answers again: polling goes on")
             else:

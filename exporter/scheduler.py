@@ -137,14 +137,12 @@ class Scheduler:
             for key in self._by_key.keys() - wanted.keys():
                 self._by_key.pop(key).target.remove()
             self._spacing = 60.0 / plan.requests_per_minute
-            new = self._add([device for key, device in wanted.items() if key not in self._by_key])
-            for key, device in wanted.items():
-                job = self._by_key[key]
+            for key, job in self._by_key.items():
                 before = job.target.interval
-                choice, kinds = plan.choices.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
-                job.target.configure(device, plan.stretch, plan.stale_after, plan.zone, choice, kinds)
+                _configure(job.target, wanted[key], plan)
                 if job.target.interval != before:
                     job.due = min(job.due, job.next_slot(self._clock.now()))
+            new = self._add([device for key, device in wanted.items() if key not in self._by_key], plan)
             self._jobs.jobs[:] = self._by_key.values()
             self._account.configure(len(self._by_key))
             self._start(new)
@@ -233,7 +231,7 @@ class Scheduler:
         target = job.target
         return job.due + target.skip * target.interval if target.overdue_since is None else target.overdue_since
 
-    def _add(self, devices: Iterable[Device]) -> list[_Job]:
+    def _add(self, devices: Iterable[Device], plan: Plan) -> list[_Job]:
         """A job for each device, in the order of their slots.
 
         So devices that are polled one after another stand together in the series. When an outage makes all values vanish, and
@@ -242,7 +240,10 @@ class Scheduler:
         """
         jobs = []
         for phase, device in sorted([(self._next_phase(), device) for device in devices], key=lambda pair: pair[0]):
-            target = Target(device, self._series, self._clock, self._jitter)
+            # nobody knows the target yet, so nobody holds its lock and waits for this one
+            with self._series.together():
+                target = Target(device, self._series, self._clock, self._jitter)
+                _configure(target, device, plan)
             job = self._by_key[device.key] = _Job(self._jobs, target, phase, math.inf)
             job.do(self._hand_over, job)
             jobs.append(job)
@@ -263,11 +264,13 @@ class Scheduler:
         target = job.target
         if target.skip > 0:
             target.skip -= 1
+        elif target.in_flight:
+            # the poll that waits for its turn, or is under way, is this slot's too
+            pass
         elif self._account.suspended:
             target.left_out()
         else:
-            if target.overdue_since is None:
-                target.overdue_since = job.due
+            target.overdue_since = job.due
             self._submit(Task(target))
 
     def _probe(self, now: float) -> None:
@@ -285,11 +288,15 @@ class Scheduler:
             self._submit(Task(min(idle, key=lambda target: target.last_attempt), probe=True))
 
     def _submit(self, task: Task) -> None:
-        if not task.target.in_flight:
-            task.target.in_flight = True
-            self.pool.submit(task)
+        task.target.in_flight = True
+        self.pool.submit(task)
 
     def _next_phase(self) -> float:
         """Golden-ratio steps: however many devices there are or come later, their slots are spread evenly."""
         self._planned += 1
         return self._planned * _GOLDEN % 1.0
+
+
+def _configure(target: Target, device: Device, plan: Plan) -> None:
+    choice, kinds = plan.choices.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
+    target.configure(device, plan.stretch, plan.stale_after, plan.zone, choice, kinds)

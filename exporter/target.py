@@ -97,13 +97,17 @@ class Target:
         self._reason: str | None = None
         self._error: str | None = None
         self._history = History()
+        #: When the first request of the poll under way went out, and the latest one if it has not ended; by the exporter's clock.
         self._began: float | None = None
+        self._sent: float | None = None
+        self._took = 0.0
         self._success_at = self._moved_at = clock.now()
         #: When its values may next have become stale.
         self.judge_at = math.inf
         self._row = series.add(device.type, device.sn)
-        series.set(self._row, "atess_device_info", 1, device.info)
-        self._show_stale()
+        with series.together():
+            series.set(self._row, "atess_device_info", 1, device.info)
+            self._show_stale()
 
     def configure(
         self,
@@ -115,9 +119,11 @@ class Target:
         kinds: Kinds = BY_NAME,
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
-        with self._lock:
+        with self._lock, self._series.together():
+            if device.sn != self.device.sn:
+                self._series.rename(self._row, device.sn)
             if device.info != self.device.info:
-                self._series.set(self._row, "atess_device_info", None, self.device.info)
+                # in place of the line with the labels before: no scrape is without one
                 self._series.set(self._row, "atess_device_info", 1, device.info)
             self.device = device
             self.interval = device.interval * stretch
@@ -132,9 +138,26 @@ class Target:
     def began(self) -> None:
         """A request went out; a poll may need two."""
         self.overdue_since = None
-        self.last_attempt = self._clock.now()
+        self.last_attempt = self._sent = self._clock.now()
         if self._began is None:
             self._began = self.last_attempt
+
+    def paused(self) -> None:
+        """The request failed and another one is to follow: its wait for the rate limiter is no part of the poll's duration."""
+        self._took = self._time_taken(self._clock.now())
+        self._sent = None
+
+    def ended(self) -> None:
+        """The poll is over, whatever came of it."""
+        self.overdue_since = None
+        self._began = self._sent = None
+        self._took = 0.0
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the requests of the last poll took."""
+        last = self._history.last
+        return last.duration if last else 0.0
 
     def succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown."""
@@ -176,7 +199,6 @@ class Target:
         """A due poll was not made, because the account is suspended."""
         with self._lock:
             self.overdue_since = None
-            self._began = None
             self._reason = SUSPENDED
             self._set_up(False)
 
@@ -240,10 +262,13 @@ class Target:
         )
 
     def _remember(self, now: float, reason: str | None) -> None:
-        duration = 0.0 if self._began is None else now - self._began
-        self._began = None
+        began = self._clock.wall() - (0.0 if self._began is None else now - self._began)
+        self._history.add(Poll(began, self._time_taken(now), reason))
         self._reason = reason
-        self._history.add(Poll(self._clock.wall() - duration, duration, reason))
+        self.ended()
+
+    def _time_taken(self, now: float) -> float:
+        return self._took + (0.0 if self._sent is None else now - self._sent)
 
     def _judge(self, now: float) -> str | None:
         """Decide whether the values are stale, and when that must next be asked. Returns the cause if it is a new one."""
@@ -258,10 +283,11 @@ class Target:
         if cause == self._stale:
             return None
         self._stale = cause
-        if cause is not None:
-            self._series.clear(self._row)
-            self._texts = _NO_TEXTS
-        self._show_stale()
+        with self._series.together():
+            if cause is not None:
+                self._series.clear(self._row)
+                self._texts = _NO_TEXTS
+            self._show_stale()
         return cause
 
     def _show_stale(self) -> None:

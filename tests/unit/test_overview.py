@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
 
 from exporter.devices import DeviceType, load_catalogue
 from exporter.enerclo import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
@@ -182,8 +183,7 @@ def test_a_poll_takes_from_its_first_request_to_its_last_answer(clock: FakeClock
     bench.run(TICK)
     poll = bench.status().last_poll
     assert poll is not None
-    # two requests, and what the budget had the second wait
-    assert poll.duration == pytest.approx(4, abs=0.1)
+    assert poll.duration == pytest.approx(4, abs=0.001)
     assert poll.at == pytest.approx(began + TICK, abs=0.1)
 
 
@@ -238,3 +238,34 @@ def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -
     bench.run(1500)
     assert bench.detail().status.withheld == "failing"
     assert (bench.detail().texts, bench.detail().fields) == ([], [])
+
+
+def test_a_device_is_found_in_any_spelling_and_shown_in_the_config_s(clock: FakeClock) -> None:
+    bench = Bench(clock, [device("UMD0D23202")])
+    for sn in ("umd0d23202", " Umd0d23202 "):
+        assert bench.detail(sn).status.sn == "UMD0D23202"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_waiting_for_the_rate_limiter_is_no_part_of_a_poll_s_duration(clock: FakeClock, fails: bool) -> None:
+    bench = Bench(clock, devices(1), rate=1)
+    bench.apply(devices(1, 3000))
+    # another request has just gone out, so this poll waits a minute for its turn, and as long before it tries again
+    bench.budget.acquire()
+
+    def slow(sn: str) -> dict[str, int]:
+        clock.advance(2)
+        if len(bench.sent) == 1 or fails:
+            raise ConnectionFailed("the connection broke")
+        return {"ppv": 1}
+
+    bench.answer = slow
+    began = clock.wall()
+    with structlog.testing.capture_logs() as logs:
+        bench.run(30.25)
+    poll = bench.status().last_poll
+    assert poll is not None
+    assert poll.duration == 4
+    assert poll.at == pytest.approx(began + 60, abs=1)
+    (told,) = [line for line in logs if "duration" in line]
+    assert told["duration"] == 4

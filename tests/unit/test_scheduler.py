@@ -2,7 +2,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -23,10 +24,10 @@ from exporter.pacing import fit
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.scheduler import TICK, Plan, Scheduler
-from exporter.series import Series
+from exporter.series import Row, Series
 from exporter.telemetry import Telemetry
 from exporter.token import Token
-from tests.support import FakeClient, FakeClock, InlinePool, device, samples
+from tests.support import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
 
 
 class Fleet:
@@ -426,7 +427,7 @@ def test_devices_that_stay_keep_everything_when_others_come_and_go(clock: FakeCl
     fleet.apply([*devices(10)[:5], *[device(f"N{n}") for n in range(5)]])
     assert {n: fleet.value("ppv", f"S{n}") for n in range(5)} == {n: before[n] for n in range(5)}
     assert all(fleet.value("ppv", f"S{n}") is None and fleet.up(f"S{n}") is None for n in range(5, 10))
-    assert all(fleet.scheduler._by_key["pbd", f"S{n}"].due == due["pbd", f"S{n}"] for n in range(5))
+    assert all(fleet.scheduler._by_key[it.key].due == due[it.key] for it in devices(5))
     fleet.run(31)
     assert all(start < fleet.times(f"N{n}")[0] <= start + 31 for n in range(5))
     fleet.run(600)
@@ -453,7 +454,7 @@ def test_a_hundred_reloads_are_no_burst(clock: FakeClock) -> None:
 def test_a_late_plan_runs_in_the_order_of_what_was_due_first(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(20))
     fleet.run(1000)
-    due = [key[1] for key, job in sorted(fleet.scheduler._by_key.items(), key=lambda item: item[1].due)]
+    due = [job.target.device.sn for job in sorted(fleet.scheduler._by_key.values(), key=lambda job: job.due)]
     clock.advance(400)
     fleet.sent.clear()
     fleet.scheduler.tick()
@@ -549,3 +550,191 @@ def test_fields_left_out_are_counted(clock: FakeClock) -> None:
     polls = len(fleet.sent)
     assert f'fields_left_out_total{{cause="name",type="pbd"}} {polls}.0' in page
     assert f'fields_left_out_total{{cause="collision",type="pbd"}} {polls}.0' in page
+
+
+def test_the_lag_does_not_grow_while_a_device_backs_off_whose_poll_outlasted_its_slot(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1, 10))
+    fleet.run(30)
+
+    def slow(sn: str) -> Any:
+        # its next slot comes while its poll is under way
+        clock.advance(12)
+        fleet.scheduler.tick()
+        raise InvalidPayload("x")
+
+    fleet.answer = slow
+    while not (fleet.pool.queue or fleet.up("S0") == 0):
+        fleet.run(TICK)
+    (job,) = fleet.scheduler._by_key.values()
+    for _ in range(3):
+        job.target.skip = 5
+        for _ in range(160):
+            clock.advance(TICK)
+            fleet.scheduler.tick()
+            assert fleet.scheduler.lag() <= TICK
+        fleet.run(40)
+
+
+def test_a_poll_that_ends_in_an_internal_error_leaves_nothing_to_the_next(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1, 10))
+    (job,) = fleet.scheduler._by_key.values()
+
+    def broken(sn: str) -> Any:
+        # its next slot comes meanwhile
+        clock.advance(12)
+        fleet.scheduler.tick()
+        raise RuntimeError("not foreseen")
+
+    fleet.answer = broken
+    with pytest.raises(RuntimeError):
+        fleet.run(10)
+    assert (job.target.in_flight, job.target.overdue_since) == (False, None)
+
+    def answer(sn: str) -> Any:
+        clock.advance(2)
+        return {"ppv": 1}
+
+    fleet.answer = answer
+    fleet.run(10)
+    assert [poll.duration for poll in job.target.detail(None).polls] == [2]
+
+
+def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(1, 10))
+    fleet.answer = failing(Unauthorized("no"))
+    fleet.run(30)
+    assert fleet.account.suspended
+
+    def slow(sn: str) -> Any:
+        for _ in range(12):
+            clock.advance(1)
+            fleet.scheduler.tick()
+        return {"ppv": 1}
+
+    fleet.answer = slow
+    fleet.run(70)
+    (job,) = fleet.scheduler._by_key.values()
+    assert [poll.duration for poll in job.target.detail(None).polls if poll.reason is None][-1] == 12
+
+
+def test_a_reload_that_only_spells_a_device_otherwise_leaves_it_one_with_its_reading(clock: FakeClock) -> None:
+    fleet = Fleet(clock, [device("umd1", site="Pai"), device("OTHER")])
+    fleet.run(100)
+    asked, page = len(fleet.sent), samples(fleet.series.page())
+    fleet.apply([device("UMD1", site="Pai"), device("OTHER")])
+    fleet.run(100)
+    assert samples(fleet.series.page()) == {name.replace('"umd1"', '"UMD1"'): value for name, value in page.items()}
+    assert fleet.series.page().length == len(bytes(fleet.series.page()))
+    assert len(fleet.sent) == asked
+    fleet.run(600)
+    assert {sn for _, sn in fleet.sent[asked:]} == {"UMD1", "OTHER"}
+    assert fleet.value("ppv", "umd1") is None
+    assert (fleet.value("ppv", "UMD1") or 0) > page['atess_ppv{deviceSn="umd1",type="pbd"}']
+
+
+class Watched(Series):
+    """Keeps the page after each change that a scrape could come in between."""
+
+    def __init__(self) -> None:
+        super().__init__(metric_name, lambda name: name)
+        self.pages: list[dict[str, float]] = []
+        self._depth = 0
+
+    @contextmanager
+    def together(self) -> Iterator[bool]:
+        self._depth += 1
+        try:
+            yield True
+        finally:
+            self._depth -= 1
+            self._look()
+
+    def set(self, *args: Any, **kwargs: Any) -> None:
+        super().set(*args, **kwargs)
+        self._look()
+
+    def remove(self, row: Row) -> None:
+        super().remove(row)
+        self._look()
+
+    def rename(self, *args: Any) -> None:
+        super().rename(*args)
+        self._look()
+
+    def clear(self, row: Row) -> None:
+        super().clear(row)
+        self._look()
+
+    def _look(self) -> None:
+        if not self._depth:
+            self.pages.append(samples(self.page()))
+
+
+def test_no_scrape_sees_a_device_in_a_half_state(clock: FakeClock) -> None:
+    fleet = Fleet(clock, [])
+    series = Watched()
+    fleet.scheduler._series = series
+    about = ("atess_device_info{", "atess_device_poll_interval_seconds{")
+
+    def plan(*devices: Device) -> None:
+        fleet.apply(list(devices))
+
+    plan(device("A", site="Pai"))
+    fleet.run(60)
+    plan(device("A", site="Chiang Mai"), device("B"))
+    plan(device("a", site="Chiang Mai", row="7"), device("B"))
+    fleet.answer = failing(InvalidPayload("x"))
+    fleet.run(3000)
+    fleet.answer = lambda sn: {"ppv": 1, "time": "2026-01-01 10:00:00"}
+    fleet.run(6000)
+    assert len(series.pages) > 20
+    causes = set()
+    for page in series.pages:
+        for sn in {name.split('"')[1] for name in page}:
+            own = [name for name in page if f'deviceSn="{sn}",' in name]
+            for name in about:
+                assert len([it for it in own if it.startswith(name)]) == 1, (sn, name)
+            stale = {it.split('cause="')[1]: page[it] for it in own if it.startswith("atess_device_stale{")}
+            assert sorted(stale) == ['failing"}', 'frozen"}']
+            shown = any(it.startswith("atess_ppv{") for it in own)
+            now = {name for name, value in stale.items() if value}
+            assert len(now) <= 1
+            assert not (shown and now), "a stale device shows values"
+            causes |= now
+        # each under one spelling
+        assert len({name.split('"')[1].lower() for name in page}) == len({name.split('"')[1] for name in page})
+    assert len(causes) == 2
+
+
+def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(clock, devices(2))
+    settled = threading.Event()
+    monkeypatch.setattr(fleet.poller, "_lock", TellingLock(settled), raising=False)
+    one, other = (job.target for job in fleet.scheduler._by_key.values())
+    observe = fleet.account.observe
+
+    def recover() -> None:
+        fleet.answer = lambda sn: {"ppv": 1}
+        fleet.poller.poll(other, probe=True)
+        settled.set()
+
+    recovery = threading.Thread(target=recover)
+
+    def late(key: tuple[str, str], error: EnercloError | None) -> State | None:
+        changed = observe(key, error)
+        if changed is State.UNAUTHORIZED:
+            # the other poll succeeds before this one has said what it saw, or has to wait until it has
+            recovery.start()
+            assert settled.wait(30)
+        return changed
+
+    monkeypatch.setattr(fleet.account, "observe", late)
+    fleet.account.configure(1)
+    fleet.answer = failing(Unauthorized("no"))
+    fleet.poller.poll(one)
+    recovery.join(30)
+    assert not fleet.account.suspended
+    page = samples(fleet.telemetry.page(openmetrics=False))
+    assert page['atess_exporter_api_suspended{cause="unauthorized"}'] == 0
