@@ -244,7 +244,7 @@ def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan 
     if config.settings is None:
         return None
     types = config.settings_types
-    wanted = tuple(it for it in devices if it.type in types)
+    wanted = tuple(device for device in devices if device.type in types)
     return SettingsPlan(wanted, config.types, config.settings.interval, config.kinds)
 
 

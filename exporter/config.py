@@ -183,12 +183,12 @@ def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[st
 
 
 def _kinds(file: File, types: Mapping[str, DeviceType]) -> dict[str, Kinds]:
-    """What the fields of each type are. What is a code for one type is taken for one everywhere."""
-    fields = [item for it in load_catalogue().values() for item in it.fields.items()]
+    """Tell what the fields of each type are. What is a code for one type is taken for one everywhere."""
+    fields = [item for known_type in load_catalogue().values() for item in known_type.fields.items()]
     codes = {name for name, known in fields if known.kind in ("status", "identifier")}
     declared = {
         # a kind that nobody wrote says nothing
-        name: {field: it.kind for field, it in entry.fields.items() if "kind" in it.model_fields_set}
+        name: {field: given.kind for field, given in entry.fields.items() if "kind" in given.model_fields_set}
         for name, entry in file.types.items()
     }
     return {name: Kinds(codes, declared.get(name)) for name in types}

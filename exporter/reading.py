@@ -83,7 +83,7 @@ class Reading:
 
     @property
     def mark(self) -> str | int | None:
-        """What is another one when the device has moved since; None where nothing can be said of that.
+        """Return what is another one when the device has moved since; None where nothing can be said of that.
 
         A device's clock moves even when it measures the same again, so its time decides alone. Where there is none to go by,
         the whole answer must stand still before the device counts as offline.
@@ -92,7 +92,7 @@ class Reading:
 
 
 def read(data: object, device_sn: str, kinds: Kinds = BY_NAME, hide: Callable[[str], str] = str) -> Reading:
-    """The reading in an answer's `data`; `kinds` are those of the fields of its type, `hide` takes secrets out of a text.
+    """Return the reading in an answer's `data`; `kinds` are those of the fields of its type, `hide` takes secrets out of a text.
 
     Raises InvalidReadingError where there is none: not an object, another device's, no number in it, or more than MAX_FIELDS.
     """
@@ -117,7 +117,7 @@ def read(data: object, device_sn: str, kinds: Kinds = BY_NAME, hide: Callable[[s
 
 
 def numbers(answer: Mapping[str, Any], kinds: Kinds) -> dict[str, int | float]:
-    """The fields of `answer` that are numbers, but for identities."""
+    """Return the fields of `answer` that are numbers, but for identities."""
     found: dict[str, int | float] = {}
     known = kinds.known
     for name, value in answer.items():
@@ -170,7 +170,7 @@ def metric_name(field: str) -> str | None:
 
 
 def moment(time: str) -> datetime | None:
-    """What a reading's own time says, with a zone only if it names one; None if it is no calendar time of our day.
+    """Return what a reading's own time says, with a zone only if it names one; None if it is no calendar time of our day.
 
     Read are `YYYY-MM-DD HH:MM:SS` and the other forms that ISO 8601 has for a date with a time of day, the vendor's
     documented form among them; 24:00 is the next midnight. Not read is what could mean two days, such as 11/12/2026.
@@ -189,7 +189,7 @@ def moment(time: str) -> datetime | None:
 
 
 def _built(match: re.Match[str]) -> datetime:
-    """Raises ValueError or OverflowError where the numbers make no time."""
+    """Build the time that _MOMENT found. Raises ValueError or OverflowError where the numbers make none."""
     part = match.group
     day = datetime(int(part(1) or part(5)), int(part(3) or part(6)), int(part(4) or part(7)))
     hour, minute, second = int(part(8) or part(11)), int(part(9) or part(12)), int(part(10) or part(13) or 0)
@@ -212,7 +212,7 @@ def _built(match: re.Match[str]) -> datetime:
 
 
 def timestamp(time: str, zone: tzinfo, now: float) -> float | None:
-    """Unix time in seconds of a reading's own time, in `zone` unless it names another; None if it cannot be read.
+    """Return the Unix time in seconds of a reading's own time, in `zone` unless it names another; None if it cannot be read.
 
     In an hour that occurs twice at a clock change it is the occurrence that lies nearest to `now` (Unix time in seconds).
     """
@@ -230,6 +230,7 @@ def timestamp(time: str, zone: tzinfo, now: float) -> float | None:
 
 
 def _texts(answer: Mapping[str, Any], fields: Mapping[str, Any], hide: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that have text and no number, each with its text, as they may be shown."""
     found: list[tuple[str, str]] = []
     for name, value in answer.items():
         if type(value) is str and name not in fields and name not in _SHOWN_ELSEWHERE:
@@ -240,7 +241,7 @@ def _texts(answer: Mapping[str, Any], fields: Mapping[str, Any], hide: Callable[
 
 
 def _shown(text: str, hide: Callable[[str], str]) -> str:
-    """`text` for people to see: without secrets, in printable characters, and cut where it is too long."""
+    """Return `text` for people to see: without secrets, in printable characters, and cut where it is too long."""
     text = hide(text)
     if len(text) <= MAX_TEXT and text.isprintable():
         return text
@@ -251,7 +252,7 @@ def _shown(text: str, hide: Callable[[str], str]) -> str:
 
 
 def _fingerprint(answer: Mapping[str, Any]) -> int:
-    """A number that is another one when anything in the answer is, but for the order of its fields."""
+    """Return a number that is another one when anything in the answer is, but for the order of its fields."""
     return hash(json.dumps(answer, sort_keys=True))
 
 

@@ -59,8 +59,20 @@ class Target:
     # there are many targets, and with more than 30 attributes each would have a dictionary of its own: 1.3 KB
     __slots__ = (
         *("_began", "_choice", "_clock", "_data_time", "_data_timestamp", "_error", "_failures", "_history", "_jitter", "_lock"),
-        *("_mark", "_moved_at", "_reason", "_row", "_series", "_stale", "_stale_after", "_success_at", "_success_wall", "_texts"),
-        *("_time_is_read", "_up", "_zone", "device", "in_flight", "interval", "judge_at", "kinds", "last_attempt"),
+        *(
+            "_mark",
+            "_moved_at",
+            "_reason",
+            "_row",
+            "_sent",
+            "_series",
+            "_stale",
+            "_stale_after",
+            "_success_at",
+            "_success_wall",
+            "_texts",
+        ),
+        *("_time_is_read", "_took", "_up", "_zone", "device", "in_flight", "interval", "judge_at", "kinds", "last_attempt"),
         *("overdue_since", "skip"),
     )
 

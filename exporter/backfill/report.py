@@ -34,7 +34,7 @@ def tell_notes(spill: Spill, sources: Sequence[Source]) -> None:
 
 
 def lost_rows(spill: Spill, sources: Sequence[Source]) -> dict[Source, Counter[str]]:
-    """The sources of which rows came and none could be used, with how many rows were lost for which cause.
+    """Return the sources of which rows came and none could be used, with how many rows were lost for which cause.
 
     Rows without a number in them are no loss: the device had nothing to say.
     """
@@ -48,13 +48,13 @@ def lost_rows(spill: Spill, sources: Sequence[Source]) -> dict[Source, Counter[s
 
 
 def describe_loss(lost: Counter[str]) -> str:
-    """Say it of one source."""
+    """Return the message for one of lost_rows()."""
     causes = "; ".join(f"{count} times {cause}" for cause, count in lost.most_common(_NOTES))
     return f"not one of its rows can be used: {causes}"
 
 
 def failures(failed: Mapping[Source, str], devices: int, lost: int) -> str:
-    """The message for the user where some of `devices` failed, each for its reason, and `lost` rows of them with that."""
+    """Return the message for the user where some of `devices` failed, each for its reason, and `lost` rows of them with that."""
     kinds: dict[str, list[Source]] = {}
     for source, reason in failed.items():
         kinds.setdefault(f"{source.type}, {reason}", []).append(source)

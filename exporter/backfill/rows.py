@@ -57,7 +57,7 @@ class Page:
 
 
 def read_page(data: Any, device_sn: str, window: Range, choice: Choice, zone: tzinfo, kinds: Kinds) -> Page:
-    """The page in an answer's `data`; `zone` is the window's, for rows whose times name one of their own.
+    """Return the page in an answer's `data`; `zone` is the window's, for rows whose times name one of their own.
 
     Raises InvalidReadingError where there is none.
     """

@@ -166,7 +166,7 @@ def _times(pages: Sequence[Page]) -> list[int]:
 
 
 def _known(pages: Sequence[Page]) -> dict[int, int]:
-    """The Unix times of rows that name their zone, by their positions in _times()."""
+    """Return the Unix times of rows that name their zone, by their positions in _times()."""
     known = {}
     first = 0
     for page in _distinct(pages):

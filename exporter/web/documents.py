@@ -33,7 +33,7 @@ def device_document(detail: DeviceDetail, *, simulated: bool) -> bytes:
             "path_evidence": detail.path_evidence,
             "error": detail.error,
             "fields": [_field(it) for it in detail.fields],
-            "texts": [{"field": it.field, "text": it.text} for it in detail.texts],
+            "texts": [{"field": text.field, "text": text.text} for text in detail.texts],
             "polls": [_poll(it) for it in detail.polls],
         }
     )

@@ -162,7 +162,7 @@ def test_a_text_of_the_cloud_is_text(browser: Browser, bench: Bench, width: int)
         assert rows[-1][0] == "w" * 199 + "…"
         assert page.evaluate("window.harm") is None
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        serious = [it for it in Axe().run(page).response["violations"] if it["impact"] in ("serious", "critical")]
+        serious = [found for found in Axe().run(page).response["violations"] if found["impact"] in ("serious", "critical")]
         assert (serious, complaints) == ([], [])
 
 

@@ -227,13 +227,13 @@ def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -
     bench.answer = lambda sn: {"vbat": 52.5, "bmsProtection": "1E3", "note": "ok", "loggerSn": "123456789012"}
     bench.run(1)
     assert bench.detail().texts == [FieldText("note", "ok"), FieldText("loggerSn", "123456789012")]
-    assert [it.field for it in bench.detail().fields] == ["vbat", "bmsProtection"]
+    assert [field.field for field in bench.detail().fields] == ["vbat", "bmsProtection"]
     # a plan says what the fields of a type are
     kinds = {"pbd": Kinds({"bmsProtection"}, {"loggerSn": "instant"})}
     bench.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, kinds=kinds))
     bench.run(600)
     assert bench.detail().texts == [FieldText("bmsProtection", "1E3"), FieldText("note", "ok")]
-    assert [it.field for it in bench.detail().fields] == ["vbat", "loggerSn"]
+    assert [field.field for field in bench.detail().fields] == ["vbat", "loggerSn"]
     bench.answer = failing(TimedOut("late"))
     bench.run(1500)
     assert bench.detail().status.withheld == "failing"

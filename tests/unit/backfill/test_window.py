@@ -212,7 +212,7 @@ def test_a_row_that_names_its_zone_is_dated_by_it() -> None:
         datetime(2024, 10, 26, 23, 59, tzinfo=UTC),
         *(datetime(2024, 10, 27, *at, tzinfo=UTC) for at in ((1, 30), (3, 0), (2, 30))),
     ]
-    samples = dict(zip([int(it.timestamp()) for it in instants], range(4), strict=True))
+    samples = dict(zip([int(instant.timestamp()) for instant in instants], range(4), strict=True))
     assert dict(zip(*columns["ppv"], strict=True)) == samples
     assert window.TWICE not in notes
 
