@@ -117,7 +117,7 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, Column], dict[str,
             first += len(page.times)
         if final:
             _note(notes, pages, dated)
-    if len(passes) > 1:
+    if len(passes) > 1 and any(map(_received, passes)):
         notes[SHIFTED if _agree(passes) or _fits(passes[-1], zone) else RESTLESS] = 1
     return _joined(parts), dict(notes)
 
@@ -182,6 +182,9 @@ def _agree(passes: Passes) -> bool:
 def _fits(pages: Sequence[Page], zone: tzinfo) -> bool:
     """Whether the pages of a pass are of one state of the cloud: `total` stood still and was reached, no row was on two pages."""
     totals = {page.total for page in pages if page.total is not None}
+    if not totals and not _received(pages):
+        # null, or no rows and no word of how many: to be asked once more, or one bad answer would lose the window
+        return False
     if len(totals) > 1 or _received(pages) < max(totals, default=0):
         return False
     if _repeats(pages):
