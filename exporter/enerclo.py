@@ -4,13 +4,14 @@ The only module that speaks HTTP to the cloud. Facts are from the vendor's API p
 source is named.
 """
 
+import http.client
 import json
-import ssl
+import re
 import time
+import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, Final
 
 import requests
@@ -18,8 +19,9 @@ import urllib3
 from requests.auth import AuthBase
 
 from exporter import __version__, nesting
+from exporter.causes import chain, proxy_refusal, root_cause
 from exporter.token import Token
-from exporter.transport import DeadlineAdapter
+from exporter.transport import DeadlineAdapter, TooLarge
 
 #: Bytes of one answer, after decompression, that are read before it is given up. The largest documented answer has some
 #: 2 KB a reading and 100 readings a page.
@@ -29,6 +31,7 @@ MAX_ANSWER: Final = 2 * 1024 * 1024
 TOO_FREQUENT: Final = 10012
 
 _SUCCESS: Final = frozenset({0, 200})
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _MESSAGE_LIMIT: Final = 200
 
 
@@ -38,6 +41,8 @@ class EnercloError(Exception):
     reason: ClassVar[str]
     #: Worth one more try at once: the fault may have been the connection's, not the request's.
     retryable: bool = False
+    #: It was asked with a token, or in a way, that is no longer in force.
+    outdated: bool = False
 
 
 class TimedOut(EnercloError):
@@ -65,7 +70,10 @@ class HttpStatus(EnercloError):
 
 
 class RateLimited(EnercloError):
-    """HTTP 429, or the sibling platform's code for "too frequent". `retry_after` is in seconds, None if not said."""
+    """HTTP or envelope code 429, or the sibling platform's code for "too frequent".
+
+    `retry_after` is in seconds, None if not said.
+    """
 
     reason = "rate_limited"
 
@@ -75,7 +83,7 @@ class RateLimited(EnercloError):
 
 
 class Unauthorized(EnercloError):
-    """The token was refused: envelope code 403, or HTTP 401 or 403."""
+    """The token was refused: HTTP 401 or 403, or one of them as envelope code."""
 
     reason = "unauthorized"
 
@@ -100,16 +108,7 @@ class InvalidPayload(EnercloError):
 
 REASONS: Final = tuple(
     error.reason
-    for error in (
-        TimedOut,
-        ConnectionFailed,
-        HttpStatus,
-        RateLimited,
-        Unauthorized,
-        NotFound,
-        ApiError,
-        InvalidPayload,
-    )
+    for error in (TimedOut, ConnectionFailed, HttpStatus, RateLimited, Unauthorized, NotFound, ApiError, InvalidPayload)
 )
 
 
@@ -122,6 +121,13 @@ class _TokenAuth(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._token.reveal()
         return request
+
+
+class _Session(requests.Session):
+    """Looks at no redirect: requests would follow it in its mind even where it is told not to, and stumble over a bad one."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class Client:
@@ -144,7 +150,7 @@ class Client:
         self._token = token
         self._timeout = timeout
         self._wall = wall
-        self._session = requests.Session()
+        self._session = _Session()
         adapter = DeadlineAdapter(pool_connections=1, pool_maxsize=concurrency, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -156,36 +162,50 @@ class Client:
                 "User-Agent": f"atess-exporter/{__version__}",
             }
         )
-        # A cookie that the cloud sets for one device must not change what it answers for the next.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get(self, path: str, query: Mapping[str, str]) -> Any:
-        """The `data` of the envelope that `path` (relative to the base URL) answers. Raises EnercloError."""
+        """The `data` of the envelope that `path` (relative to the base URL) answers. Raises EnercloError and nothing else."""
+        url = f"{self._base_url}/{path}"
         try:
-            with self._session.get(
-                f"{self._base_url}/{path}",
-                params=query,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._session.get(url, params=query, timeout=self._timeout, allow_redirects=False, stream=True) as response:
                 if response.status_code != 200:
                     raise self._status_error(response)
                 body = _read_body(response)
-        except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-            raise TimedOut(f"no whole answer within {self._timeout:g} s") from None
-        except (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError):
-            raise InvalidPayload("the answer's compression is broken") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ConnectionFailed(_root_cause(error)) from None
-        return _open_envelope(body, self._token)
+            return _open_envelope(body, self._token)
+        except EnercloError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what an answer can do to the layers below is without end
+            failure = self._failure(error, url)
+        raise failure
 
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
 
+    def _failure(self, error: Exception, url: str) -> EnercloError:
+        """The typed error for what the layers below raised."""
+        causes = chain(error)
+        for cause in causes:
+            # their frames are in cycles with them, and would hold the connection until the garbage is collected
+            traceback.clear_frames(cause.__traceback__)
+
+        def caused_by(*kinds: type[BaseException]) -> bool:
+            return any(isinstance(cause, kinds) for cause in causes)
+
+        if caused_by(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+            return TimedOut(f"no whole answer within {self._timeout:g} s")
+        if caused_by(requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError):
+            return InvalidPayload("the answer's compression is broken")
+        if caused_by(TooLarge):
+            return InvalidPayload(f"the answer is larger than {MAX_ANSWER} bytes")
+        if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError | http.client.HTTPException):
+            return ConnectionFailed(root_cause(error, url))
+        return InvalidPayload(internal_error(error, self._token))
+
     def _status_error(self, response: requests.Response) -> EnercloError:
         status = response.status_code
+        if status == 407:
+            return ConnectionFailed(proxy_refusal(status, self._base_url))
         if status == 429:
             return RateLimited("HTTP status 429", self._retry_after(response.headers.get("Retry-After")))
         if status in (401, 403):
@@ -203,11 +223,12 @@ class Client:
             return float(value)
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return max(0.0, moment.timestamp() - self._wall())
+        except (ValueError, OverflowError):
+            # also a date that no clock holds
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.fromtimestamp(self._wall(), UTC)).total_seconds())
 
 
 def _read_body(response: requests.Response) -> bytes:
@@ -230,19 +251,38 @@ def _open_envelope(body: bytes, token: Token) -> Any:
         raise InvalidPayload("the answer is not JSON") from None
     if not isinstance(envelope, dict):
         raise InvalidPayload("the answer is not an envelope of code, data and msg")
-    code = envelope.get("code")
-    if not isinstance(code, int) or isinstance(code, bool):
+    code = _whole(envelope.get("code"))
+    if code is None:
         raise InvalidPayload("the answer's code is not a whole number")
     if code in _SUCCESS:
         return envelope.get("data")
     message = _describe(code, envelope.get("msg"), token)
-    if code == 403:
+    if code in (401, 403):
         raise Unauthorized(message)
     if code == 400:
         raise NotFound(message)
-    if code == TOO_FREQUENT:
+    if code in (429, TOO_FREQUENT):
         raise RateLimited(message)
     raise ApiError(message)
+
+
+def _whole(value: object) -> int | None:
+    """The whole number that a JSON value is, be it as 200, 200.0 or "200"; None for everything else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and _WHOLE.fullmatch(value := value.strip()):
+        try:
+            return int(value)
+        except ValueError:
+            # more digits than Python takes
+            return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def internal_error(error: Exception, token: Token) -> str:
+    """What to say of an exception that nobody foresaw, in a poll that must fail as any other."""
+    text = token.hidden_in(f"{type(error).__name__}: {error}")[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
+    return f"internal error: {text}"
 
 
 def _describe(code: int, message: object, token: Token) -> str:
@@ -252,20 +292,3 @@ def _describe(code: int, message: object, token: Token) -> str:
     # str() of a whole number has a limit of its own, which an answer must not be able to reach
     number = code if abs(code) < 10**9 else "out of range"
     return f"code {number}: {shown}" if shown else f"code {number}"
-
-
-def _root_cause(error: BaseException) -> str:
-    """What really happened, in a few words, without the address and the layers in between."""
-    seen: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in seen:
-        seen.append(current)
-        current = current.__cause__ or current.__context__
-    for cause in reversed(seen):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS certificate refused: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {cause.reason}"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-    return f"the connection broke ({type(seen[-1]).__name__})"

@@ -1,7 +1,8 @@
-"""A requests adapter with a total deadline.
+"""A requests adapter with a total deadline and a limit to what it takes in.
 
 The timeouts of requests and urllib3 restart with every packet, so a server that drips one byte at a time holds a worker for
-hours. Here each read gets only what is left of the whole request's time, headers included.
+hours. Here each read gets only what is left of the whole request's time, headers included. Nor do they bound what comes beside
+the body: interim responses, chunk extensions, trailers.
 """
 
 import http.client
@@ -9,18 +10,30 @@ import io
 import socket
 import threading
 import time
-from typing import Any
+from typing import Any, Final
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
+
+from exporter import eyeballs
+from exporter.environment import proxies_for, tls_context
+
+#: Bytes of one answer as they come over the wire, headers and all. http.client alone takes 6.5 MB of headers.
+MAX_RAW: Final = 16 * 1024 * 1024
+
+
+class TooLarge(OSError):
+    """An answer that has more than MAX_RAW bytes."""
 
 
 class _Deadline(threading.local):
-    """When the request of this thread must be over, on time.monotonic()."""
+    """When the request of this thread must be over, on time.monotonic(), and how many bytes its answer may still have."""
 
     at = float("inf")
+    room = MAX_RAW
 
 
 _deadline = _Deadline()
@@ -41,7 +54,11 @@ class _DeadlineReader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer took longer than the whole request may")
         self._socket.settimeout(left)
-        return self._reader.readinto(buffer)
+        size = self._reader.readinto(buffer)
+        _deadline.room -= size or 0
+        if _deadline.room < 0:
+            raise TooLarge(f"the answer is larger than {MAX_RAW} bytes")
+        return size
 
     def close(self) -> None:
         self._reader.close()
@@ -54,17 +71,52 @@ class _DeadlineResponse(http.client.HTTPResponse):
         raw: Any = self.fp.detach()
         self.fp = io.BufferedReader(_DeadlineReader(raw, sock))
 
+    def begin(self) -> None:
+        """Read the head, without its cookies: what is set for one device must not change what is answered for the next.
 
-class _PlainConnection(HTTPConnection):
+        Nor may http.cookiejar see them, which prints a traceback where it meets a Max-Age that no clock holds.
+        """
+        super().begin()
+        del self.headers["Set-Cookie"]
+        del self.headers["Set-Cookie2"]
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Skip interim responses (RFC 9110, 15.2), of which http.client knows only 100, and only before an answer of its own."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200:
+                return version, status, reason
+            if status == 101:
+                raise http.client.HTTPException("the server switches protocols, which nobody asked for")
+            http.client.parse_headers(self.fp)
+
+
+class _Connection(HTTPConnection):
+    """A connection whose making, too, is bounded by the deadline."""
+
     response_class = _DeadlineResponse
 
+    def _new_conn(self) -> socket.socket:
+        try:
+            return eyeballs.connect(self._dns_host, self.port, _deadline.at, self.socket_options or ())
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, str(error)) from error
+        except UnicodeError as error:
+            # as an OSError, so that urllib3 tells a proxy's name from the cloud's
+            raise socket.gaierror(socket.EAI_NONAME, "invalid host name") from error
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _DeadlineResponse
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    def connect(self) -> None:
+        """Connect, trusting whom the environment says, a proxy too. Raises Misconfigured."""
+        self.ssl_context = tls_context()
+        if self.proxy_config is not None:
+            self.proxy_config = self.proxy_config._replace(ssl_context=tls_context())
+        super().connect()
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
+    ConnectionCls = _Connection
 
 
 class _TlsPool(HTTPSConnectionPool):
@@ -74,8 +126,7 @@ class _TlsPool(HTTPSConnectionPool):
 class DeadlineAdapter(HTTPAdapter):
     """Sends requests whose `timeout` (seconds) covers the whole of it: connecting, headers and the body read by this thread.
 
-    Resolving the host name is the system's and has its own limit; where a name has several addresses, connecting may take
-    the timeout once for each.
+    Resolving the host name is the system's and has its own limit.
     """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -87,9 +138,18 @@ class DeadlineAdapter(HTTPAdapter):
         _use_deadlines(manager)
         return manager
 
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        # each connection sees for itself whom to trust
+        return super().build_connection_pool_key_attributes(request, True, cert)
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the connection alone: requests would have it trust certifi besides."""
+
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         seconds = kwargs["timeout"]
+        kwargs["proxies"] = proxies_for(request.url or "", kwargs.get("proxies"))
         _deadline.at = time.monotonic() + seconds
+        _deadline.room = MAX_RAW
         kwargs["timeout"] = Timeout(total=seconds)
         return super().send(request, *args, **kwargs)
 

@@ -64,6 +64,7 @@ _SEEDS: Final = tuple(
         [b'j{"code":0,"data":{"x":"10:30","x_seconds":5,"ppv":2}}', b'a{"code":0,"data":{"setting_ppv":1,"settingX":2}}'],
         [b'a{"code":403,"msg":"no"}', b'a{"code":400}', b'a{"code":10012,"msg":null}', b'a{"code":500,"msg":"busy"}'],
         [b'a{"code":0,"data":null}', b'a{"code":0,"data":[]}', b'a{"code":"0"}', b"a[]"],
+        [b'a{"code":" 200 ","data":{"ppv":1}}', b'b{"code":2e2,"data":{"ppv":1}}', b'a{"code":"429"}', b'a{"code":401.0}'],
         [b'a{"code":0,"data":{"deviceSn":"other","ppv":1}}', b'a{"code":0,"data":{"ppv":null}}', b'a{"code":true}', b"a{"],
         [b'a{"code":0,"data":{' + b",".join(b'"f%d":1' % n for n in range(30)) + b"}}"],
         [b'a{"code":0,"data":{"a":' + b"[" * 200 + b"]" * 200 + b',"b":1}}', b'a{"code":1' + b"0" * 400 + b"}"],

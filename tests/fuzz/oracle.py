@@ -35,7 +35,14 @@ _IDENTITY_WORDS: Final = ("uuid", "guid", "imei", "imsi", "iccid", "barcode", "s
 _SERIAL_NUMBERS: Final = tuple(f"serial{between}{end}" for between in ("", "_") for end in ("no", "nr", "num", "number"))
 _LONGEST_NAME: Final = 200
 
-_ERRORS: Final[Mapping[int, type[Exception]]] = {403: Unauthorized, 400: NotFound, TOO_FREQUENT: RateLimited}
+_ERRORS: Final[Mapping[int, type[Exception]]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    400: NotFound,
+    429: RateLimited,
+    TOO_FREQUENT: RateLimited,
+}
+_CODE_TEXT: Final = re.compile(r"[+-]?[0-9]+")
 
 _HELP: Final = re.compile(r'# HELP (atess_[a-zA-Z0-9_]+) (?:[^"\\]|\\[\\n])+')
 _SAMPLE: Final = re.compile(
@@ -99,17 +106,26 @@ def _data(body: bytes, device_sn: str) -> dict[str, Any] | type[Exception]:
         envelope = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         return InvalidPayload
-    code = envelope.get("code") if type(envelope) is dict else None
-    if type(code) is not _Whole:
+    code = _code(envelope.get("code")) if type(envelope) is dict else None
+    if code is None:
         return InvalidPayload
-    if int(code) not in (0, 200):
-        return _ERRORS.get(int(code), ApiError)
+    if code not in (0, 200):
+        return _ERRORS.get(code, ApiError)
     data = envelope.get("data")
     if type(data) is not dict:
         return InvalidReadingError
     answered_for = data.get("deviceSn")
     another = type(answered_for) is str and answered_for.strip().casefold() != device_sn.strip().casefold()
     return InvalidReadingError if another else data
+
+
+def _code(value: Any) -> int | None:
+    """The whole number that an envelope's code is, as a number or as text."""
+    if type(value) is _Fraction:
+        return int(float(value)) if float(value).is_integer() else None
+    if type(value) is str and (not _CODE_TEXT.fullmatch(value.strip()) or len(value.strip().lstrip("+-")) > _MOST_DIGITS):
+        return None
+    return int(value) if type(value) in (_Whole, str) else None
 
 
 def _numbers(data: Mapping[str, Any]) -> Fields:

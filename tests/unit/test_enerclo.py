@@ -7,14 +7,14 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
-from exporter import __version__, enerclo
+from exporter import __version__, enerclo, transport
 from exporter.enerclo import (
     MAX_ANSWER,
     ApiError,
@@ -152,9 +152,17 @@ def test_a_compressed_answer_is_read() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (b"garbage\r\n\r\n", "the connection broke (BadStatusLine)"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", "the connection broke (IncompleteRead)"),
-        (b"", "the connection broke (RemoteDisconnected)"),
+        (b"garbage\r\n\r\n", "the answer is not HTTP"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "the answer is not HTTP"),
+        (b"HTTP/2.0 200 OK\r\n\r\n", "the answer's HTTP version is unknown"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", "the connection was closed in the middle of the answer"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", "the connection was closed in the middle of the answer"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfive\r\n", "the answer's chunked encoding is broken"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n{}", "a header of the answer is invalid"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n{}", "a line of the answer's head is too long"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n{}", "got more than 100 headers"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "the server switches protocols, which nobody asked for"),
+        (b"", "the connection was closed without an answer"),
     ],
 )
 def test_a_broken_connection_is_named_by_its_first_cause(answer: bytes, message: str) -> None:
@@ -183,9 +191,37 @@ def test_connections_are_kept_alive() -> None:
         ('{"code":400,"msg":"not found"}', NotFound, "code 400: not found"),
         ('{"code":403,"msg":"no access"}', Unauthorized, "code 403: no access"),
         ('{"code":10012,"msg":"too frequent"}', RateLimited, "code 10012: too frequent"),
-        ('{"code":"0"}', InvalidPayload, "the answer's code is not a whole number"),
-        ('{"code":true}', InvalidPayload, "the answer's code is not a whole number"),
-        ('{"code":0.0}', InvalidPayload, "the answer's code is not a whole number"),
+        ('{"code":401,"msg":"token expired"}', Unauthorized, "code 401: token expired"),
+        ('{"code":429,"msg":"too many requests"}', RateLimited, "code 429: too many requests"),
+        ('{"code":407,"msg":"ACCESS_FREQUENCY_IS_TOO_HIGH"}', ApiError, "code 407: ACCESS_FREQUENCY_IS_TOO_HIGH"),
+        ('{"code":"403","msg":"no access"}', Unauthorized, "code 403: no access"),
+        ('{"code":" 10012 "}', RateLimited, "code 10012"),
+        ('{"code":"+500"}', ApiError, "code 500"),
+        ('{"code":"-1"}', ApiError, "code -1"),
+        ('{"code":400.0}', NotFound, "code 400"),
+        ('{"code":4e2}', NotFound, "code 400"),
+        ('{"code":1e300}', ApiError, "code out of range"),
+        ('{"code":"' + "9" * 400 + '"}', ApiError, "code out of range"),
+        ('{"code":"' + "9" * 5000 + '"}', InvalidPayload, "the answer's code is not a whole number"),
+        *(
+            (f'{{"code":{code}}}', InvalidPayload, "the answer's code is not a whole number")
+            for code in (
+                "true",
+                "false",
+                "null",
+                "[]",
+                "0.5",
+                "1e999",
+                "NaN",
+                '""',
+                '" "',
+                '"0x0"',
+                '"0.0"',
+                '"0_0"',
+                '"\u0660"',
+                '"abc"',
+            )
+        ),
         ("{}", InvalidPayload, "the answer's code is not a whole number"),
         ("[]", InvalidPayload, "the answer is not an envelope of code, data and msg"),
         ("null", InvalidPayload, "the answer is not an envelope of code, data and msg"),
@@ -237,6 +273,103 @@ def test_what_an_http_status_says(status: str, error: type[EnercloError], retrya
         assert caught.value.retryable is retryable
 
 
+def test_http_407_is_a_proxy_s() -> None:
+    with (
+        answering(envelope("", status="407 No")) as url,
+        pytest.raises(ConnectionFailed, match="407 Proxy Authentication Required"),
+    ):
+        client(url).get("x", {})
+
+
+@pytest.mark.parametrize("code", ["0", "200", '"0"', '" 200 "', "0.0", "2e2", "-0"])
+def test_success_is_code_0_or_200_however_it_is_spelled(code: str) -> None:
+    with answering(envelope(f'{{"code":{code},"data":1}}')) as url:
+        assert client(url).get("x", {}) == 1
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 3 + b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 199 Odd\r\n\r\n",
+    ],
+)
+def test_interim_responses_are_skipped(interim: bytes) -> None:
+    # two on one connection: nothing of the first is left for the second
+    answers = [interim + envelope(f'{{"code":0,"data":{n}}}') for n in (1, 2)]
+    with answering(*answers) as url:
+        it = client(url)
+        assert [it.get("x", {}), it.get("x", {})] == [1, 2]
+        it.close()
+
+
+@contextmanager
+def endless(begin: bytes, more: bytes, pause: float) -> Iterator[str]:
+    """A server that answers with `begin` and then `more` without end."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(begin)
+                while not over.wait(pause):
+                    connection.sendall(more)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        thread.join(5)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "interim responses": (b"", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"),
+    "continues": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "chunk extensions": (CHUNKED, b"1;" + b"x" * 1000 + b"\r\n \r\n"),
+    "trailers": (CHUNKED + b"0\r\n", b"X: y\r\n" * 10_000),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_comes_beside_the_body_ends_at_the_deadline_too(what: str) -> None:
+    with endless(*ENDLESS[what], 0.01) as url, pytest.raises(TimedOut):
+        client(url, timeout=0.3).get("x", {})
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_comes_beside_the_body_has_a_limit(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(transport, "MAX_RAW", 1_000_000)
+    begin, more = ENDLESS[what]
+    with (
+        endless(begin, more * (65536 // len(more) + 1), 0) as url,
+        pytest.raises(InvalidPayload, match=r"^the answer is larger than"),
+    ):
+        client(url, timeout=60).get("x", {})
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[::1", "//", "\xff\xfe", "https://other.invalid/\ud800".encode("utf-8", "replace").decode()]
+)
+def test_a_redirect_to_nowhere_is_a_redirect(location: str) -> None:
+    with answering(envelope("", f"Location: {location}\r\n", "302 Found")) as url, pytest.raises(HttpStatus, match="302"):
+        client(url).get("x", {})
+
+
+def test_an_exception_that_nobody_foresaw_is_typed_and_does_not_tell_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise KeyError(f"oops {TOKEN}")
+
+    monkeypatch.setattr(enerclo, "_read_body", fail)
+    with answering(envelope('{"code":0}')) as url, pytest.raises(InvalidPayload) as caught:
+        client(url).get("x", {})
+    assert str(caught.value) == "internal error: KeyError: 'oops <redacted>'"
+    assert caught.value.__context__ is None
+
+
 def test_a_redirect_is_not_followed(cloud: Cloud, served: ServedCloud) -> None:
     cloud.faults.set("pbd", SN, "redirect")
     cloud.clear_requests()
@@ -261,6 +394,11 @@ def test_a_redirect_is_not_followed(cloud: Cloud, served: ServedCloud) -> None:
         ("٣", None),
         ("", None),
         ("Mon, 99 Sep 9999999 99:99:99 GMT", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 253_402_387_139 - 1_790_000_000),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0),
+        ("9" * 400, float("inf")),
+        ("9" * 5000, float("inf")),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
