@@ -54,6 +54,12 @@ class Account:
         with self._lock:
             self._devices = max(1, devices)
 
+    def start_afresh(self) -> None:
+        """Forget what is known of the account: another one, or another cloud, is asked from now on."""
+        with self._lock:
+            self._forgive()
+            self._state = State.OPEN
+
     def probe_due(self) -> bool:
         """True while suspended, once PROBE_INTERVAL is over since the last probe: one request may go out."""
         with self._lock:
@@ -75,9 +81,7 @@ class Account:
             blamed = _blamed(error)
             if blamed is None:
                 # whatever it answered, the cloud is there and took the token
-                for state in _DEVICES:
-                    self._requests[state] = 0
-                    self._failed[state].clear()
+                self._forgive()
                 return self._become(State.OPEN)
             self._requests[blamed] += 1
             if len(self._failed[blamed]) < _DEVICES[blamed]:
@@ -86,6 +90,11 @@ class Account:
             if enough_devices and self._requests[blamed] >= _REQUESTS[blamed]:
                 return self._become(blamed)
             return None
+
+    def _forgive(self) -> None:
+        for state in _DEVICES:
+            self._requests[state] = 0
+            self._failed[state].clear()
 
     def _become(self, state: State) -> State | None:
         if state is self._state:

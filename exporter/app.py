@@ -171,10 +171,15 @@ class App:
                 old = self._cloud.client
                 self._cloud.client, self._cloud.token = self._client(config), config.token
                 old.close()
-            self._budget.configure(config.requests_per_minute)
+            elsewhere = not _same_account(config, self._config)
+            self._budget.configure(config.requests_per_minute, afresh=elsewhere)
             self._workers.resize(config.api.concurrency)
             self._config = config
             self._apply(config)
+            if elsewhere:
+                self._account.start_afresh()
+                self.telemetry.show_suspension(None)
+                self._scheduler.resume()
             self._account.probe_soon()
             _log.info("reloaded the config", devices=len(config.devices))
             return None
@@ -233,6 +238,10 @@ def _asks_alike(one: Config, other: Config) -> bool:
     keys = {"base_url", "language", "timeout", "concurrency", "token", "token_file"}
     same = one.api.model_dump(include=keys) == other.api.model_dump(include=keys)
     return same and one.token.reveal() == other.token.reveal()
+
+
+def _same_account(one: Config, other: Config) -> bool:
+    return one.api.base_url == other.api.base_url and one.token.reveal() == other.token.reveal()
 
 
 def _search(config: Config) -> Search | None:

@@ -1,5 +1,6 @@
 """The account's request budget: when the next request may be sent."""
 
+import math
 import threading
 from typing import Final
 
@@ -36,9 +37,10 @@ class Budget:
         self._clock = clock
         self._condition = threading.Condition()
         self._requests_per_minute = requests_per_minute
+        #: When the last request was sent, and until when the cloud asked for none.
+        self._sent = self._paused_until = -math.inf
         self._slowdown = 1.0
-        self._next = clock.now()
-        self._slowed_at = self._next - _RECOVERY
+        self._slowed_at = -math.inf
         self._closed = False
 
     @property
@@ -53,10 +55,16 @@ class Budget:
         with self._condition:
             return self._current_slowdown() > 1.0
 
-    def configure(self, requests_per_minute: float) -> None:
-        """Change the configured rate; what was sent before still counts."""
+    def configure(self, requests_per_minute: float, *, afresh: bool = False) -> None:
+        """Change the configured rate; what was sent before still counts.
+
+        Go `afresh` where another account or another cloud is asked from now on: what the one before asked for is over.
+        """
         with self._condition:
             self._requests_per_minute = requests_per_minute
+            if afresh:
+                self._paused_until = self._slowed_at = -math.inf
+                self._slowdown = 1.0
             self._condition.notify_all()
 
     def acquire(self) -> None:
@@ -64,11 +72,13 @@ class Budget:
         with self._condition:
             while not self._closed:
                 now = self._clock.now()
-                if now >= self._next:
-                    spacing = 60.0 * _MARGIN * self._current_slowdown() / self._requests_per_minute
-                    self._next = now + spacing
+                # reckoned anew after every wait: the rate may be another one by now
+                spacing = 60.0 * _MARGIN * self._current_slowdown() / self._requests_per_minute
+                left = max(self._sent + spacing, self._paused_until) - now
+                if left <= 0:
+                    self._sent = now
                     return
-                self._clock.wait(self._condition, self._next - now)
+                self._clock.wait(self._condition, left)
             raise Closed
 
     def slow_down(self, retry_after: float | None) -> float:
@@ -80,7 +90,7 @@ class Budget:
                 # answers to requests that were in flight together are one refusal
                 self._slowdown = min(self._current_slowdown() * 2.0, _MAX_SLOWDOWN)
                 self._slowed_at = now
-            self._next = max(self._next, now + pause)
+            self._paused_until = max(self._paused_until, now + pause)
         return pause
 
     def close(self) -> None:
@@ -91,4 +101,4 @@ class Budget:
 
     def _current_slowdown(self) -> float:
         quiet = self._clock.now() - self._slowed_at
-        return max(1.0, self._slowdown / 2.0 ** int(quiet / _RECOVERY))
+        return max(1.0, self._slowdown / 2.0 ** int(min(quiet / _RECOVERY, _MAX_SLOWDOWN)))

@@ -7,7 +7,7 @@ import structlog
 
 from exporter.account import Account
 from exporter.budget import Budget
-from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized
+from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized, internal_error
 from exporter.news import News
 from exporter.reading import InvalidReadingError
 from exporter.telemetry import Telemetry
@@ -44,31 +44,63 @@ class Cloud:
         read: Callable[[Any], Answer],
         *,
         probe: bool = False,
+        retry: bool = True,
         began: Callable[[], None] | None = None,
+        retrying: Callable[[], None] | None = None,
     ) -> Answer:
         """What `read` makes of the data that `path` answers, counted under `device_type`.
 
-        Waits for the budget; calls `began` when the request goes out. Raises EnercloError (also where `read` raises
-        InvalidReadingError), SuspendedError while the account is suspended unless this is a `probe`, and budget.Closed.
+        Waits for the budget; calls `began` when a request goes out, and `retrying` when it failed and another one is to follow. At
+        most two go out: a connection may have been broken long before, by the cloud closing idle ones (`retry` False leaves that to the caller; nor is a `probe` tried again), and there
+        may be another token or client by then. Raises EnercloError whatever `read` raises, SuspendedError while the account is
+        suspended unless this is a `probe`, and budget.Closed.
         """
+        try:
+            return self._request(device_type, path, query, read, probe=probe, began=began)
+        except EnercloError as error:
+            if not error.outdated and (probe or not retry or not error.retryable):
+                raise
+        if retrying is not None:
+            retrying()
+        return self._request(device_type, path, query, read, probe=probe, began=began)
+
+    def _request(
+        self,
+        device_type: str,
+        path: str,
+        query: Mapping[str, str],
+        read: Callable[[Any], Answer],
+        *,
+        probe: bool,
+        began: Callable[[], None] | None,
+    ) -> Answer:
         self._heed_suspension(probe)
         self._budget.acquire()
         # the wait may have been long
         self._heed_suspension(probe)
         if began is not None:
             began()
+        client, secret = self.client, self.token.reveal()
         self._telemetry.requests.labels(device_type).inc()
         try:
             with self._telemetry.duration.labels(device_type).time():
-                data = self.client.get(path, query)
-            try:
-                return read(data)
-            except InvalidReadingError as error:
-                raise InvalidPayload(str(error)) from None
+                data = client.get(path, query)
+            return self._read(data, read)
         except EnercloError as error:
             self._telemetry.failures.labels(device_type, error.reason).inc()
-            self._heed(error)
+            if client is self.client:
+                # what another account was told is no word about this one
+                self._heed(error)
+            error.outdated = client is not self.client or secret != self.token.reveal()
             raise
+
+    def _read(self, data: Any, read: Callable[[Any], Answer]) -> Answer:
+        try:
+            return read(data)
+        except InvalidReadingError as error:
+            raise InvalidPayload(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - data that nobody foresaw are this answer's failure, not the worker's
+            raise InvalidPayload(internal_error(error, self.token)) from None
 
     def _heed_suspension(self, probe: bool) -> None:
         if self.account.suspended and not probe:
@@ -86,7 +118,6 @@ class Cloud:
         try:
             if self.token.reread():
                 _log.info("the token file holds another token: trying it")
-                self.account.probe_soon()
             self._news.over("token")
         except TokenError as error:
             log = _log.error if self._news.is_new("token", str(error)) else _log.debug

@@ -7,7 +7,7 @@ import structlog
 from exporter.account import State
 from exporter.budget import Closed
 from exporter.cloud import Cloud, SuspendedError
-from exporter.enerclo import EnercloError, RateLimited
+from exporter.enerclo import EnercloError, InvalidPayload, RateLimited, internal_error
 from exporter.leftout import LeftOut
 from exporter.news import News
 from exporter.reading import Reading, read
@@ -28,12 +28,12 @@ class Poller:
         self._lock = threading.Lock()
 
     def poll(self, target: Target, *, probe: bool = False) -> State | None:
-        """Poll once, whatever comes of it. Returns the account's new state if this changed it.
+        """Poll once, whatever comes of it: an exception that nobody foresaw is a failed poll too.
 
-        While the account is suspended only a `probe` goes out.
+        Returns the account's new state if this changed it. While the account is suspended only a `probe` goes out.
         """
         try:
-            return self._succeeded(target, self._fetch(target, probe=probe))
+            return self._poll(target, probe=probe)
         except Closed:
             return None
         except SuspendedError:
@@ -44,26 +44,22 @@ class Poller:
         finally:
             target.ended()
 
-    def _fetch(self, target: Target, *, probe: bool) -> Reading:
-        """At most two requests: a broken connection may have been broken long before, by the cloud closing idle ones."""
-        try:
-            return self._request(target, probe=probe)
-        except EnercloError as error:
-            if probe or not error.retryable:
-                raise
-        target.paused()
-        return self._request(target, probe=probe)
-
-    def _request(self, target: Target, *, probe: bool) -> Reading:
+    def _poll(self, target: Target, *, probe: bool) -> State | None:
         device = target.device
-        return self._cloud.ask(
+        reading = self._cloud.ask(
             device.type,
             device.path,
             device.query,
             lambda data: read(data, device.sn, target.kinds, self._cloud.token.hidden_in),
             probe=probe,
             began=target.began,
+            retrying=target.paused,
         )
+        try:
+            return self._succeeded(target, reading)
+        except Exception as error:  # noqa: BLE001 - it fails this poll, and the next one comes when it would after any failure
+            self._telemetry.failures.labels(device.type, InvalidPayload.reason).inc()
+            return self._failed(target, InvalidPayload(internal_error(error, self._cloud.token)))
 
     def _succeeded(self, target: Target, reading: Reading) -> State | None:
         device = target.device
@@ -98,9 +94,7 @@ class Poller:
         with self._lock:
             changed = self._cloud.account.observe(target.device.key, error)
             if changed is not None:
-                for state in State:
-                    if state is not State.OPEN:
-                        self._telemetry.suspended.labels(state.value).set(state is changed)
+                self._telemetry.show_suspension(changed.value)
         if changed is not None:
             if changed is State.OPEN:
                 _log.info("the cloud answers again: polling goes on")

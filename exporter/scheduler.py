@@ -88,7 +88,8 @@ class _Job(schedule.Job):
         super().__init__(1, jobs)
         self.unit = "seconds"
         self.target = target
-        self.due = due
+        # early: due off its slots, as soon as the budget allows
+        self.due, self.early = due, False
         self._jobs = jobs
         self._phase = phase
 
@@ -101,7 +102,7 @@ class _Job(schedule.Job):
 
     def run(self) -> Any:
         result = super().run()  # type: ignore[no-untyped-call]
-        self.due = self.next_slot(max(self.due + self.target.interval, self._jobs.moment))
+        self.due, self.early = self.next_slot(max(self.due + self.target.interval, self._jobs.moment)), False
         return result
 
     def next_slot(self, earliest: float) -> float:
@@ -136,7 +137,9 @@ class Scheduler:
             wanted = {device.key: device for device in plan.devices}
             for key in self._by_key.keys() - wanted.keys():
                 self._by_key.pop(key).target.remove()
-            self._spacing = 60.0 / plan.requests_per_minute
+            spacing, self._spacing = self._spacing, 60.0 / plan.requests_per_minute
+            # those whose turn was to come by a lower rate need not wait for it
+            early = [job for job in self._by_key.values() if job.early] if self._spacing < spacing else []
             for key, job in self._by_key.items():
                 before = job.target.interval
                 _configure(job.target, wanted[key], plan)
@@ -145,7 +148,7 @@ class Scheduler:
             new = self._add([device for key, device in wanted.items() if key not in self._by_key], plan)
             self._jobs.jobs[:] = self._by_key.values()
             self._account.configure(len(self._by_key))
-            self._start(new)
+            self._start([*early, *new])
 
     def tick(self) -> None:
         """Do what is due now."""
@@ -173,7 +176,7 @@ class Scheduler:
         """Make a poll; for the workers."""
         try:
             if self._poller.poll(task.target, probe=task.probe) is State.OPEN:
-                self._resume.set()
+                self.resume()
         finally:
             task.target.in_flight = False
 
@@ -186,6 +189,10 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001 - one bad tick must not end all polling
                 text = f"{type(error).__name__}: {error}"
                 (_log.error if self._news.is_new("tick", text) else _log.debug)("internal error in the scheduler", error=text)
+
+    def resume(self) -> None:
+        """Poll all devices that are down soon, however long they were to be left alone."""
+        self._resume.set()
 
     def stop(self) -> None:
         """End the loop."""
@@ -258,7 +265,7 @@ class Scheduler:
         ordered = sorted(jobs, key=lambda job: job.target.interval)
         for index, job in enumerate(ordered):
             window = min(job.target.interval, START_WINDOW)
-            job.due = now + max(index * self._spacing, index / len(ordered) * window)
+            job.due, job.early = now + max(index * self._spacing, index / len(ordered) * window), True
 
     def _hand_over(self, job: _Job) -> None:
         target = job.target

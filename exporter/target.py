@@ -172,7 +172,22 @@ class Target:
         return last.duration if last else 0.0
 
     def succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
-        """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown."""
+        """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown.
+
+        Whatever it raises, the device then stands as if no reading had come, and the poll is yet to be reported as failed.
+        """
+        failures, success_at, up = self._failures, self._success_at, self._up
+        try:
+            return self._succeeded(reading)
+        except Exception:
+            with self._lock:
+                self._failures, self._success_at = failures, success_at
+                if up is not None:
+                    self._set_up(up)
+                self._judge(self._clock.now())
+            raise
+
+    def _succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         with self._lock, self._series.together():
             now = self._clock.now()
             self._failures = 0

@@ -108,8 +108,7 @@ class Telemetry:
             "How many exporters this one shares the fleet with, itself included.",
             registry=self.registry,
         )
-        for cause in self._suspensions:
-            self.suspended.labels(cause).set(0)
+        self.show_suspension(None)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
@@ -128,6 +127,11 @@ class Telemetry:
             for cause in FIELD_CAUSES:
                 self.fields_left_out.labels(device_type, cause)
             self.times_unreadable.labels(device_type)
+
+    def show_suspension(self, cause: str | None) -> None:
+        """Say why the account is suspended; None or a word that is no cause: it is not."""
+        for known in self._suspensions:
+            self.suspended.labels(known).set(known == cause)
 
     def show_shard(self, index: int, total: int) -> None:
         """Say which shard this is."""

@@ -73,7 +73,6 @@ class Fetcher:
         failures = 0
         while True:
             probe = self._turn()
-            token = self._cloud.token.reveal()
             try:
                 page = self._cloud.ask(
                     source.type,
@@ -81,16 +80,13 @@ class Fetcher:
                     query,
                     lambda data: read_page(data, source.sn, window, choice, self._zone, self._kinds[source.type]),
                     probe=probe,
+                    retry=False,
                     began=self._asked,
                 )
             except SuspendedError:
                 continue
             except EnercloError as error:
                 self._observe(source, error)
-                if isinstance(error, Unauthorized) and self._cloud.token.reveal() != token:
-                    # there is a new one by now
-                    self._cloud.account.probe_soon()
-                    continue
                 if self._cloud.account.state is State.UNAUTHORIZED:
                     raise Refused(str(error)) from None
                 if isinstance(error, RateLimited) or self._cloud.account.suspended:

@@ -86,3 +86,15 @@ def test_a_suspension_can_change_its_cause(clock: FakeClock) -> None:
     outcomes = [it.observe(key(1), ConnectionFailed("x")) for _ in range(5)]
     assert outcomes[-1] is State.UNREACHABLE
     assert it.observe(key(1), Unauthorized("no")) is State.UNAUTHORIZED
+
+
+def test_another_account_starts_afresh(clock: FakeClock) -> None:
+    it = account(clock, 2)
+    for n in range(2):
+        it.observe(key(n), Unauthorized("no"))
+    assert it.state is State.UNAUTHORIZED
+    it.start_afresh()
+    assert not it.probe_due()
+    # nor is anything left of what was counted
+    assert it.observe(key(0), Unauthorized("no")) is None
+    assert not it.suspended

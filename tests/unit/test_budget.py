@@ -74,15 +74,64 @@ def test_how_long_a_refusal_pauses(clock: FakeClock, said: float | None, pause: 
     assert Budget(60, clock).slow_down(said) == pause
 
 
-def test_a_new_rate_holds_from_the_next_request_on(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+def test_a_higher_rate_holds_at_once(clock: FakeClock) -> None:
+    budget = Budget(1, clock)
     budget.acquire()
     budget.configure(600)
     start = clock.now()
     budget.acquire()
     budget.acquire()
-    assert clock.now() - start == pytest.approx(1.1, rel=0.01)
+    # the one before still counts, at the new rate
+    assert clock.now() - start == pytest.approx(0.2, rel=0.01)
     assert budget.requests_per_minute == 600
+
+
+def test_a_lower_rate_holds_at_once(clock: FakeClock) -> None:
+    budget = Budget(600, clock)
+    budget.acquire()
+    start = clock.now()
+    budget.configure(60)
+    budget.acquire()
+    assert clock.now() - start == pytest.approx(1, rel=0.01)
+
+
+def test_whoever_waits_by_the_old_rate_goes_on_by_the_new_one() -> None:
+    budget = Budget(0.001, Clock())
+    budget.acquire()
+    went = threading.Event()
+
+    def wait() -> None:
+        budget.acquire()
+        went.set()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    budget.configure(6000)
+    assert went.wait(10)
+    thread.join(10)
+
+
+def test_a_pause_outlives_a_new_rate(clock: FakeClock) -> None:
+    budget = Budget(60, clock)
+    budget.acquire()
+    budget.slow_down(120)
+    budget.configure(6000)
+    start = clock.now()
+    budget.acquire()
+    assert clock.now() - start == pytest.approx(120)
+    assert budget.requests_per_minute == 3000
+
+
+def test_another_account_starts_afresh_but_within_its_budget(clock: FakeClock) -> None:
+    budget = Budget(60, clock)
+    budget.acquire()
+    budget.slow_down(3600)
+    budget.configure(30, afresh=True)
+    assert budget.requests_per_minute == 30
+    assert not budget.slowed
+    start = clock.now()
+    budget.acquire()
+    assert clock.now() - start == pytest.approx(2, rel=0.01)
 
 
 def test_closing_frees_whoever_waits() -> None:

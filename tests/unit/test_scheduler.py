@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus
 from exporter.leftout import LeftOut
 from exporter.pacing import fit
 from exporter.poller import Poller
-from exporter.reading import metric_name
+from exporter.reading import metric_name, read
 from exporter.scheduler import TICK, Plan, Scheduler
 from exporter.series import Row, Series
 from exporter.telemetry import Telemetry
@@ -738,3 +739,159 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     assert not fleet.account.suspended
     page = samples(fleet.telemetry.page(openmetrics=False))
     assert page['atess_exporter_api_suspended{cause="unauthorized"}'] == 0
+
+
+def renewing(token: Token, path: Path) -> Callable[[str], Any]:
+    """A cloud that takes only the token "new"; what is in the file is renewed while the old one is refused."""
+
+    def answer(sn: str) -> Any:
+        if token.reveal() != "new":
+            path.write_text("new\n")
+            raise Unauthorized("code 401")
+        return {"ppv": 1}
+
+    return answer
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_a_token_that_was_renewed_is_tried_in_the_same_poll(clock: FakeClock, tmp_path: Path, count: int) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    token = Token(path=path)
+    fleet = Fleet(clock, devices(count), rate=60, token=token)
+    fleet.answer = renewing(token, path)
+    fleet.run(31)
+    assert all(fleet.up(f"S{n}") == 1 for n in range(count))
+    assert not fleet.account.suspended
+    first, second = [time for time, sn in fleet.sent if sn == fleet.sent[0][1]]
+    # within the budget
+    assert 1.0 <= second - first <= 1.0 + TICK
+    assert len(fleet.sent) == count + 1
+
+
+def test_a_renewed_token_that_is_refused_too_is_tried_once(clock: FakeClock, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    fleet = Fleet(clock, devices(1), token=Token(path=path))
+
+    def answer(sn: str) -> Any:
+        path.write_text(f"another {clock.now()} {len(fleet.sent)}")
+        raise Unauthorized("code 401")
+
+    fleet.answer = answer
+    fleet.run(31)
+    assert len(fleet.sent) == 2
+    assert fleet.account.state is State.UNAUTHORIZED
+
+
+def test_a_probe_finds_a_renewed_token_at_once(clock: FakeClock, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    token = Token(path=path)
+    fleet = Fleet(clock, devices(1), token=token)
+    fleet.answer = failing(Unauthorized("code 401"))
+    fleet.run(31)
+    assert fleet.account.suspended
+    fleet.answer = renewing(token, path)
+    fleet.sent.clear()
+    fleet.run(61)
+    assert len(fleet.sent) == 2
+    assert fleet.up("S0") == 1
+
+
+class Swapping:
+    """A cloud whose answer comes when somebody has put another client in its place."""
+
+    def __init__(self, fleet: Fleet, error: EnercloError) -> None:
+        self.fleet, self.error = fleet, error
+        self.asked = 0
+
+    def __call__(self, sn: str) -> Any:
+        self.asked += 1
+        cloud = self.fleet.poller._cloud
+        cloud.client = FakeClient(lambda sn: {"ppv": 7})  # type: ignore[assignment]
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [Unauthorized("code 401"), RateLimited("429", 3600.0), InvalidPayload("x")])
+def test_what_another_account_is_told_after_a_reload_is_no_word_about_this_one(clock: FakeClock, error: EnercloError) -> None:
+    fleet = Fleet(clock, devices(1))
+    fleet.answer = swapping = Swapping(fleet, error)
+    fleet.run(31)
+    assert swapping.asked == 1
+    assert fleet.value("ppv", "S0") == 7
+    assert not fleet.account.suspended
+    assert fleet.budget.requests_per_minute == fleet.rate
+
+
+def internal_errors(fleet: Fleet) -> float:
+    page = samples(fleet.telemetry.page(openmetrics=False))
+    return page['atess_exporter_api_request_failures_total{reason="invalid_payload",type="pbd"}']
+
+
+def test_an_exception_while_reading_an_answer_is_a_failed_poll(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = Fleet(clock, devices(2))
+
+    def fail(data: Any, sn: str) -> Any:
+        if sn == "S0":
+            raise OverflowError("secret beyond all bounds")
+        return read(data, sn)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exporter.poller.read", fail)
+        fleet.run(7200)
+        failed = internal_errors(fleet)
+        assert failed == len(fleet.times("S0")) > 2
+        # it backs off as any other that fails, and the others are polled
+        assert len(fleet.times("S0")) < 10
+        assert len(fleet.times("S1")) >= 23
+        assert fleet.up("S0") == 0
+        assert fleet.up("S1") == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if "OverflowError" in line and "poll failed" not in line]
+    assert len(lines) == 1
+    assert "internal error: OverflowError: <redacted> beyond all bounds" in lines[0]
+    fleet.run(8 * 300 + 1)
+    assert fleet.up("S0") == 1
+
+
+def test_an_exception_while_taking_in_a_reading_is_a_failed_poll(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet = Fleet(clock, devices(2))
+    fleet.run(400)
+    assert fleet.value("ppv", "S0") is not None
+    fleet.sent.clear()
+    update = Series.update
+
+    def fail(series: Series, row: Any, fields: Any) -> Any:
+        if "S0" in row.labels:
+            raise RuntimeError("broken")
+        return update(series, row, fields)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Series, "update", fail)
+        fleet.run(7200)
+        assert internal_errors(fleet) == len(fleet.times("S0")) > 2
+        assert len(fleet.times("S0")) < 10
+        assert len(fleet.times("S1")) >= 23
+        assert fleet.up("S0") == 0
+        # what was last shown is too old by now
+        assert fleet.value("ppv", "S0") is None
+    lines = [line for line in capsys.readouterr().out.splitlines() if "RuntimeError" in line and "poll failed" not in line]
+    assert len(lines) == 1
+    assert "device is down" in lines[0]
+    fleet.run(8 * 300 + 1)
+    assert fleet.up("S0") == 1
+    assert fleet.value("ppv", "S0") is not None
+
+
+def test_a_higher_rate_hurries_those_whose_first_turn_is_yet_to_come(clock: FakeClock) -> None:
+    fleet = Fleet(clock, devices(4, 3600), rate=0.1)
+    fleet.run(31)
+    assert len(fleet.sent) == 1
+    fleet.rate = 60
+    fleet.budget.configure(60)
+    fleet.apply(devices(4, 3600))
+    fleet.run(31)
+    assert {sn for _, sn in fleet.sent} == {f"S{n}" for n in range(4)}
+    # nobody else's slot moved
+    fleet.run(3500)
+    assert len(fleet.sent) < 8
