@@ -53,6 +53,12 @@ async def utf16(x: Exchange) -> None:
 
 
 @fault
+async def not_gzip(x: Exchange) -> None:
+    """Content-Encoding gzip, and a body that is not compressed."""
+    await x.send(x.answer.body(), headers={"content-encoding": "gzip"})
+
+
+@fault
 async def gzip_bomb(x: Exchange) -> None:
     """Content-Encoding gzip: some 500 KB that inflate to 500 MB of blanks before a good answer."""
     await x.send(_bomb(x.answer.body()), headers={"content-encoding": "gzip"})

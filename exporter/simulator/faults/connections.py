@@ -1,4 +1,4 @@
-"""Faults of the connection: slow, silent, cut off, or not HTTP at all."""
+"""Faults of the connection and of the answer's head: slow, silent, cut off, odd, or not HTTP at all."""
 
 from exporter.simulator.answer import JSON_TYPE
 from exporter.simulator.exchange import Exchange
@@ -7,6 +7,7 @@ from exporter.simulator.faults.registry import fault
 _DRIP_SECONDS = 0.05
 _CHUNK = bytes(65536).replace(b"\0", b"x")
 _HUGE = 50 * 1024 * 1024
+_EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 
 @fault
@@ -77,6 +78,65 @@ async def chunked_garbage(x: Exchange) -> None:
 async def not_http(x: Exchange) -> None:
     """Garbage bytes where the status line should be."""
     x.wire.write(b"\x00\x15\x03\x01\xff\xfe\x80garbage\r\n\r\n" + x.answer.body())
+    await x.wire.close()
+
+
+@fault
+async def early_hints(x: Exchange) -> None:
+    """A good answer after interim responses: 103 Early Hints, twice, and 100."""
+    x.wire.write(_EARLY_HINTS * 2 + b"HTTP/1.1 100 Continue\r\n\r\n")
+    await x.reply(x.answer)
+
+
+@fault
+async def endless_hints(x: Exchange) -> None:
+    """Interim responses without end."""
+    while True:
+        x.wire.write(_EARLY_HINTS)
+        await x.wire.pause(_DRIP_SECONDS)
+
+
+@fault
+async def switching_protocols(x: Exchange) -> None:
+    """Status 101, which nobody asked for."""
+    x.wire.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    await x.wire.close()
+
+
+@fault
+async def odd_headers(x: Exchange) -> None:
+    """A good answer whose headers are folded, doubled, not ASCII and of no meaning."""
+    body = x.answer.body()
+    odd = (
+        "X-Folded: one\r\n  two\r\nX-Text: \u00fc\u00ff\r\nX-Empty:\r\nContent-Type: text/html; charset=no-such\r\n"
+        f"Content-Length: {len(body)}\r\nLocation: http://[::1\r\nRetry-After: soon\r\nSet-Cookie: a=b; max-age={'9' * 400}\r\n"
+    )
+    x.note(x.answer)
+    x.wire.write(_head(f"Content-Length: {len(body)}")[:-2] + odd.encode("latin-1") + b"\r\n" + body)
+    await x.wire.close()
+
+
+@fault
+async def many_headers(x: Exchange) -> None:
+    """1,000 headers before a good answer."""
+    await _answer_after(x, b"X-Header: value\r\n" * 1000)
+
+
+@fault
+async def long_header(x: Exchange) -> None:
+    """A header of 1 MB before a good answer."""
+    await _answer_after(x, b"X-Header: " + b"x" * 1_000_000 + b"\r\n")
+
+
+@fault
+async def two_lengths(x: Exchange) -> None:
+    """Two Content-Lengths that contradict each other."""
+    await _answer_after(x, b"Content-Length: 7\r\n")
+
+
+async def _answer_after(x: Exchange, headers: bytes) -> None:
+    body = x.answer.body()
+    x.wire.write(_head(f"Content-Length: {len(body)}")[:-2] + headers + b"\r\n" + body)
     await x.wire.close()
 
 

@@ -20,6 +20,24 @@ async def code_400(x: Exchange) -> None:
 
 
 @fault
+async def code_401(x: Exchange) -> None:
+    """Envelope code 401: the token has expired, as HTTP has it."""
+    await x.reply(refusal(401, "token expired"))
+
+
+@fault
+async def code_407(x: Exchange) -> None:
+    """Envelope code 407, which the API does not document."""
+    await x.reply(refusal(407, "ACCESS_FREQUENCY_IS_TOO_HIGH"))
+
+
+@fault
+async def code_429(x: Exchange) -> None:
+    """Envelope code 429: too many requests, as HTTP has it."""
+    await x.reply(refusal(429, "too many requests"))
+
+
+@fault
 async def code_403(x: Exchange) -> None:
     """Envelope code 403: no access."""
     await x.reply(refusal(403, "no access"))
@@ -35,6 +53,18 @@ async def code_10012(x: Exchange) -> None:
 async def code_text(x: Exchange) -> None:
     """The envelope's code is the text "abc", beside good data."""
     await x.send(replace(x.answer, code="abc").body())
+
+
+@fault
+async def code_text_number(x: Exchange) -> None:
+    """The envelope's code is a whole number as text, beside good data."""
+    await x.reply(replace(x.answer, code=str(x.answer.code)))
+
+
+@fault
+async def code_text_403(x: Exchange) -> None:
+    """Envelope code 403, as text."""
+    await x.reply(refusal("403", "no access"))
 
 
 @fault

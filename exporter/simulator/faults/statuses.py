@@ -21,7 +21,7 @@ def _status(status: HTTPStatus) -> FaultFunction:
     return answer
 
 
-for _code in (401, 403, 404, 500, 502, 503, 504):
+for _code in (401, 403, 404, 407, 500, 502, 503, 504):
     fault(_status(HTTPStatus(_code)))
 
 
@@ -32,10 +32,22 @@ async def http_429(x: Exchange, *, retry_after: str | int = "2") -> None:
 
 
 @fault
+async def retry_after_overflow(x: Exchange) -> None:
+    """HTTP status 429 whose Retry-After is a date that no clock holds."""
+    await http_429(x, retry_after="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+
+
+@fault
 async def redirect(x: Exchange) -> None:
     """HTTP status 302 to another path of this server, which would answer well."""
     target = f"{ELSEWHERE}{x.path.removeprefix(PREFIX)}?{x.query}"
     await x.send(b"", status=302, headers={"location": target})
+
+
+@fault
+async def bad_redirect(x: Exchange) -> None:
+    """HTTP status 302 to something that is no URL."""
+    await x.send(b"", status=302, headers={"location": "http://[::1"})
 
 
 @fault

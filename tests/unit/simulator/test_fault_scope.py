@@ -10,7 +10,7 @@ from tests.unit.simulator.client import Get
 WINDOW = {"startDate": "2026-05-05 10:00:00", "endDate": "2026-05-05 11:00:00", "pageNo": "1", "pageSize": "5"}
 ANSWERS = {"deviceSn": "B1", "dataLogSn": "L2", **WINDOW}
 BCU = [path for path, question in QUESTIONS.items() if question.type == "bcu"]
-ENDLESS = {"timeout", "drip", "drip_headers"}
+ENDLESS = {"timeout", "drip", "drip_headers", "endless_hints"}
 # Faults that leave an answer as it is: with the clock standing still, or for lack of what they change.
 HARMLESS = {"clock_frozen", "slow"}
 HISTORY = {name for name, text in FAULTS.items() if text.startswith("History:")}

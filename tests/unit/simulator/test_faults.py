@@ -5,7 +5,9 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -145,7 +147,7 @@ def status_check(status: int) -> Callable[[Case], None]:
     return http_status
 
 
-for _status in (401, 403, 404, 500, 502, 503, 504):
+for _status in (401, 403, 404, 407, 500, 502, 503, 504):
     CHECKS[f"http_{_status}"] = status_check(_status)
 
 
@@ -155,6 +157,20 @@ def http_429(case: Case) -> None:
     for wanted in (30, "Wed, 21 Oct 2026 07:28:00 GMT"):
         case.cloud.faults.set("pbd", "P1", "http_429", retry_after=wanted)
         assert case.reply().headers["retry-after"] == str(wanted)
+
+
+@check
+def retry_after_overflow(case: Case) -> None:
+    assert case.reply().status == 429
+    with pytest.raises(OverflowError):
+        parsedate_to_datetime(case.reply().headers["retry-after"])
+
+
+@check
+def bad_redirect(case: Case) -> None:
+    assert case.reply().status == 302
+    with pytest.raises(ValueError, match="IPv6"):
+        urlsplit(case.reply().headers["location"])
 
 
 @check
@@ -205,13 +221,82 @@ def code_check(code: int) -> Callable[[Case], None]:
     return envelope_code
 
 
-for _code in (400, 403, 500, 10012):
+for _code in (400, 401, 403, 407, 429, 500, 10012):
     CHECKS[f"code_{_code}"] = code_check(_code)
 
 
 @check
 def code_text(case: Case) -> None:
     assert case.reply().json["code"] == "abc"
+    assert case.reply().data == case.good
+
+
+@check
+def code_text_number(case: Case) -> None:
+    assert case.reply().json["code"] == "0"
+    assert case.reply().data == case.good
+
+
+@check
+def code_text_403(case: Case) -> None:
+    assert case.reply().json["code"] == "403"
+    assert case.reply().data is None
+
+
+@check
+def early_hints(case: Case) -> None:
+    first, second, third, last = case.raw().split(b"\r\n\r\n", 3)
+    assert first == second
+    assert first.startswith(b"HTTP/1.1 103 ")
+    assert third.startswith(b"HTTP/1.1 100 ")
+    assert client.parse(last).data == case.good
+
+
+@check
+def endless_hints(case: Case) -> None:
+    with client.dial(case.served.origin) as connection:
+        connection.sendall(client.request_bytes(TARGET, {}))
+        seen = b""
+        while seen.count(b"\r\n\r\n") < 10:
+            seen += connection.recv(65536)
+        assert all(part.startswith(b"HTTP/1.1 103 ") for part in seen.split(b"\r\n\r\n")[:10])
+
+
+@check
+def switching_protocols(case: Case) -> None:
+    assert case.raw().startswith(b"HTTP/1.1 101 ")
+
+
+@check
+def odd_headers(case: Case) -> None:
+    head, _, body = case.raw().partition(b"\r\n\r\n")
+    assert json.loads(body)["data"] == case.good
+    assert b"\r\n  two\r\n" in head
+    assert not head.isascii()
+
+
+@check
+def many_headers(case: Case) -> None:
+    head, _, body = case.raw().partition(b"\r\n\r\n")
+    assert head.count(b"\r\n") > 1000
+    assert json.loads(body)["data"] == case.good
+
+
+@check
+def long_header(case: Case) -> None:
+    reply = client.parse(case.raw())
+    assert len(reply.headers["x-header"]) == 1_000_000
+    assert reply.data == case.good
+
+
+@check
+def two_lengths(case: Case) -> None:
+    assert case.raw().partition(b"\r\n\r\n")[0].count(b"Content-Length: ") == 2
+
+
+@check
+def not_gzip(case: Case) -> None:
+    assert case.reply().headers["content-encoding"] == "gzip"
     assert case.reply().data == case.good
 
 
