@@ -118,6 +118,8 @@ class Cloud:
         try:
             if self.token.reread():
                 _log.info("the token file holds another token: trying it")
+                # another request may have suspended the account meanwhile
+                self.account.probe_soon()
             self._news.over("token")
         except TokenError as error:
             log = _log.error if self._news.is_new("token", str(error)) else _log.debug
