@@ -50,10 +50,10 @@ class Cloud:
     ) -> Answer:
         """What `read` makes of the data that `path` answers, counted under `device_type`.
 
-        Waits for the budget; calls `began` when a request goes out, and `retrying` when it failed and another one is to follow. At
-        most two go out: a connection may have been broken long before, by the cloud closing idle ones (`retry` False leaves that to the caller; nor is a `probe` tried again), and there
-        may be another token or client by then. Raises EnercloError whatever `read` raises, SuspendedError while the account is
-        suspended unless this is a `probe`, and budget.Closed.
+        Waits for the budget; calls `began` when a request goes out, and `retrying` when it failed and another is to follow. At
+        most two go out: a connection may have been broken long before, by the cloud closing idle ones (`retry` False leaves that
+        to the caller; nor is a `probe` tried again), and there may be another token or client by then. Raises EnercloError
+        whatever `read` raises, SuspendedError while the account is suspended unless this is a `probe`, and budget.Closed.
         """
         try:
             return self._request(device_type, path, query, read, probe=probe, began=began)
