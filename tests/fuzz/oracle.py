@@ -123,7 +123,9 @@ def _code(value: Any) -> int | None:
     """The whole number that an envelope's code is, as a number or as text."""
     if type(value) is _Fraction:
         return int(float(value)) if float(value).is_integer() else None
-    if type(value) is str and (not _ENVELOPE_CODE_TEXT.fullmatch(value.strip()) or len(value.strip().lstrip("+-")) > _MOST_DIGITS):
+    if type(value) is str and (
+        not _ENVELOPE_CODE_TEXT.fullmatch(value.strip()) or len(value.strip().lstrip("+-")) > _MOST_DIGITS
+    ):
         return None
     return int(value) if type(value) in (_Whole, str) else None
 
@@ -133,7 +135,7 @@ def _numbers(data: Mapping[str, Any]) -> Fields:
         name: number
         for name, value in data.items()
         if not _is_identity(name)
-        and not (_is_code(name) and type(value) is str and not _ENVELOPE_CODE_TEXT.fullmatch(value))
+        and not (_is_code(name) and type(value) is str and not _CODE_TEXT.fullmatch(value))
         and (number := _number(value)) is not None
     }
 
