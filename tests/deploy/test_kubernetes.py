@@ -19,7 +19,7 @@ from exporter.config import load
 from exporter.sharding import Shard, ordinal
 from tests.deploy.kustomize import FOLDER, Document, Manifests, build, selectors
 from tests.deploy.prometheus_rules import SOURCES, prometheus_rule
-from tests.integration.processes import eventually, exporter, free_port, running
+from tests.integration.processes import eventually, exporter, nobody_listens, prometheus_server
 
 #: The oldest and the newest Kubernetes whose schemas the manifests are held against.
 VERSIONS: Final = ("1.31", "1.37")
@@ -249,11 +249,12 @@ def test_probes_are_answered_while_the_cloud_is_unreachable(tmp_path: Path) -> N
     probes, others = (_probes(build(FOLDER / "overlays" / name)) for name in OVERLAYS)
     assert set(probes) == {"startupProbe", "readinessProbe", "livenessProbe"}
     assert probes == others
-    config = {"api": {"base_url": f"http://127.0.0.1:{free_port()}"}, "devices": {"pbd": ["UMD0D23202"]}}
-    with exporter(tmp_path, config) as it:
-        it.process.wait_for("device is down")
-        for name, probe in probes.items():
-            assert it.get(probe["httpGet"]["path"]).status_code == 200, name
+    with nobody_listens() as address:
+        config = {"api": {"base_url": f"http://{address}"}, "devices": {"pbd": ["UMD0D23202"]}}
+        with exporter(tmp_path, config) as it:
+            it.process.wait_for("device is down")
+            for name, probe in probes.items():
+                assert it.get(probe["httpGet"]["path"]).status_code == 200, name
 
 
 def test_the_image_is_named_once_and_is_this_version(plain: Manifests) -> None:
@@ -364,16 +365,13 @@ def test_series_carry_the_job_and_the_pod_and_nothing_that_changes_with_it(tmp_p
     scrape = {
         "job_name": "serviceMonitor/atess/atess-exporter/0",
         "scrape_interval": endpoint["interval"],
-        "static_configs": [{"targets": [f"127.0.0.1:{free_port()}"], "labels": discovered}],
+        "static_configs": [{"targets": ["exporter.invalid:9837"], "labels": discovered}],
         "relabel_configs": [{snake.get(key, key): value for key, value in it.items()} for it in endpoint["relabelings"]],
     }
     config = tmp_path / "prometheus.yml"
     config.write_text(json.dumps({"scrape_configs": [scrape]}), encoding="utf-8")
-    url = f"127.0.0.1:{free_port()}"
-    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}", f"--web.listen-address={url}"]
-    with running(command) as process:
-        process.wait_for("Server is ready to receive web requests")
-        (target,) = eventually(lambda: requests.get(f"http://{url}/api/v1/targets", timeout=10).json()["data"]["activeTargets"])
+    with prometheus_server(config, tmp_path) as url:
+        (target,) = eventually(lambda: requests.get(f"{url}/api/v1/targets", timeout=10).json()["data"]["activeTargets"])
     (job,) = yaml.safe_load(Path("prometheus/prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
     assert target["labels"] == {"job": job["job_name"], "instance": "atess-exporter-2", "namespace": "atess"}
 

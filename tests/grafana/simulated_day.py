@@ -38,7 +38,7 @@ from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
 from exporter.target import Target
 from exporter.telemetry import Telemetry
 from tests.grafana.openmetrics import Pages
-from tests.integration.processes import free_port, running
+from tests.integration.processes import prometheus_server
 from tests.support import FakeClock
 
 ZONE: Final = ZoneInfo("Asia/Bangkok")
@@ -75,8 +75,7 @@ def simulated_day(folder: Path) -> Iterator[str]:
 @contextmanager
 def loaded(folder: Path, pages: Pages) -> Iterator[str]:
     """A Prometheus that holds these scrapes, in `folder`; gives its URL."""
-    binary, tool = shutil.which("prometheus"), shutil.which("promtool")
-    assert binary, "no prometheus: run the tests by make test"
+    tool = shutil.which("promtool")
     assert tool, "no promtool: run the tests by make test"
     text, data, config = folder / "pages.om", folder / "data", folder / "prometheus.yml"
     pages.write(text)
@@ -85,18 +84,9 @@ def loaded(folder: Path, pages: Pages) -> Iterator[str]:
     load = [tool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=48h", "--quiet", str(text), str(data)]
     subprocess.run(load, check=True)
     text.unlink()
-    port = free_port()
-    command = [
-        binary,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
-        # whatever today is
-        "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with running(command) as process:
-        process.wait_for("Server is ready to receive web requests")
-        yield f"http://127.0.0.1:{port}"
+    # whatever today is
+    with prometheus_server(config, data, "--storage.tsdb.retention.time=100y") as url:
+        yield url
 
 
 def sample(url: str, expression: str, at: int) -> list[dict[str, Any]]:

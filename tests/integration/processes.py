@@ -95,9 +95,9 @@ def running(command: Sequence[str], env: dict[str, str] | None = None) -> Iterat
 class SimulatedCloud:
     """The simulator's process, steered over its own HTTP."""
 
-    def __init__(self, process: Process) -> None:
-        self.url = process.wait_for(r"simulated cloud on (\S+)")[1]
-        self._control = self.url.replace("/api/v1", "/_simulator")
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._control = url.replace("/api/v1", "/_simulator")
 
     def devices(self) -> list[tuple[str, str]]:
         return [(device["type"], device["sn"]) for device in self.device_records()]
@@ -131,7 +131,7 @@ class SimulatedCloud:
 def simulated_cloud(*arguments: str) -> Iterator[SimulatedCloud]:
     command = [sys.executable, "-m", "exporter.simulator", "--listen", "127.0.0.1:0", "--token", TOKEN, *arguments]
     with running(command) as process:
-        yield SimulatedCloud(process)
+        yield SimulatedCloud(process.wait_for(r"simulated cloud on (\S+)")[1])
 
 
 class Exporter:
@@ -196,27 +196,44 @@ class Prometheus:
 
 @contextmanager
 def prometheus(folder: Path, target: str, **options: Any) -> Iterator[Prometheus]:
-    binary = shutil.which("prometheus")
-    assert binary, "no prometheus: run the tests by make test"
     config = folder / "prometheus.yml"
     every = {"scrape_interval": "1s", "scrape_timeout": "1s"}
     scrape = {"job_name": "atess", "static_configs": [{"targets": [target]}]} | every | options
     config.write_text(json.dumps({"scrape_configs": [scrape]}))
-    port = free_port()
-    command = [
-        binary,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
+    with prometheus_server(config, folder / "data") as url:
+        yield Prometheus(url)
+
+
+@contextmanager
+def prometheus_server(config: Path, data: Path, *arguments: str) -> Iterator[str]:
+    """Run Prometheus with this config and data folder, at a port that it takes itself. Gives its URL."""
+    binary = shutil.which("prometheus")
+    assert binary, "no prometheus: run the tests by make test"
+    command = [binary, f"--config.file={config}", f"--storage.tsdb.path={data}", "--web.listen-address=127.0.0.1:0", *arguments]
     with running(command) as process:
+        address = process.wait_for(r'msg="Listening on".* address=(\S+)')[1]
         process.wait_for("Server is ready to receive web requests")
-        yield Prometheus(f"http://127.0.0.1:{port}")
+        yield f"http://{address}"
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def nobody_listens() -> Iterator[str]:
+    """Hold a port of this machine that refuses connections, so that nobody else takes it meanwhile. Gives `host:port`."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{held.getsockname()[1]}"
+
+
+def demo_command(*arguments: str, **constants: float) -> list[str]:
+    """Return the command of the demo at a free port, with these constants of exporter.demo instead of its own."""
+    changed = "".join(f"demo.{name} = {value!r}; " for name, value in constants.items())
+    program = f"from exporter import cli, demo; {changed}raise SystemExit(cli.main())"
+    return [sys.executable, "-c", program, "demo", "--web.listen-address", "127.0.0.1:0", *arguments]
 
 
 def eventually(what: Callable[[], Result], seconds: float = 30) -> Result:

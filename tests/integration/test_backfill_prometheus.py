@@ -17,7 +17,7 @@ import requests
 
 from exporter.simulator import SimDevice
 from tests.backfilling import START, Bench, Samples, bench, read_samples
-from tests.integration.processes import TOKEN, free_port, running
+from tests.integration.processes import TOKEN, prometheus_server
 
 INTERVAL: Final = int(os.environ.get("ATESS_BACKFILL_INTERVAL", "1800"))
 END: Final = START + timedelta(days=31)
@@ -61,20 +61,14 @@ def prometheus(site: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert "Traceback" not in done.stderr
     folder = tmp_path_factory.mktemp("prometheus")
     blocks = folder / "data"
-    promtool, binary = shutil.which("promtool"), shutil.which("prometheus")
+    promtool = shutil.which("promtool")
     assert promtool
-    assert binary
     load = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=768h", str(site.output), str(blocks)]
     subprocess.run(load, check=True, capture_output=True)
     (folder / "prometheus.yml").write_text("{}")
-    port = free_port()
-    serve = [
-        *(binary, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={blocks}"),
-        *("--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}", "--query.max-samples=200000000"),
-    ]
-    with running(serve) as process:
-        process.wait_for("Server is ready to receive web requests")
-        yield f"http://127.0.0.1:{port}/api/v1"
+    arguments = ("--storage.tsdb.retention.time=100y", "--query.max-samples=200000000")
+    with prometheus_server(folder / "prometheus.yml", blocks, *arguments) as url:
+        yield f"{url}/api/v1"
 
 
 def ask(url: str, path: str, **query: Any) -> list[dict[str, Any]]:

@@ -2,16 +2,16 @@
 
 import json
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
-from tests.integration.processes import TOKEN, SimulatedCloud, eventually, free_port, running, simulated_cloud
+from tests.integration.processes import TOKEN, SimulatedCloud, eventually, running, simulated_cloud
 from tests.support import samples
 
 DEVICES = [("pbd", f"S{n}") for n in range(3)]
@@ -31,11 +31,12 @@ def config(folder: Path, cloud: SimulatedCloud) -> Path:
 
 
 def test_a_full_disk_under_the_logs_stops_nothing(cloud: SimulatedCloud, tmp_path: Path) -> None:
-    port = free_port()
     command = [sys.executable, "-m", "exporter", "--config.file", str(config(tmp_path, cloud)), "--log.level", "debug"]
     with Path("/dev/full").open("w") as full:
-        process = subprocess.Popen([*command, "--web.listen-address", f"127.0.0.1:{port}"], stderr=full, stdout=full)
+        process = psutil.Popen([*command, "--web.listen-address", "127.0.0.1:0"], stderr=full, stdout=full)
         try:
+            # it cannot say its address
+            (port,) = eventually(lambda: [it.laddr.port for it in process.net_connections() if it.status == psutil.CONN_LISTEN])
             eventually(lambda: polls(port) > 10)
             assert requests.get(f"http://127.0.0.1:{port}/-/healthy", timeout=10).status_code == 200
         finally:
@@ -45,9 +46,9 @@ def test_a_full_disk_under_the_logs_stops_nothing(cloud: SimulatedCloud, tmp_pat
 
 @pytest.mark.timeout(240)  # a cloud that nobody reaches is asked once a minute
 def test_descriptors_that_run_out_cost_polls_until_they_are_back(cloud: SimulatedCloud, tmp_path: Path) -> None:
-    port = free_port()
     command = ["prlimit", "--nofile=40", sys.executable, "-m", "exporter", "--config.file", str(config(tmp_path, cloud))]
-    with running([*command, "--log.level", "debug", "--web.listen-address", f"127.0.0.1:{port}"]) as process:
+    with running([*command, "--log.level", "debug", "--web.listen-address", "127.0.0.1:0"]) as process:
+        port = int(process.wait_for(r"address=http://127\.0\.0\.1:(\d+)")[1])
         process.wait_for("device is up")
         with ExitStack() as stack:
             for _ in range(60):

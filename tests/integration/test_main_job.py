@@ -24,6 +24,7 @@ from tests.integration.processes import (
     device_lists,
     eventually,
     exporter,
+    nobody_listens,
     prometheus,
     simulated_cloud,
     write_config,
@@ -337,13 +338,14 @@ def test_it_stops_within_two_seconds_with_requests_in_flight(
 
 
 def test_a_cloud_that_is_down_at_the_start_does_not_stop_it(tmp_path: Path) -> None:
-    settings = {
-        "api": {"base_url": "http://127.0.0.1:9/api/v1", "requests_per_minute": 6000},
-        "poll": {"interval": "1s"},
-        "devices": {"pbd": ["A"]},
-    }
-    with exporter(tmp_path, settings) as it:
-        eventually(lambda: samples(it.page()).get('atess_device_up{deviceSn="A",type="pbd"}') == 0)
-        assert it.get("/-/healthy").status_code == 200
-        assert it.get("/-/ready").status_code == 200
-        it.process.wait_for('reason=connection error="Connection refused"')
+    with nobody_listens() as address:
+        settings = {
+            "api": {"base_url": f"http://{address}/api/v1", "requests_per_minute": 6000},
+            "poll": {"interval": "1s"},
+            "devices": {"pbd": ["A"]},
+        }
+        with exporter(tmp_path, settings) as it:
+            eventually(lambda: samples(it.page()).get('atess_device_up{deviceSn="A",type="pbd"}') == 0)
+            assert it.get("/-/healthy").status_code == 200
+            assert it.get("/-/ready").status_code == 200
+            it.process.wait_for('reason=connection error="Connection refused"')

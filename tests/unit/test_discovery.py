@@ -20,21 +20,18 @@ from exporter.reading import InvalidReadingError
 from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
 from exporter.telemetry import Telemetry
 from exporter.token import Token
+from tests.integration.processes import nobody_listens
 from tests.support import samples
 
 NORTH, SOUTH = "NORTH", "SOUTH"
 TYPES = tuple(load_catalogue().values())
 
 
-#: Where nobody listens.
-UNREACHABLE = "http://127.0.0.1:9/api/v1"
-
-
 class Bench:
     def __init__(self, cloud: Cloud, served: ServedCloud) -> None:
         clock = Clock()
         token = Token(value="made-up")
-        client = Client(served.url, token, language="en", timeout=1, concurrency=1)
+        client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
         self.cloud = cloud
         self.telemetry = Telemetry("0", REASONS, [])
         self.account = Account(clock)
@@ -226,8 +223,9 @@ def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
 
 
 def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: Bench, cloud: Cloud) -> None:
-    with structlog.testing.capture_logs() as log:
-        for url in (UNREACHABLE, UNREACHABLE, bench.url, bench.url):
+    with nobody_listens() as address, structlog.testing.capture_logs() as log:
+        nowhere = f"http://{address}/api/v1"
+        for url in (nowhere, nowhere, bench.url, bench.url):
             bench.ask_at(url)
             bench.round()
     failed = [line["log_level"] for line in log if line["event"] == "a data logger's list could not be read"]
