@@ -137,7 +137,7 @@ def read_samples(path: Path) -> Samples:
             match = _SAMPLE.fullmatch(line)
             assert match, line
             series = found.setdefault((match[1], match[2]), {})
-            assert int(match[4]) > max(series, default=0), f"not in order: {line}"
+            assert int(match[4]) > next(reversed(series), 0), f"not in order: {line}"
             series[int(match[4])] = match[3]
     return found
 

@@ -2,7 +2,6 @@
 
 import operator
 import re
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +11,10 @@ import requests
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, expect
 
+from exporter import demo as exporter_demo
 from tests.browser.chromium import PERIOD, chromium, later, tab
-from tests.integration.processes import Process, eventually, running
+from tests.conftest import Sized
+from tests.integration.processes import Process, demo_command, eventually, running
 
 DEVICE = "/devices/hps_central/TND0D20233"
 PATHS = ("/", "/devices", "/devices?q=no+such+device", DEVICE, "/devices/pbd/nobody")
@@ -21,8 +22,9 @@ FROZEN = "TND0D20234"
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[str]:
-    with running([sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0"]) as process:
+def demo(sized: Sized) -> Iterator[str]:
+    interval = sized(short=2, long=exporter_demo.INTERVAL)
+    with running(demo_command(INTERVAL=interval, STALE_AFTER=sized(short=20, long=exporter_demo.STALE_AFTER))) as process:
         yield started(process)
 
 

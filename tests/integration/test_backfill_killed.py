@@ -1,4 +1,4 @@
-"""A backfill that is killed at twenty random points and started again: the same output to the byte, no page asked for twice."""
+"""A backfill that is killed at random points and started again: the same output to the byte, no page asked for twice."""
 
 import os
 import random
@@ -15,25 +15,24 @@ import pytest
 
 from exporter.simulator import SimDevice
 from tests.backfilling import START, Bench, bench, differences, read_samples
+from tests.conftest import Sized
 from tests.integration.processes import TOKEN, eventually
 
 END: Final = datetime(2024, 5, 29)
 DEVICES: Final = tuple(SimDevice("bcu", f"BCD000000{number}") for number in range(4))
 CONCURRENCY: Final = 3
-KILLS: Final = 20
-#: The last few are while the output is written.
-KILLS_IN_WRITING: Final = 4
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Bench]:
-    # 4 devices x 4 windows x 7 pages
-    with bench(tmp_path, *DEVICES, interval=900) as it:
+def site(sized: Sized, tmp_path: Path) -> Iterator[Bench]:
+    # 4 devices x 4 windows x 7 pages, the last of each window not full
+    with bench(tmp_path, *DEVICES, interval=sized(short=3600, long=900)) as it:
         yield it
 
 
 def start(site: Bench) -> subprocess.Popen[str]:
-    config = site.write_config(api={"concurrency": CONCURRENCY})
+    rows = 7 * 24 * 3600 // site.interval
+    config = site.write_config(api={"concurrency": CONCURRENCY}, history={"page_size": rows * 100 // 672})
     command = [
         *(sys.executable, "-m", "exporter", "backfill", "--config.file", str(config), "--output", str(site.output)),
         *("--from", str(START.date()), "--to", str(END.date())),
@@ -73,7 +72,9 @@ def kill_in_writing(site: Bench, process: subprocess.Popen[str], size: int) -> N
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_random_points_and_resumed_it_is_the_same_to_the_byte(site: Bench) -> None:
+def test_killed_at_random_points_and_resumed_it_is_the_same_to_the_byte(site: Bench, sized: Sized) -> None:
+    # first while it reads, then while the output is written
+    in_reading, in_writing = sized(short=(4, 2), long=(16, 4))
     # one device's windows take two passes
     site.cloud.faults.set("bcu", DEVICES[0].sn, "wrong_total")
     finish(start(site))
@@ -84,7 +85,7 @@ def test_killed_at_random_points_and_resumed_it_is_the_same_to_the_byte(site: Be
     site.forget()
 
     chance = random.Random(9)
-    points = [chance.randint(1, 15) for _ in range(KILLS - KILLS_IN_WRITING)]
+    points = [chance.randint(1, 240 // in_reading) for _ in range(in_reading)]
     # so that the reading is not over before the last kill
     assert 0.6 * pages.total() < sum(points) < pages.total()
     for kills, point in enumerate(points, start=1):
@@ -92,7 +93,7 @@ def test_killed_at_random_points_and_resumed_it_is_the_same_to_the_byte(site: Be
         assert not site.output.exists()
         # only what was under way at a kill was asked again
         assert (Counter(site.asked()) - pages).total() <= kills * CONCURRENCY
-    for _ in range(KILLS_IN_WRITING):
+    for _ in range(in_writing):
         if not site.output.exists():
             kill_in_writing(site, start(site), chance.randint(1, len(uninterrupted)))
     if not site.output.exists():

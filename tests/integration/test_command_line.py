@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter import __version__
-from tests.integration.processes import eventually, exporter, running, simulated_cloud
+from exporter import __version__, demo
+from tests.conftest import Sized
+from tests.integration.processes import demo_command, eventually, exporter, nobody_listens, running, simulated_cloud
 from tests.support import samples
 
 CONFIG = "devices:\n  pbd:\n    - UMD1\n"
@@ -124,7 +125,8 @@ def test_healthcheck_asks_the_exporter_that_runs_here(tmp_path: Path) -> None:
             assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "healthy\n", "")
             # a wildcard is no address to ask
             assert run("healthcheck", "--web.listen-address", f":{address.rpartition(':')[2]}").returncode == 0
-    gone = run("healthcheck", "--web.listen-address", address)
+    with nobody_listens() as address:
+        gone = run("healthcheck", "--web.listen-address", address)
     assert gone.returncode == 1
     assert re.fullmatch(r"atess-exporter: no answer from port \d+: .*refused\n", gone.stderr)
 
@@ -198,8 +200,8 @@ def test_forms_of_an_address(address: str) -> None:
         assert eventually(lambda: requests.get(f"{url}/-/ready", timeout=10)).status_code == 200
 
 
-def test_the_demo_shows_moving_numbers_of_every_type_and_an_offline_device() -> None:
-    with running([sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0"]) as process:
+def test_the_demo_shows_moving_numbers_of_every_type_and_an_offline_device(sized: Sized) -> None:
+    with running(demo_command(INTERVAL=sized(short=1, long=demo.INTERVAL))) as process:
         url = process.wait_for(r"Open (http://\S+)/ ")[1]
         process.wait_for("msg=started")
 

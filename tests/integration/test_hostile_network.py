@@ -11,7 +11,7 @@ import trustme
 from benchmarks.hostile import connections, web_config
 from exporter.web.limits import LIMITS
 from tests.integration.attackers import Attackers
-from tests.integration.processes import Exporter, device_lists, eventually, exporter, running, simulated_cloud
+from tests.integration.processes import Exporter, device_lists, eventually, exporter, running, simulated_cloud, write_config
 from tests.support import samples
 
 DEVICES = 300
@@ -25,7 +25,8 @@ def test_hostile_connections_cost_little_and_are_dropped(tmp_path: Path) -> None
     with simulated_cloud("--fleet", str(DEVICES)) as cloud:
         config = {
             "api": {"base_url": cloud.url, "requests_per_minute": 100_000, "concurrency": 8},
-            "poll": {"interval": "1h"},
+            # every device is polled once within the first interval
+            "poll": {"interval": "2s"},
             "devices": device_lists(cloud.devices()),
         }
         arguments = ("--web.config.file", str(web_config(tmp_path, authority)))
@@ -38,6 +39,8 @@ def test_hostile_connections_cost_little_and_are_dropped(tmp_path: Path) -> None
                 return sum("atess_device_up{" in name for name in samples(answer.content))
 
             eventually(lambda: up() == DEVICES, 100)
+            write_config(it.config, config | {"poll": {"interval": "1h"}})
+            assert session.post(f"{it.url}/-/reload", verify=trusted, timeout=60).status_code == 200
             for _ in range(5):
                 up()
             before = it.resident_bytes()

@@ -5,22 +5,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from tests.conftest import Sized
 from tests.integration.processes import Exporter, device_lists, eventually, exporter, simulated_cloud
 from tests.support import samples
 
 SHARDS: Final = 3
 FLEET: Final = [(type, f"SN{number}") for number in range(8) for type in ("pbd", "pcs", "bcu")]
-BUDGET: Final = 600.0
-#: In all 720 requests a minute: more than the budget, so each shard has to stretch its own.
-INTERVAL: Final = 2
 
 
-def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(tmp_path: Path) -> None:
+def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(sized: Sized, tmp_path: Path) -> None:
+    interval = sized(short=1, long=2)
+    # in all 6 requests for 5 that the budget has: each shard has to stretch its own
+    budget = 1200 / interval
     arguments = ["--devices", ",".join(f"{type}:{sn}" for type, sn in FLEET)]
     with simulated_cloud(*arguments) as cloud, ExitStack() as running:
         config = {
-            "api": {"base_url": cloud.url, "requests_per_minute": BUDGET},
-            "poll": {"interval": INTERVAL},
+            "api": {"base_url": cloud.url, "requests_per_minute": budget},
+            "poll": {"interval": interval},
             "devices": device_lists([device for device in FLEET if device[0] != "pcs"]),
             "discovery": {"datalog_sns": sorted({it["datalog_sn"] for it in cloud.device_records()}), "types": ["pcs"]},
         }
@@ -37,18 +38,18 @@ def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(tmp_pa
         for index, page in enumerate(pages):
             assert page[f'atess_exporter_shard_info{{shard="{index}",total_shards="{SHARDS}"}}'] == 1
             assert page["atess_exporter_total_shards"] == SHARDS
-            assert page["atess_exporter_api_budget_requests_per_minute"] == BUDGET / SHARDS
+            assert page["atess_exporter_api_budget_requests_per_minute"] == budget / SHARDS
             own = {device: value for device in FLEET if (value := page.get(_series("poll_interval_seconds", device))) is not None}
             assert not own.keys() & intervals.keys()
             assert sum(value for key, value in page.items() if key.startswith("atess_exporter_devices{")) == len(own)
-            assert sum(60 / interval for interval in own.values()) <= BUDGET / SHARDS
+            assert sum(60 / interval for interval in own.values()) <= budget / SHARDS
             intervals |= own
         assert intervals.keys() == set(FLEET)
 
         times = [request["at"] for request in requests]
         elapsed = max(times) - min(times)
         # a shard's first request waits for nothing
-        assert len(requests) <= BUDGET * elapsed / 60 + SHARDS
+        assert len(requests) <= budget * elapsed / 60 + SHARDS
         polls = Counter(_polls(requests))
         # one for each interval begun, and the first, which comes before a device goes to its own slot
         assert {device: polls[device] for device in FLEET if polls[device] > elapsed / intervals[device] + 2} == {}
