@@ -1,4 +1,6 @@
+import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,11 +47,20 @@ def sized(pytestconfig: pytest.Config) -> Sized:
 
 @pytest.fixture(scope="session")
 def simulated_day_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Prometheus that holds a simulated day of the demo's site."""
+    """A real Prometheus that holds a simulated day of the demo's site, which is written once for all workers."""
     # imported here, because it loads half the project and few tests want it
-    from tests.grafana.simulated_day import simulated_day
+    from tests.grafana.simulated_day import holding, write_day
 
-    with simulated_day(tmp_path_factory.mktemp("day")) as url:
+    own = tmp_path_factory.mktemp("day")
+    # pytest's workers have folders of their own below that of the run
+    run = tmp_path_factory.getbasetemp()
+    written = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "written-day"
+    with written.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not written.exists():
+            write_day(written)
+    shutil.copytree(written, own / "data")
+    with holding(own) as url:
         yield url
 
 

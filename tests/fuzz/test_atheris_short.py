@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Sized
+
 HARNESS = Path(__file__).with_name("atheris_answers.py")
-RUNS = 10_000
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="atheris has no wheel for this platform")
-def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
+def test_a_short_run_finds_nothing(sized: Sized, tmp_path: Path) -> None:
+    runs = sized(short=3000, long=10_000)
     # one seed, so that a build fails for what changed and not for luck
-    command = [sys.executable, str(HARNESS), f"-runs={RUNS}", "-seed=1", f"-artifact_prefix={tmp_path}/"]
+    command = [sys.executable, str(HARNESS), f"-runs={runs}", "-seed=1", f"-artifact_prefix={tmp_path}/"]
     result = subprocess.run(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace", check=False)
     assert result.returncode == 0, result.stderr[-5000:]
-    assert f"Done {RUNS} runs" in result.stderr
+    assert f"Done {runs} runs" in result.stderr

@@ -68,25 +68,45 @@ def clock_time(hour: int, minute: int = 0) -> int:
 @contextmanager
 def simulated_day(folder: Path) -> Iterator[str]:
     """A Prometheus that holds the simulated day, in `folder`; gives its URL. It scrapes nothing and evaluates no rules."""
-    with loaded(folder, _Day().pages()) as url:
+    write_day(folder / "data")
+    with holding(folder) as url:
         yield url
 
 
 @contextmanager
 def loaded(folder: Path, pages: Pages) -> Iterator[str]:
     """A Prometheus that holds these scrapes, in `folder`; gives its URL."""
+    _write_blocks(pages, folder / "data")
+    with holding(folder) as url:
+        yield url
+
+
+def write_day(data: Path) -> None:
+    """Write the simulated day as Prometheus stores it into the folder `data`, which is there only when it is whole."""
+    unfinished = data.with_suffix(".unfinished")
+    _write_blocks(_Day().pages(), unfinished)
+    unfinished.rename(data)
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[str]:
+    """A Prometheus on what `data` in `folder` has; gives its URL."""
+    config = folder / "prometheus.yml"
+    config.write_text("{}")
+    # whatever today is
+    with prometheus_server(config, folder / "data", "--storage.tsdb.retention.time=100y") as url:
+        yield url
+
+
+def _write_blocks(pages: Pages, data: Path) -> None:
     tool = shutil.which("promtool")
     assert tool, "no promtool: run the tests by make test"
-    text, data, config = folder / "pages.om", folder / "data", folder / "prometheus.yml"
+    text = data.with_suffix(".om")
     pages.write(text)
-    config.write_text("{}")
     # one block for the whole day: promtool reads the file again for every block
     load = [tool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=48h", "--quiet", str(text), str(data)]
     subprocess.run(load, check=True)
     text.unlink()
-    # whatever today is
-    with prometheus_server(config, data, "--storage.tsdb.retention.time=100y") as url:
-        yield url
 
 
 def sample(url: str, expression: str, at: int) -> list[dict[str, Any]]:

@@ -331,7 +331,7 @@ def test_a_signal_stops_it_in_order_and_it_goes_on_later(site: Bench, number: si
         return arrived(record)
 
     site.cloud.traffic.arrived = arrive  # type: ignore[method-assign]
-    with running(arguments(site, api={"requests_per_minute": 300}), {"ATESS_API_TOKEN": TOKEN}) as process:
+    with running(arguments(site, api={"requests_per_minute": 600}), {"ATESS_API_TOKEN": TOKEN}) as process:
         assert reached.wait(60)
         process.signal(number)
         assert process.popen.wait(30) == 128 + number
