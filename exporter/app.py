@@ -132,7 +132,7 @@ class App:
         notify_ready(self._environment)
         # in a thread, so that however long it takes to read a large config, the exporter ends when it is asked to
         threading.Thread(target=self._reload_at_request, name="reload", daemon=True).start()
-        while signals.wait() == signal.SIGHUP:
+        while signals.wait() == signal.SIGHUP and signals.ending is None:
             self._reload_wanted.set()
         signals.ignore()
         self.stop()

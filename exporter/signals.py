@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
@@ -14,20 +15,27 @@ _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 class Signals:
     """Catches the signals `numbers` from now on. For the main thread.
 
-    A handler in Python may interrupt the main thread inside a lock, so it must take none. It is also late when the signal comes
-    just before the main thread begins to wait: then it runs only once that ends. So what wakes wait() is a pipe into which the
-    interpreter's own handler writes (signal.set_wakeup_fd), whatever any thread is at.
+    A handler may interrupt the main thread inside a lock, so it must take none; and one written in Python may be interrupted by
+    the next signal, and that by the next, until the stack is full. So the handler is SimpleQueue.put, which is written in C and
+    reentrant. It is also late when the signal comes just before the main thread begins to wait: then it runs only once that
+    ends. So what wakes wait() is a pipe into which the interpreter's own handler writes (signal.set_wakeup_fd), whatever any
+    thread is at.
     """
 
     def __init__(self, *numbers: signal.Signals) -> None:
-        #: The signal that asks for the end, once one has come.
-        self.ending: signal.Signals | None = None
-        self._arrived: list[signal.Signals] = []
-        self._leaving = False
+        self._arrived: SimpleQueue[int] = SimpleQueue()
+        self._seen: list[int] = []
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, self._on_signal) for number in numbers}
+        self._before = {number: signal.signal(number, self._handler) for number in numbers}
+
+    @property
+    def ending(self) -> signal.Signals | None:
+        """The first signal that asked for the end; None while there was none."""
+        while not self._arrived.empty():
+            self._seen.append(self._arrived.get())
+        return next((signal.Signals(number) for number in self._seen if number in _ENDING), None)
 
     def wait(self) -> signal.Signals:
         """Wait for the next signal, or take the first of those that have come."""
@@ -36,13 +44,15 @@ class Signals:
     @contextmanager
     def leaving_at_once(self) -> Iterator[None]:
         """End the process with 0 as soon as it is asked to, or if it was before. For a start: nothing is to be cleaned up yet."""
-        self._leaving = True
+        for number in _ENDING & self._before.keys():
+            signal.signal(number, lambda number, frame: os._exit(0))
         if self.ending is not None:
             os._exit(0)
         try:
             yield
         finally:
-            self._leaving = False
+            for number in _ENDING & self._before.keys():
+                signal.signal(number, self._handler)
 
     def ignore(self) -> None:
         """Ignore them from now on, so that none that comes late turns the end of the process into another one."""
@@ -60,16 +70,13 @@ class Signals:
     def hand_back(self) -> None:
         """Let each do again what it did before, also those that have come: end the process, or raise KeyboardInterrupt."""
         self.restore()
-        for number in self._arrived:
-            signal.raise_signal(number)
+        while not self._arrived.empty():
+            signal.raise_signal(self._arrived.get())
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        arrived = signal.Signals(number)
-        self._arrived.append(arrived)
-        if arrived in _ENDING:
-            self.ending = arrived
-            if self._leaving:
-                os._exit(0)
+    @property
+    def _handler(self) -> Callable[[int, FrameType | None], None]:
+        # what put() takes as its second argument, the frame, it does not look at
+        return cast("Callable[[int, FrameType | None], None]", self._arrived.put)
 
 
 def end(code: int) -> NoReturn:

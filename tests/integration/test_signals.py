@@ -148,8 +148,11 @@ def test_a_reload_that_takes_long_does_not_keep_it_from_ending(tmp_path: Path) -
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)]
 )
 def test_a_command_that_is_stopped_says_no_success_and_no_traceback(
-    config: Path, arguments: list[str], number: signal.Signals, code: int
+    tmp_path: Path, arguments: list[str], number: signal.Signals, code: int
 ) -> None:
+    # never opens, so that the command is not over before the signal comes
+    config = tmp_path / "config.yaml"
+    os.mkfifo(config)
     with running([*_TRACED, *arguments, "--config.file", str(config)]) as process:
         at(process, "pydantic")
         process.signal(number)

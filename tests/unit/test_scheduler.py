@@ -832,10 +832,10 @@ def internal_errors(fleet: Fleet) -> float:
 def test_an_exception_while_reading_an_answer_is_a_failed_poll(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
     fleet = Fleet(clock, devices(2))
 
-    def fail(data: Any, sn: str) -> Any:
+    def fail(data: Any, sn: str, *rest: Any) -> Any:
         if sn == "S0":
             raise OverflowError("secret beyond all bounds")
-        return read(data, sn)
+        return read(data, sn, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("exporter.poller.read", fail)

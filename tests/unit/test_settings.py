@@ -212,10 +212,10 @@ def test_settings_have_help() -> None:
 def test_an_internal_error_is_told_once_and_the_device_is_asked_again_at_its_interval(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(data: object, device_sn: str) -> dict[str, float]:
+    def broken(*arguments: Any) -> Any:
         raise RuntimeError("not foreseen")
 
-    monkeypatch.setattr("exporter.settings.read_settings", broken)
+    monkeypatch.setattr(bench.series, "update", broken)
     bench.configure(BCU, HPS)
     with structlog.testing.capture_logs() as logs:
         # as the loop does: it steps again as soon as a step says

@@ -42,6 +42,19 @@ def test_signals_that_came_before_anybody_waits_are_kept_in_order() -> None:
         signals.restore()
 
 
+def test_a_flood_of_signals_does_not_fill_the_stack() -> None:
+    signals = Signals(signal.SIGHUP)
+    handler = signal.getsignal(signal.SIGHUP)
+    try:
+        # in Python it would be a frame that the next signal interrupts, and so on
+        assert not hasattr(handler, "__code__")
+        for _ in range(10 * sys.getrecursionlimit()):
+            signal.raise_signal(signal.SIGHUP)
+        assert signals.ending is None
+    finally:
+        signals.restore()
+
+
 def test_handed_back_they_do_what_they_did_before() -> None:
     before = signal.getsignal(signal.SIGINT)
     signals = Signals(signal.SIGINT)
