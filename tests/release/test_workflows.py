@@ -51,3 +51,19 @@ def test_the_version_is_in_one_place() -> None:
     assert re.search(
         rf"^## (Unreleased|{re.escape(__version__)})", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
     )
+
+
+@pytest.mark.parametrize(("name", "command"), [("upgrade", "make lock UPGRADE=--upgrade"), ("nightly", "make test-long")])
+def test_a_schedule_runs_it(name: str, command: str) -> None:
+    workflow = yaml.safe_load(Path(f".github/workflows/{name}.yml").read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as a boolean
+    assert workflow[True]["schedule"]
+    commands = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert command in commands
+
+
+def test_an_upgrade_is_tested_before_it_is_proposed() -> None:
+    steps = yaml.safe_load(Path(".github/workflows/upgrade.yml").read_text(encoding="utf-8"))["jobs"]["upgrade"]["steps"]
+    commands = [step.get("run", "") for step in steps]
+    (proposed,) = [place for place, command in enumerate(commands) if "gh pr create" in command]
+    assert "bash .ci/run" in commands[:proposed]
