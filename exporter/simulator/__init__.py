@@ -3,9 +3,9 @@
 from exporter.simulator.clock import SimClock
 from exporter.simulator.cloud import Cloud, UnknownDevice
 from exporter.simulator.device import SimDevice, demo_site, fleet
-from exporter.simulator.faults import FAULTS
 from exporter.simulator.server import ServedCloud, serve
-from exporter.simulator.traffic import RequestRecord, Served
+from tests.helpers.faulty_cloud.faults import FAULTS
+from tests.helpers.faulty_cloud.traffic import RequestRecord, Served
 
 __all__ = [
     "FAULTS",

@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.simulator.answer import NO_ACCESS, NOT_FOUND, Answer, refusal
 from exporter.simulator.cloud import Cloud, UnknownDevice
-from exporter.simulator.exchange import Asker, Exchange
 from exporter.simulator.jsontypes import Reading
 from exporter.simulator.questions import QUESTIONS, Question, Subject
-from exporter.simulator.traffic import RequestRecord
-from exporter.simulator.wire import ClientGone
+from tests.helpers.faulty_cloud.exchange import Asker, Exchange
+from tests.helpers.faulty_cloud.traffic import RequestRecord
+from tests.helpers.faulty_cloud.wire import ClientGone
 
 # The sibling platform's limits for one history query; that this API has the same is a guess, on the safe side.
 MAX_PAGE = 100

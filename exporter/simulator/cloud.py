@@ -7,12 +7,12 @@ from datetime import datetime
 
 from exporter.simulator.clock import SimClock
 from exporter.simulator.device import SimDevice
-from exporter.simulator.faults import FaultBoard
 from exporter.simulator.jsontypes import JSON, Reading
 from exporter.simulator.localday import Calendar
 from exporter.simulator.settings import settings
 from exporter.simulator.station import Station
-from exporter.simulator.traffic import RequestRecord, Served, Traffic
+from tests.helpers.faulty_cloud.faults import FaultBoard
+from tests.helpers.faulty_cloud.traffic import RequestRecord, Served, Traffic
 
 
 class UnknownDevice(LookupError):

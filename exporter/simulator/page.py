@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from html import escape
 
 from exporter.simulator.device import SimDevice
-from exporter.simulator.faults import FAULTS
 from exporter.simulator.questions import PREFIX, QUESTIONS
+from tests.helpers.faulty_cloud.faults import FAULTS
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -16,9 +16,9 @@ from uvicorn.server import ServerState
 
 from exporter.simulator.api import Api
 from exporter.simulator.cloud import Cloud
-from exporter.simulator.control import Control
 from exporter.simulator.questions import ELSEWHERE, PREFIX
-from exporter.simulator.wire import WireProtocol
+from tests.helpers.faulty_cloud.control import Control
+from tests.helpers.faulty_cloud.wire import WireProtocol
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 75

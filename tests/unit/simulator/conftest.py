@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
-from tests.unit.simulator import client
+from tests.helpers import bare_http
 
 BANGKOK = ZoneInfo("Asia/Bangkok")
 NOON = datetime(2026, 5, 5, 12, 0, 0, tzinfo=BANGKOK)
@@ -40,10 +40,10 @@ def served(cloud: Cloud) -> Iterator[ServedCloud]:
 
 
 @pytest.fixture
-def get(served: ServedCloud) -> client.Get:
+def get(served: ServedCloud) -> bare_http.Get:
     """GET an API path with query parameters."""
 
-    def fetch(path: str, *, headers: dict[str, str] | None = None, method: str = "GET", **query: str) -> client.Reply:
-        return client.parse(client.exchange(served.origin, client.target(path, **query), headers, method))
+    def fetch(path: str, *, headers: dict[str, str] | None = None, method: str = "GET", **query: str) -> bare_http.Reply:
+        return bare_http.parse(bare_http.exchange(served.origin, bare_http.target(path, **query), headers, method))
 
     return fetch

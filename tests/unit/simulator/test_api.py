@@ -5,8 +5,8 @@ import pytest
 
 from exporter.simulator import Cloud, ServedCloud, SimClock
 from exporter.simulator.questions import QUESTIONS, Subject
-from tests.unit.simulator import client
-from tests.unit.simulator.client import Get
+from tests.helpers import bare_http
+from tests.helpers.bare_http import Get
 
 SERIALS = {"pbd": "P1", "pcs": "C1", "hps_central": "H1", "hps_string": "S1", "bcu": "B1", "mbms": "M1"}
 PATHS = {subject: {ask.type: path for path, ask in QUESTIONS.items() if ask.subject is subject} for subject in Subject}
@@ -222,13 +222,13 @@ def test_the_last_sixteen_readings_served_are_kept(get: Get, cloud: Cloud, clock
 
 
 def test_connections_are_kept_alive(served: ServedCloud) -> None:
-    with client.dial(served.origin) as connection:
+    with bare_http.dial(served.origin) as connection:
         stream = connection.makefile("rb")
         for _ in range(3):
-            target = client.target("pbd/data-last", deviceSn="P1")
-            connection.sendall(client.request_bytes(target, {"Connection": "keep-alive"}))
+            target = bare_http.target("pbd/data-last", deviceSn="P1")
+            connection.sendall(bare_http.request_bytes(target, {"Connection": "keep-alive"}))
             head = b"".join(iter(stream.readline, b"\r\n")) + b"\r\n"
-            reply = client.parse(head)
+            reply = bare_http.parse(head)
             assert reply.status == 200
             assert stream.read(int(reply.headers["content-length"])).startswith(b'{"code":0,')
         stream.close()

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from exporter.simulator import FAULTS, Cloud, ServedCloud, SimClock
-from tests.unit.simulator import client
-from tests.unit.simulator.client import Get, Reply
+from tests.helpers import bare_http
+from tests.helpers.bare_http import Get, Reply
 
 
 @pytest.fixture
 def control(served: ServedCloud) -> Any:
     def send(method: str, path: str, value: object = None) -> Reply:
         body = b"" if value is None else json.dumps(value).encode()
-        return client.parse(client.exchange(served.origin, f"/_simulator/{path}", method=method, body=body))
+        return bare_http.parse(bare_http.exchange(served.origin, f"/_simulator/{path}", method=method, body=body))
 
     return send
 
@@ -94,7 +94,7 @@ def test_advance(control: Any, clock: SimClock) -> None:
 
 
 def test_the_page_says_what_this_is(served: ServedCloud, cloud: Cloud) -> None:
-    page = client.parse(client.exchange(served.origin, "/"))
+    page = bare_http.parse(bare_http.exchange(served.origin, "/"))
     text = page.body.decode()
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "simulated cloud" in text.lower()

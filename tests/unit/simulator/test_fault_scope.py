@@ -4,8 +4,8 @@ import pytest
 
 from exporter.simulator import FAULTS, Cloud, ServedCloud
 from exporter.simulator.questions import QUESTIONS, Subject
-from tests.unit.simulator import client
-from tests.unit.simulator.client import Get
+from tests.helpers import bare_http
+from tests.helpers.bare_http import Get
 
 WINDOW = {"startDate": "2026-05-05 10:00:00", "endDate": "2026-05-05 11:00:00", "pageNo": "1", "pageSize": "5"}
 ANSWERS = {"deviceSn": "B1", "dataLogSn": "L2", **WINDOW}
@@ -26,11 +26,11 @@ HARMLESS_AT = {
 @pytest.mark.parametrize("path", BCU)
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - ENDLESS - {"huge_body", "gzip_bomb"}))
 def test_every_fault_applies_to_every_endpoint(cloud: Cloud, served: ServedCloud, path: str, fault: str) -> None:
-    target = client.target(path, **ANSWERS)
-    good = client.exchange(served.origin, target)
+    target = bare_http.target(path, **ANSWERS)
+    good = bare_http.exchange(served.origin, target)
     cloud.faults.set_all(fault, **({"seconds": 0} if fault == "slow" else {}))
     try:
-        got = client.exchange(served.origin, target)
+        got = bare_http.exchange(served.origin, target)
     except ConnectionResetError:
         got = b""
     assert (got == good) is (fault in HARMLESS | HARMLESS_AT.get(path, set()))
@@ -76,11 +76,11 @@ def test_only_the_real_time_endpoint_counts_as_serving(cloud: Cloud, get: Get) -
 
 
 def test_a_fault_that_spoils_the_answer_is_not_serving(cloud: Cloud, served: ServedCloud) -> None:
-    target = client.target("pbd/data-last", deviceSn="P1")
+    target = bare_http.target("pbd/data-last", deviceSn="P1")
     for fault in ("truncated_json", "short_body", "chunked_garbage", "not_http", "code_text", "html", "invalid_utf8"):
         cloud.faults.set_all(fault)
-        client.exchange(served.origin, target)
+        bare_http.exchange(served.origin, target)
     assert cloud.served("pbd", "P1") == []
     cloud.faults.set_all("slow", seconds=0)
-    client.exchange(served.origin, target)
+    bare_http.exchange(served.origin, target)
     assert len(cloud.served("pbd", "P1")) == 1

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from exporter.simulator import FAULTS, Cloud, ServedCloud, SimClock
-from tests.unit.simulator import client
-from tests.unit.simulator.client import Reply
+from tests.helpers import bare_http
+from tests.helpers.bare_http import Reply
 
-TARGET = client.target("pbd/data-last", deviceSn="P1")
+TARGET = bare_http.target("pbd/data-last", deviceSn="P1")
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Case:
     good: dict[str, Any]
 
     def raw(self) -> bytes:
-        return client.exchange(self.served.origin, TARGET)
+        return bare_http.exchange(self.served.origin, TARGET)
 
     def reply(self) -> Reply:
         """A proper HTTP answer, complete to the last byte."""
-        reply = client.parse(self.raw())
+        reply = bare_http.parse(self.raw())
         assert len(reply.body) == int(reply.headers["content-length"])
         return reply
 
@@ -66,12 +66,12 @@ def test_every_fault_is_described_and_checked() -> None:
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_fault(cloud: Cloud, clock: SimClock, served: ServedCloud, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.simulator.faults.connections._DRIP_SECONDS", 0.0)
+    monkeypatch.setattr("tests.helpers.faulty_cloud.faults.connections._DRIP_SECONDS", 0.0)
     case = Case(cloud, clock, served, dict(cloud.reading("pbd", "P1")))
     # No patience is asked of a test: the one fault that takes a parameter for it gets none.
     cloud.faults.set("pbd", "P1", name, **({"seconds": 0} if name == "slow" else {}))
     CHECKS[name](case)
-    other = client.parse(client.exchange(served.origin, client.target("pbd/data-last", deviceSn="P2")))
+    other = bare_http.parse(bare_http.exchange(served.origin, bare_http.target("pbd/data-last", deviceSn="P2")))
     assert other.data == cloud.reading("pbd", "P2")
     cloud.faults.clear_all()
     assert case.data() == cloud.reading("pbd", "P1")
@@ -80,10 +80,10 @@ def test_fault(cloud: Cloud, clock: SimClock, served: ServedCloud, name: str, mo
 
 @check
 def timeout(case: Case) -> None:
-    with client.dial(case.served.origin) as connection:
-        connection.sendall(client.request_bytes(TARGET, {}))
+    with bare_http.dial(case.served.origin) as connection:
+        connection.sendall(bare_http.request_bytes(TARGET, {}))
         # Answers after it come at once, so silence by then is silence for good.
-        client.exchange(case.served.origin, client.target("pbd/data-last", deviceSn="P2"))
+        bare_http.exchange(case.served.origin, bare_http.target("pbd/data-last", deviceSn="P2"))
         connection.setblocking(False)
         with pytest.raises(BlockingIOError):
             connection.recv(1)
@@ -121,8 +121,8 @@ def drip_headers(case: Case) -> None:
 
 def first_parts(origin: str, sent_before: bytes) -> list[bytes]:
     """The first three parts to arrive after some bytes."""
-    with client.dial(origin) as connection:
-        connection.sendall(client.request_bytes(TARGET, {}))
+    with bare_http.dial(origin) as connection:
+        connection.sendall(bare_http.request_bytes(TARGET, {}))
         seen = b""
         while not seen.endswith(sent_before):
             part = connection.recv(1)
@@ -180,7 +180,7 @@ def redirect(case: Case) -> None:
     location = reply.headers["location"]
     assert location != TARGET
     case.cloud.clear_requests()
-    assert client.parse(client.exchange(case.served.origin, location)).data == case.good
+    assert bare_http.parse(bare_http.exchange(case.served.origin, location)).data == case.good
     assert [record.path for record in case.cloud.requests] == [location.partition("?")[0]]
 
 
@@ -207,7 +207,7 @@ def truncated_json(case: Case) -> None:
 
 @check
 def short_body(case: Case) -> None:
-    reply = client.parse(case.raw())
+    reply = bare_http.parse(case.raw())
     assert int(reply.headers["content-length"]) == len(reply.body) + 100
     assert reply.data == case.good
 
@@ -384,7 +384,7 @@ def gzip_bomb(case: Case) -> None:
 
 @check
 def chunked_garbage(case: Case) -> None:
-    reply = client.parse(case.raw())
+    reply = bare_http.parse(case.raw())
     assert reply.headers["transfer-encoding"] == "chunked"
     assert "content-length" not in reply.headers
     with pytest.raises(ValueError, match="invalid literal"):

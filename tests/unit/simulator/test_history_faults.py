@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.simulator import FAULTS, Cloud
-from tests.unit.simulator.client import Get
+from tests.helpers.bare_http import Get
 
 WINDOW = {"startDate": "2026-05-05 08:00:00", "endDate": "2026-05-05 10:00:00", "pageSize": "10"}
 PATH = "pbd/data-list"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.unit.simulator import client
+from tests.helpers import bare_http
 
 
 @contextmanager
@@ -29,10 +29,10 @@ def process(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signals) -> None:
     with process("--site", "--fault", "pbd:UMD0D23202=timeout") as (running, origin):
-        good = client.parse(client.exchange(origin, client.target("hps/data-last", deviceSn="TND0D20233")))
+        good = bare_http.parse(bare_http.exchange(origin, bare_http.target("hps/data-last", deviceSn="TND0D20233")))
         assert good.json["code"] == 0
-        with client.dial(origin) as stalled:
-            stalled.sendall(client.request_bytes(client.target("pbd/data-last", deviceSn="UMD0D23202"), {}))
+        with bare_http.dial(origin) as stalled:
+            stalled.sendall(bare_http.request_bytes(bare_http.target("pbd/data-last", deviceSn="UMD0D23202"), {}))
             running.send_signal(number)
             assert running.communicate(timeout=30) == ("", "")
         assert running.returncode == 0
@@ -41,17 +41,17 @@ def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signal
 def test_options() -> None:
     options = ["--devices", "pbd:A1,pcs:B2", "--start", "2026-05-05T12:00:00", "--timezone", "Europe/Berlin"]
     with process(*options, "--token", "secret", "--upload-interval", "10", "--speed", "0") as (_, origin):
-        target = client.target("pbd/data-last", deviceSn="A1")
-        assert client.parse(client.exchange(origin, target)).json["code"] == 403
-        data = client.parse(client.exchange(origin, target, {"Authorization": "secret"})).data
+        target = bare_http.target("pbd/data-last", deviceSn="A1")
+        assert bare_http.parse(bare_http.exchange(origin, target)).json["code"] == 403
+        data = bare_http.parse(bare_http.exchange(origin, target, {"Authorization": "secret"})).data
         assert "2026-05-05 11:59:50" < data["time"] <= "2026-05-05 12:00:00"
-        devices = client.parse(client.exchange(origin, "/_simulator/devices")).json
+        devices = bare_http.parse(bare_http.exchange(origin, "/_simulator/devices")).json
         assert [(device["type"], device["sn"]) for device in devices] == [("pbd", "A1"), ("pcs", "B2")]
 
 
 def test_fleet() -> None:
     with process("--fleet", "30", "--seed", "5") as (_, origin):
-        assert len(client.parse(client.exchange(origin, "/_simulator/devices")).json) == 30
+        assert len(bare_http.parse(bare_http.exchange(origin, "/_simulator/devices")).json) == 30
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from exporter.simulator import Cloud, serve
-from exporter.simulator.traffic import Flight, RequestRecord, Traffic
-from tests.unit.simulator import client
+from tests.helpers import bare_http
+from tests.helpers.faulty_cloud.traffic import Flight, RequestRecord, Traffic
 
 
 class Watched(Traffic):
@@ -33,8 +33,8 @@ class Watched(Traffic):
 
 
 def stall(origin: str) -> socket.socket:
-    connection = client.dial(origin)
-    connection.sendall(client.request_bytes(client.target("pbd/data-last", deviceSn="P1"), {}))
+    connection = bare_http.dial(origin)
+    connection.sendall(bare_http.request_bytes(bare_http.target("pbd/data-last", deviceSn="P1"), {}))
     return connection
 
 
@@ -76,7 +76,7 @@ def test_others_are_answered_while_some_hang(cloud: Cloud) -> None:
     with serve(cloud) as served:
         hanging = [stall(served.origin) for _ in range(50)]
         assert watched.all_here.wait(30)
-        good = client.parse(client.exchange(served.origin, client.target("pbd/data-last", deviceSn="P2")))
+        good = bare_http.parse(bare_http.exchange(served.origin, bare_http.target("pbd/data-last", deviceSn="P2")))
         assert good.data == cloud.reading("pbd", "P2")
         assert cloud.max_in_flight == 51
         for connection in hanging:
@@ -88,8 +88,8 @@ def test_serves_many_clients_at_once_and_counts_right(cloud: Cloud) -> None:
     with serve(cloud) as served, ThreadPoolExecutor(8) as pool:
 
         def fetch(_: int) -> bool:
-            raw = client.exchange(served.origin, client.target("pbd/data-last", deviceSn="P1"))
-            return bool(client.parse(raw).data == expected)
+            raw = bare_http.exchange(served.origin, bare_http.target("pbd/data-last", deviceSn="P1"))
+            return bool(bare_http.parse(raw).data == expected)
 
         assert all(pool.map(fetch, range(200)))
         assert cloud.in_flight == 0
@@ -105,13 +105,13 @@ def test_listens_on_the_address_it_is_given(cloud: Cloud) -> None:
             pass
     with serve(cloud, "127.0.0.1", port) as again:
         assert again.origin == f"http://127.0.0.1:{port}"
-        assert client.parse(client.exchange(again.origin, "/")).status == 200
+        assert bare_http.parse(bare_http.exchange(again.origin, "/")).status == 200
 
 
 def test_does_not_speak_through_uvicorns_loggers(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    with serve(cloud) as served, client.dial(served.origin) as connection:
+    with serve(cloud) as served, bare_http.dial(served.origin) as connection:
         connection.sendall(b"\x00 nonsense\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
-        assert client.parse(client.exchange(served.origin, client.target("pbd/data-last", deviceSn="P1"))).status == 200
+        assert bare_http.parse(bare_http.exchange(served.origin, bare_http.target("pbd/data-last", deviceSn="P1"))).status == 200
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []

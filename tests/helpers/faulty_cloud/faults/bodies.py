@@ -4,9 +4,9 @@ import json
 import zlib
 from functools import lru_cache
 
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.distort import distort, each_number, planted
-from exporter.simulator.faults.registry import fault
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.distort import distort, each_number, planted
+from tests.helpers.faulty_cloud.faults.registry import fault
 
 _DEPTH = 100_000
 _MEBIBYTE = 1024 * 1024

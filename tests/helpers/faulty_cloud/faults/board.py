@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from exporter.simulator.faults.registry import ActiveFault
+from tests.helpers.faulty_cloud.faults.registry import ActiveFault
 
 
 class FaultBoard:

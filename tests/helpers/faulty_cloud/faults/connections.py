@@ -1,8 +1,8 @@
 """Faults of the connection and of the answer's head: slow, silent, cut off, odd, or not HTTP at all."""
 
 from exporter.simulator.answer import JSON_TYPE
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.registry import fault
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.registry import fault
 
 _DRIP_SECONDS = 0.05
 _CHUNK = bytes(65536).replace(b"\0", b"x")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from exporter.simulator.answer import refusal
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.registry import fault
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.registry import fault
 
 
 @fault

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from exporter.simulator.faults import bodies, connections, envelopes, history, names, statuses, values
-from exporter.simulator.faults.board import FaultBoard
-from exporter.simulator.faults.registry import REGISTRY, ActiveFault
+from tests.helpers.faulty_cloud.faults import bodies, connections, envelopes, history, names, statuses, values
+from tests.helpers.faulty_cloud.faults.board import FaultBoard
+from tests.helpers.faulty_cloud.faults.registry import REGISTRY, ActiveFault
 
 FAULTS: Mapping[str, str] = {name: registered.description for name, registered in REGISTRY.items()}
 """Every fault's name, and in one line what it does."""

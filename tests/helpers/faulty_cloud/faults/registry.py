@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from exporter.simulator.exchange import Exchange
+from tests.helpers.faulty_cloud.exchange import Exchange
 
 FaultFunction = Callable[..., Awaitable[None]]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exporter.simulator.answer import Answer
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.registry import fault
 from exporter.simulator.jsontypes import JSON, Reading
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.registry import fault
 
 Rows = list[Reading]
 

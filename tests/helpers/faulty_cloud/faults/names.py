@@ -5,10 +5,10 @@ import secrets
 from dataclasses import replace
 from functools import lru_cache
 
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.distort import distort, extra, planted
-from exporter.simulator.faults.registry import fault
 from exporter.simulator.jsontypes import Reading
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.distort import distort, extra, planted
+from tests.helpers.faulty_cloud.faults.registry import fault
 
 _fresh = itertools.count(1)
 

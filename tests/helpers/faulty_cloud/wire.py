@@ -10,7 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 # Clients that misbehave are the point here; uvicorn's own loggers belong to whatever else runs in this process.
-_SILENT = logging.Logger("exporter.simulator.wire", logging.CRITICAL)
+_SILENT = logging.Logger("tests.helpers.faulty_cloud.wire", logging.CRITICAL)
 _SILENT.addHandler(logging.NullHandler())
 
 

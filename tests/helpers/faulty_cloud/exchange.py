@@ -8,8 +8,8 @@ from starlette.types import Send
 
 from exporter.simulator.answer import JSON_TYPE, Answer
 from exporter.simulator.jsontypes import Reading
-from exporter.simulator.traffic import Flight
-from exporter.simulator.wire import Wire
+from tests.helpers.faulty_cloud.traffic import Flight
+from tests.helpers.faulty_cloud.wire import Wire
 
 Asker = Callable[[datetime | None, Mapping[str, str]], Answer]
 

@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.registry import FaultFunction, fault
 from exporter.simulator.questions import ELSEWHERE, PREFIX
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.registry import FaultFunction, fault
 
 _LOGIN = b"""<!DOCTYPE html>
 <html><head><title>Login</title></head>
