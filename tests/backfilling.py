@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 from exporter.backfill.run import BackfillError, Wishes, backfill
 from exporter.config import load
 from exporter.reading import metric_name
-from exporter.simulator import Cloud, SimClock, SimDevice, serve
+from exporter.simulator import SimClock, SimDevice
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, write_config
 
 BANGKOK: Final = ZoneInfo("Asia/Bangkok")
@@ -44,7 +45,7 @@ class Outcome:
 class Bench:
     """A cloud and a folder; `run` runs the command in this process."""
 
-    cloud: Cloud
+    cloud: FaultyCloud
     url: str
     folder: Path
     zone: ZoneInfo
@@ -121,7 +122,7 @@ def bench(
     folder: Path, *devices: SimDevice, zone: ZoneInfo = BANGKOK, interval: int = 900, now: datetime = datetime(2024, 7, 1)
 ) -> Iterator[Bench]:
     """A cloud with these devices, whose clock stands still at `now`."""
-    cloud = Cloud(devices, SimClock(now.replace(tzinfo=zone), 0, zone), token=TOKEN, upload_interval=interval)
+    cloud = FaultyCloud(devices, SimClock(now.replace(tzinfo=zone), 0, zone), token=TOKEN, upload_interval=interval)
     with serve(cloud) as served:
         yield Bench(cloud, served.url, folder, zone, interval)
 

@@ -3,27 +3,35 @@
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.simulator.clock import SimClock
 from exporter.simulator.cloud import Cloud
 from exporter.simulator.device import SimDevice, demo_site, fleet
-from exporter.simulator.server import serve
+from exporter.simulator.server import ServedCloud, serve
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
+
+AnyCloud = TypeVar("AnyCloud", bound=Cloud)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
-    parser = _parser()
+    parser = build_parser("python -m exporter.simulator")
     options = parser.parse_args(arguments)
+    return run(parser, lambda: serve(build_cloud(options, Cloud), *options.listen))
+
+
+def run(parser: argparse.ArgumentParser, start: Callable[[], AbstractContextManager[ServedCloud]]) -> int:
+    """Start to serve and say where; stop at SIGTERM or SIGINT. What `start` can't do is a usage error."""
     try:
-        cloud = _cloud(options)
         # Blocked before the server's thread is there to inherit it, and fetched with sigwait: none comes at a bad moment.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        with serve(cloud, *options.listen) as served:
+        with start() as served:
             print(f"simulated cloud on {served.url}", flush=True)
             signal.sigwait(_SIGNALS)
     except (ValueError, OSError) as mistake:
@@ -31,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m exporter.simulator", description="A simulated Enerclo cloud.")
+def build_parser(program: str) -> argparse.ArgumentParser:
+    """Return the parser of the flags that say what to simulate and where to serve."""
+    parser = argparse.ArgumentParser(prog=program, description="A simulated Enerclo cloud.")
     parser.add_argument("--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT", help="port 0: any free")
     devices = parser.add_mutually_exclusive_group(required=True)
     devices.add_argument("--site", action="store_true", help="a small demo site")
@@ -44,11 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timezone", type=_zone, default=ZoneInfo("Asia/Bangkok"), help="the zone of the site")
     parser.add_argument("--token", help="refuse requests without exactly this Authorization")
     parser.add_argument("--upload-interval", type=float, default=300.0, metavar="S", help="simulated seconds")
-    parser.add_argument("--fault", type=_fault, action="append", default=[], metavar="TYPE:SN=NAME", help="a fault to set")
     return parser
 
 
-def _cloud(options: argparse.Namespace) -> Cloud:
+def build_cloud(options: argparse.Namespace, kind: type[AnyCloud]) -> AnyCloud:
+    """Return the cloud that the flags ask for. Raises ValueError."""
     start: datetime = options.start or datetime.now(UTC)
     if start.tzinfo is None:
         start = start.replace(tzinfo=options.timezone)
@@ -59,10 +68,7 @@ def _cloud(options: argparse.Namespace) -> Cloud:
         devices = fleet(options.fleet, options.seed)
     else:
         devices = options.devices
-    cloud = Cloud(devices, clock, options.seed, options.token, options.upload_interval)
-    for kind, sn, name in options.fault:
-        cloud.faults.set(kind, sn, name)
-    return cloud
+    return kind(devices, clock, options.seed, options.token, options.upload_interval)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -72,12 +78,6 @@ def _address(text: str) -> tuple[str, int]:
 
 def _devices(text: str) -> list[SimDevice]:
     return [SimDevice(kind, sn) for kind, _, sn in (part.partition(":") for part in text.split(","))]
-
-
-def _fault(text: str) -> tuple[str, str, str]:
-    device, _, name = text.partition("=")
-    kind, _, sn = device.partition(":")
-    return kind, sn, name
 
 
 def _zone(text: str) -> ZoneInfo:

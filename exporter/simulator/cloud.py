@@ -1,4 +1,4 @@
-"""The simulated cloud: its devices, what it would answer, and what it was asked."""
+"""The simulated cloud: its devices, and what it answers about them."""
 
 import threading
 from collections.abc import Iterable
@@ -11,8 +11,6 @@ from exporter.simulator.jsontypes import JSON, Reading
 from exporter.simulator.localday import Calendar
 from exporter.simulator.settings import settings
 from exporter.simulator.station import Station
-from tests.helpers.faulty_cloud.faults import FaultBoard
-from tests.helpers.faulty_cloud.traffic import RequestRecord, Served, Traffic
 
 
 class UnknownDevice(LookupError):
@@ -38,8 +36,6 @@ class Cloud:
             raise ValueError("upload_interval must be positive")
         self.clock = clock
         self.token = token
-        self.traffic = Traffic()
-        self.faults = FaultBoard(clock.now)
         self._seed = seed
         self._upload_interval = upload_interval
         self._calendar = Calendar(clock.timezone)
@@ -120,29 +116,6 @@ class Cloud:
         with self._lock:
             self._station(type, sn)
         return settings(type)
-
-    @property
-    def requests(self) -> list[RequestRecord]:
-        """The API requests since the last `clear_requests`, oldest first, 200,000 at most."""
-        return self.traffic.requests
-
-    def clear_requests(self) -> None:
-        """Forget the requests, and begin to measure `max_in_flight` anew."""
-        self.traffic.clear()
-
-    @property
-    def in_flight(self) -> int:
-        """How many API requests are being answered at this moment, stalled ones included."""
-        return self.traffic.in_flight
-
-    @property
-    def max_in_flight(self) -> int:
-        """The most API requests in flight at once since the last `clear_requests`."""
-        return self.traffic.max_in_flight
-
-    def served(self, type: str, sn: str) -> list[Served]:
-        """The last 16 readings that the real-time endpoint really sent for the device, oldest first."""
-        return self.traffic.served((type, sn))
 
     def _station(self, kind: str, sn: str) -> Station:
         try:

@@ -5,7 +5,6 @@ from html import escape
 
 from exporter.simulator.device import SimDevice
 from exporter.simulator.questions import PREFIX, QUESTIONS
-from tests.helpers.faulty_cloud.faults import FAULTS
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -18,31 +17,21 @@ _PAGE = """<!DOCTYPE html>
 <table>{paths}</table>
 <h2>Devices</h2>
 <table>{devices}</table>
-<h2>Control</h2>
-<ul>
-<li><code>GET</code> or <code>DELETE /_simulator/requests</code>: the log of API requests</li>
-<li><code>GET /_simulator/served?type=&amp;deviceSn=</code>: the last readings sent for a device</li>
-<li><code>GET</code> or <code>DELETE /_simulator/devices</code></li>
-<li><code>PUT</code> or <code>DELETE /_simulator/faults</code>:
-<code>{{"type", "deviceSn", "fault", "params"}}</code></li>
-<li><code>POST /_simulator/advance</code>: <code>{{"seconds"}}</code></li>
-</ul>
-<h2>Faults</h2>
-<table>{faults}</table>
-</body>
+{more}</body>
 </html>
 """
 
 
-def page(devices: Iterable[SimDevice], origin: str) -> str:
-    """The page, for a server at `origin`."""
+def page(devices: Iterable[SimDevice], origin: str, more: str = "") -> str:
+    """Return the page for a server at `origin`, with `more` HTML at its end."""
     return _PAGE.format(
         base=escape(origin.rstrip("/") + PREFIX),
-        paths=_rows((path, f"{ask.subject.value}, {ask.type} (by {ask.key})") for path, ask in QUESTIONS.items()),
-        devices=_rows((device.sn, f"{device.type}, logger {device.datalog_sn}") for device in devices),
-        faults=_rows(FAULTS.items()),
+        paths=rows((path, f"{ask.subject.value}, {ask.type} (by {ask.key})") for path, ask in QUESTIONS.items()),
+        devices=rows((device.sn, f"{device.type}, logger {device.datalog_sn}") for device in devices),
+        more=more,
     )
 
 
-def _rows(pairs: Iterable[tuple[str, str]]) -> str:
+def rows(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return rows of a table, each a code and a text."""
     return "".join(f"<tr><td><code>{escape(code)}</code></td><td>{escape(text)}</td></tr>\n" for code, text in pairs)

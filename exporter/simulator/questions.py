@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 PREFIX = "/api/v1"
-ELSEWHERE = "/elsewhere/api/v1"
 
 
 class Subject(Enum):

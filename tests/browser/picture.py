@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from exporter.app import App, Options
 from exporter.config import load
-from exporter.simulator import Cloud, SimClock, demo_site, serve
+from exporter.simulator import Cloud, SimClock, demo_site
 from exporter.status import State
 from tests.browser.chromium import chromium, tab
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, eventually, write_config
 
 PICTURE: Final = Path("docs/devices.png")
@@ -24,7 +25,7 @@ _PHONE: Final = {"width": 375, "height": 740}
 
 def main(folder: Path | None) -> int:
     clock = SimClock(datetime.now(UTC), timezone=UTC)
-    cloud = Cloud(demo_site(clock.now()), clock, token=TOKEN, upload_interval=10)
+    cloud = FaultyCloud(demo_site(clock.now()), clock, token=TOKEN, upload_interval=10)
     cloud.faults.set("bcu", "BCD0D24102", "code_500", msg="the data logger is busy")
     with serve(cloud) as served, tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "config.yaml"

@@ -11,9 +11,10 @@ from playwright.sync_api import Browser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.simulator import Cloud, SimClock, SimDevice, serve
+from exporter.simulator import SimClock, SimDevice
 from exporter.web.words import device_url
 from tests.browser.chromium import chromium, later, tab
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, Exporter, eventually, exporter
 
 SCRIPT = "<script>window.harm=1</script>"
@@ -51,7 +52,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     names = NAMES + FOLDERS
-    cloud = Cloud([SimDevice("pbd", name) for name in names], SimClock(datetime.now(UTC), timezone=UTC), token=TOKEN)
+    cloud = FaultyCloud([SimDevice("pbd", name) for name in names], SimClock(datetime.now(UTC), timezone=UTC), token=TOKEN)
     cloud.faults.set("pbd", NAMES[0], "code_500", msg=MESSAGE)
     cloud.faults.set("pbd", NAMES[1], "code_500", msg=f"no such token: {TOKEN}, {TOKEN.split()[1]}")
     cloud.faults.set("pbd", NAMES[2], "surrogates")

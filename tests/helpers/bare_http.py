@@ -58,3 +58,12 @@ def target(path: str, **query: str) -> str:
 
 
 Get = Callable[..., Reply]
+
+
+def getter(origin: str) -> Get:
+    """Return a function that GETs an API path with query parameters."""
+
+    def fetch(path: str, *, headers: dict[str, str] | None = None, method: str = "GET", **query: str) -> Reply:
+        return parse(exchange(origin, target(path, **query), headers, method))
+
+    return fetch

@@ -93,7 +93,7 @@ def running(command: Sequence[str], env: dict[str, str] | None = None) -> Iterat
 
 
 class SimulatedCloud:
-    """The simulator's process, steered over its own HTTP."""
+    """The process of a faulty cloud, steered over its own HTTP."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -129,7 +129,7 @@ class SimulatedCloud:
 
 @contextmanager
 def simulated_cloud(*arguments: str) -> Iterator[SimulatedCloud]:
-    command = [sys.executable, "-m", "exporter.simulator", "--listen", "127.0.0.1:0", "--token", TOKEN, *arguments]
+    command = [sys.executable, "-m", "tests.helpers.faulty_cloud", "--listen", "127.0.0.1:0", "--token", TOKEN, *arguments]
     with running(command) as process:
         yield SimulatedCloud(process.wait_for(r"simulated cloud on (\S+)")[1])
 

@@ -12,8 +12,9 @@ from exporter.backfill import window
 from exporter.backfill.fetch import MAX_TRIES
 from exporter.backfill.rows import NO_TIME, OUTSIDE
 from exporter.reading import metric_name
-from exporter.simulator import FAULTS, SimDevice
+from exporter.simulator import SimDevice
 from tests.backfilling import START, Bench, Samples, bench, differences, read_samples
+from tests.helpers.faulty_cloud import FAULTS
 
 SICK, WELL = "SICK", "WELL"
 

@@ -27,11 +27,12 @@ from exporter.leftout import LeftOut
 from exporter.poller import Poller
 from exporter.reading import metric_name
 from exporter.series import Series
-from exporter.simulator import FAULTS, Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.target import Target
 from exporter.telemetry import Telemetry
 from exporter.token import Token
 from tests.conftest import Certificates, Sized
+from tests.helpers.faulty_cloud import FAULTS, FaultyCloud, serve
 from tests.integration.processes import nobody_listens, simulated_cloud
 from tests.support import device, samples
 
@@ -203,19 +204,19 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Cloud:
+def cloud() -> FaultyCloud:
     clock = SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC)
-    return Cloud([SimDevice("pbd", SICK), SimDevice("pbd", WELL)], clock, upload_interval=300)
+    return FaultyCloud([SimDevice("pbd", SICK), SimDevice("pbd", WELL)], clock, upload_interval=300)
 
 
 @pytest.fixture(scope="module")
-def served(cloud: Cloud) -> Iterator[ServedCloud]:
+def served(cloud: FaultyCloud) -> Iterator[ServedCloud]:
     with serve(cloud) as it:
         yield it
 
 
 @pytest.mark.parametrize("fault", MATRIX)
-def test_a_fault_costs_only_what_the_matrix_says(cloud: Cloud, served: ServedCloud, fault: str) -> None:
+def test_a_fault_costs_only_what_the_matrix_says(cloud: FaultyCloud, served: ServedCloud, fault: str) -> None:
     case = MATRIX[fault]
     bench = Bench(served.url)
     for sn in (SICK, WELL):
@@ -273,7 +274,9 @@ def test_a_fault_costs_only_what_the_matrix_says(cloud: Cloud, served: ServedClo
         ("huge_integers", None),
     ],
 )
-def test_what_can_be_read_of_an_odd_answer_is_exact(cloud: Cloud, served: ServedCloud, fault: str, missing: int | None) -> None:
+def test_what_can_be_read_of_an_odd_answer_is_exact(
+    cloud: FaultyCloud, served: ServedCloud, fault: str, missing: int | None
+) -> None:
     bench = Bench(served.url)
     bench.poll(SICK)
     good = bench.shown(SICK)
@@ -306,7 +309,7 @@ def test_faults_leave_no_thread_no_connection_and_no_memory_behind(sized: Sized)
 
 @pytest.mark.parametrize("fault", NETWORK)
 def test_a_network_that_fails_is_a_connection_that_failed_and_recovers(
-    cloud: Cloud, served: ServedCloud, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, fault: str
+    cloud: FaultyCloud, served: ServedCloud, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     with ExitStack() as stack:
         url = stack.enter_context(broken_network(fault, certificates, monkeypatch))

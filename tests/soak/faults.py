@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from exporter.simulator import FAULTS, Cloud
+from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 from tests.soak.history import Key
 
 #: These slow the whole account down, by design for minutes: they come as events, one at a time.
@@ -87,7 +87,7 @@ def spells(seconds: float, chance: random.Random, devices: Sequence[Key], quiet:
 class Injector:
     """Sets and takes back the faults of a run in their time. `begin` is the run's begin, monotonic."""
 
-    def __init__(self, cloud: Cloud, seconds: float, seed: int, begin: float) -> None:
+    def __init__(self, cloud: FaultyCloud, seconds: float, seed: int, begin: float) -> None:
         chance = random.Random(seed)
         devices = [(device.type, device.sn) for device in cloud.devices]
         reserved = chance.sample(devices, 2)

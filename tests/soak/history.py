@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from exporter.simulator import Cloud, RequestRecord
+from tests.helpers.faulty_cloud import FaultyCloud, RequestRecord
 from tests.soak.rules import sign_of_life, unix_time, usable
 
 Key = tuple[str, str]
@@ -49,7 +49,7 @@ class Device:
 class History:
     """Follows a cloud that runs in this process."""
 
-    def __init__(self, cloud: Cloud, timeout: float, requests_per_minute: int, zone: ZoneInfo) -> None:
+    def __init__(self, cloud: FaultyCloud, timeout: float, requests_per_minute: int, zone: ZoneInfo) -> None:
         self.devices = {(device.type, device.sn): Device((device.type, device.sn)) for device in cloud.devices}
         self.requests = 0
         self.readings = 0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from exporter.simulator import Cloud, SimClock, fleet, serve
+from exporter.simulator import SimClock, fleet
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, Exporter, device_lists, running, write_config
 from tests.soak.faults import Injector
 from tests.soak.history import History
@@ -59,7 +60,7 @@ class Options:
 class Soak:
     """All parts of a soak that is under way, and what it counts."""
 
-    def __init__(self, options: Options, cloud: Cloud, exporter: Exporter, launched: float) -> None:
+    def __init__(self, options: Options, cloud: FaultyCloud, exporter: Exporter, launched: float) -> None:
         self.options = options
         self.cloud = cloud
         self.exporter = exporter
@@ -162,7 +163,7 @@ class Soak:
 @contextmanager
 def soak(options: Options, folder: Path) -> Iterator[Soak]:
     """A soak that is ready to run; `folder` is for the exporter's config."""
-    cloud = Cloud(
+    cloud = FaultyCloud(
         fleet(options.devices, options.seed),
         SimClock(_BEGIN, SPEED, _ZONE),
         options.seed,

@@ -17,9 +17,10 @@ from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.inventory import Listing, read_listing
 from exporter.reading import InvalidReadingError
-from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.telemetry import Telemetry
 from exporter.token import Token
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import nobody_listens
 from tests.support import samples
 
@@ -28,7 +29,7 @@ TYPES = tuple(load_catalogue().values())
 
 
 class Bench:
-    def __init__(self, cloud: Cloud, served: ServedCloud) -> None:
+    def __init__(self, cloud: FaultyCloud, served: ServedCloud) -> None:
         clock = Clock()
         token = Token(value="made-up")
         client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
@@ -61,14 +62,14 @@ class Bench:
 
 
 @pytest.fixture
-def cloud() -> Cloud:
+def cloud() -> FaultyCloud:
     clock = SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC)
     devices = [SimDevice(type, f"{type}-{n}", datalog_sn=(NORTH, SOUTH)[n]) for type in load_catalogue() for n in range(2)]
-    return Cloud(devices, clock)
+    return FaultyCloud(devices, clock)
 
 
 @pytest.fixture
-def bench(cloud: Cloud) -> Iterator[Bench]:
+def bench(cloud: FaultyCloud) -> Iterator[Bench]:
     with serve(cloud) as served:
         yield Bench(cloud, served)
 
@@ -222,7 +223,7 @@ def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
     assert bench.discovery.ask(bare, NORTH) == []
 
 
-def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: Bench, cloud: Cloud) -> None:
+def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: Bench, cloud: FaultyCloud) -> None:
     with nobody_listens() as address, structlog.testing.capture_logs() as log:
         nowhere = f"http://{address}/api/v1"
         for url in (nowhere, nowhere, bench.url, bench.url):

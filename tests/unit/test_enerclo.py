@@ -28,9 +28,10 @@ from exporter.enerclo import (
     TimedOut,
     Unauthorized,
 )
-from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.token import Token
 from tests.conftest import Certificates
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 
 TOKEN = "Basic bWFkZTp1cA=="
 SN = "UMD0D23202"
@@ -42,12 +43,12 @@ def client(url: str, timeout: float = 5.0, token: str = TOKEN) -> Client:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Cloud:
-    return Cloud([SimDevice("pbd", SN)], SimClock(datetime(2026, 6, 1, 10, tzinfo=UTC), timezone=UTC), token=TOKEN)
+def cloud() -> FaultyCloud:
+    return FaultyCloud([SimDevice("pbd", SN)], SimClock(datetime(2026, 6, 1, 10, tzinfo=UTC), timezone=UTC), token=TOKEN)
 
 
 @pytest.fixture(scope="module")
-def served(cloud: Cloud) -> Iterator[ServedCloud]:
+def served(cloud: FaultyCloud) -> Iterator[ServedCloud]:
     with serve(cloud) as server:
         yield server
 
@@ -83,13 +84,13 @@ def envelope(body: str, headers: str = "", status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(payload)}\r\n{headers}\r\n".encode() + payload
 
 
-def test_a_reading_comes_whole(cloud: Cloud, served: ServedCloud) -> None:
+def test_a_reading_comes_whole(cloud: FaultyCloud, served: ServedCloud) -> None:
     data = client(served.url).get("pbd/data-last", QUERY)
     assert data == cloud.served("pbd", SN)[-1].data
     assert len(data) == 78
 
 
-def test_the_cloud_sees_a_get_with_the_documented_headers(cloud: Cloud, served: ServedCloud) -> None:
+def test_the_cloud_sees_a_get_with_the_documented_headers(cloud: FaultyCloud, served: ServedCloud) -> None:
     cloud.clear_requests()
     client(served.url).get("pbd/data-last", QUERY)
     (request,) = cloud.requests
@@ -100,7 +101,7 @@ def test_the_cloud_sees_a_get_with_the_documented_headers(cloud: Cloud, served: 
 
 
 def test_a_netrc_file_does_not_replace_the_token(
-    cloud: Cloud, served: ServedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: FaultyCloud, served: ServedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
@@ -370,7 +371,7 @@ def test_an_exception_that_nobody_foresaw_is_typed_and_does_not_tell_the_token(m
     assert caught.value.__context__ is None
 
 
-def test_a_redirect_is_not_followed(cloud: Cloud, served: ServedCloud) -> None:
+def test_a_redirect_is_not_followed(cloud: FaultyCloud, served: ServedCloud) -> None:
     cloud.faults.set("pbd", SN, "redirect")
     cloud.clear_requests()
     try:
@@ -410,7 +411,7 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 
 @pytest.mark.parametrize("fault", ["timeout", "drip", "drip_headers"])
-def test_the_deadline_is_for_the_whole_answer(cloud: Cloud, served: ServedCloud, fault: str) -> None:
+def test_the_deadline_is_for_the_whole_answer(cloud: FaultyCloud, served: ServedCloud, fault: str) -> None:
     cloud.faults.set("pbd", SN, fault)
     try:
         with pytest.raises(TimedOut, match=r"no whole answer within 0\.3 s"):
@@ -547,7 +548,7 @@ def test_the_deadline_holds_over_tls_too(monkeypatch: pytest.MonkeyPatch, certif
         client(f"https://localhost:{port}", timeout=0.3).get("x", {})
 
 
-def test_the_token_is_in_no_error_and_no_repr(cloud: Cloud, served: ServedCloud) -> None:
+def test_the_token_is_in_no_error_and_no_repr(cloud: FaultyCloud, served: ServedCloud) -> None:
     token = Token(value=TOKEN)
     it = client(served.url, timeout=0.3)
     assert "bWFkZTp1cA" not in repr(token) + str(token) + repr(it) + repr(vars(it))
@@ -576,7 +577,7 @@ def test_every_reason_has_one_error_and_the_contract_s_name() -> None:
     assert len({error.reason for error in EnercloError.__subclasses__()}) == len(EnercloError.__subclasses__()) == 8
 
 
-def test_requests_of_several_threads_do_not_mix(cloud: Cloud, served: ServedCloud) -> None:
+def test_requests_of_several_threads_do_not_mix(cloud: FaultyCloud, served: ServedCloud) -> None:
     it = client(served.url)
     problems: list[object] = []
 

@@ -18,9 +18,10 @@ from exporter.leftout import LeftOut
 from exporter.reading import InvalidReadingError, metric_name
 from exporter.series import Row, Series
 from exporter.settings import SettingsPlan, SettingsReader, read_settings
-from exporter.simulator import Cloud, ServedCloud, SimClock, SimDevice, serve
+from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.telemetry import Telemetry
 from exporter.token import Token
+from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.support import FakeClock, TellingLock, device, samples
 
 SECONDS = tuple(f"setting_{name}_seconds" for name in "abcd")
@@ -51,7 +52,7 @@ def test_what_are_no_settings(data: object) -> None:
 
 
 class Bench:
-    def __init__(self, cloud: Cloud, served: ServedCloud, clock: FakeClock) -> None:
+    def __init__(self, cloud: FaultyCloud, served: ServedCloud, clock: FakeClock) -> None:
         token = Token(value="made-up")
         client = Client(served.url, token, language="en", timeout=2, concurrency=1)
         self.cloud, self.clock = cloud, clock
@@ -84,7 +85,7 @@ BCU, HPS, PCS = device("B", "bcu"), device("H", "hps_central"), [device(f"P{n}",
 @pytest.fixture
 def bench(clock: FakeClock) -> Iterator[Bench]:
     sims = [SimDevice(it.type, it.sn) for it in (BCU, HPS, *PCS)]
-    cloud = Cloud(sims, SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC))
+    cloud = FaultyCloud(sims, SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC))
     with serve(cloud) as served:
         yield Bench(cloud, served, clock)
 

@@ -9,14 +9,29 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.cloud import Cloud, UnknownDevice
-from exporter.simulator.page import page
+from exporter.simulator import UnknownDevice
+from exporter.simulator.page import page, rows
+from tests.helpers.faulty_cloud.cloud import FaultyCloud
+from tests.helpers.faulty_cloud.faults import FAULTS
+
+_PAGE = """<h2>Control</h2>
+<ul>
+<li><code>GET</code> or <code>DELETE /_simulator/requests</code>: the log of API requests</li>
+<li><code>GET /_simulator/served?type=&amp;deviceSn=</code>: the last readings sent for a device</li>
+<li><code>GET</code> or <code>DELETE /_simulator/devices</code></li>
+<li><code>PUT</code> or <code>DELETE /_simulator/faults</code>:
+<code>{{"type", "deviceSn", "fault", "params"}}</code></li>
+<li><code>POST /_simulator/advance</code>: <code>{{"seconds"}}</code></li>
+</ul>
+<h2>Faults</h2>
+<table>{faults}</table>
+"""
 
 
 class Control:
     """The control endpoints of one cloud."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: FaultyCloud) -> None:
         self._cloud = cloud
 
     def routes(self) -> list[Route]:
@@ -35,7 +50,7 @@ class Control:
 
     async def index(self, request: Request) -> Response:
         """A page for people."""
-        return HTMLResponse(page(self._cloud.devices, str(request.base_url)))
+        return HTMLResponse(page(self._cloud.devices, str(request.base_url), _PAGE.format(faults=rows(FAULTS.items()))))
 
     async def requests(self, request: Request) -> Response:
         """The request log: a list of objects, oldest first."""

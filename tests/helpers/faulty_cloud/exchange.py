@@ -8,7 +8,6 @@ from starlette.types import Send
 
 from exporter.simulator.answer import JSON_TYPE, Answer
 from exporter.simulator.jsontypes import Reading
-from tests.helpers.faulty_cloud.traffic import Flight
 from tests.helpers.faulty_cloud.wire import Wire
 
 Asker = Callable[[datetime | None, Mapping[str, str]], Answer]
@@ -28,7 +27,6 @@ class Exchange:
         *,
         ask: Asker,
         serve: Callable[[Reading], None],
-        flight: Flight,
         wire: Wire,
         send: Send,
         path: str,
@@ -44,7 +42,6 @@ class Exchange:
         self.query = query
         self.since = since
         self._serve = serve
-        self._flight = flight
         self._send = send
 
     def ask(self, at: datetime | None = None, **query: str) -> Answer:
@@ -71,8 +68,6 @@ class Exchange:
     ) -> None:
         """Send a complete HTTP response with its Content-Length."""
         await self.begin(len(body), status=status, content_type=content_type, headers=headers)
-        # Landed before the last byte is out: a client that has the whole answer must not find itself still in flight.
-        self._flight.land()
         await self.continue_with(body, more=False)
 
     async def begin(

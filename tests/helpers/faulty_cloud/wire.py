@@ -1,17 +1,10 @@
 """The HTTP server's side of a connection, with a handle on the bare socket for faults that HTTP servers can't commit."""
 
 import asyncio
-import logging
 import socket
 import struct
 
-from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
-
-# Clients that misbehave are the point here; uvicorn's own loggers belong to whatever else runs in this process.
-_SILENT = logging.Logger("tests.helpers.faulty_cloud.wire", logging.CRITICAL)
-_SILENT.addHandler(logging.NullHandler())
 
 
 class ClientGone(Exception):
@@ -59,11 +52,7 @@ class Wire:
 class WireProtocol(H11Protocol):
     """uvicorn's protocol, giving each request its connection's `Wire` as `scope["state"]["wire"]`."""
 
-    def __init__(self, config: Config, state: ServerState) -> None:
-        super().__init__(config, state, {})
-        self.logger = _SILENT
-        self.access_log = False
-        self._wire: Wire | None = None
+    _wire: Wire | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""

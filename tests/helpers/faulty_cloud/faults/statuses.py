@@ -2,9 +2,12 @@
 
 from http import HTTPStatus
 
-from exporter.simulator.questions import ELSEWHERE, PREFIX
+from exporter.simulator.questions import PREFIX
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.faults.registry import FaultFunction, fault
+
+#: Where redirects lead to: the same API, without faults.
+ELSEWHERE = "/elsewhere/api/v1"
 
 _LOGIN = b"""<!DOCTYPE html>
 <html><head><title>Login</title></head>

@@ -2,10 +2,10 @@
 
 import math
 
-from exporter.simulator.exchange import Exchange
-from exporter.simulator.faults.distort import distort, each_number, extra, some_numbers
-from exporter.simulator.faults.registry import fault
 from exporter.simulator.jsontypes import JSON, Reading
+from tests.helpers.faulty_cloud.exchange import Exchange
+from tests.helpers.faulty_cloud.faults.distort import distort, each_number, extra, some_numbers
+from tests.helpers.faulty_cloud.faults.registry import fault
 
 
 @fault

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from exporter.simulator import FAULTS, Cloud, ServedCloud, SimClock
+from exporter.simulator import ServedCloud, SimClock
 from tests.helpers import bare_http
 from tests.helpers.bare_http import Reply
+from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 
 TARGET = bare_http.target("pbd/data-last", deviceSn="P1")
 
@@ -22,7 +23,7 @@ TARGET = bare_http.target("pbd/data-last", deviceSn="P1")
 class Case:
     """The cloud with the fault set for P1; `good` is what P1 answers without it."""
 
-    cloud: Cloud
+    cloud: FaultyCloud
     clock: SimClock
     served: ServedCloud
     good: dict[str, Any]
@@ -65,7 +66,7 @@ def test_every_fault_is_described_and_checked() -> None:
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_fault(cloud: Cloud, clock: SimClock, served: ServedCloud, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault(cloud: FaultyCloud, clock: SimClock, served: ServedCloud, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.helpers.faulty_cloud.faults.connections._DRIP_SECONDS", 0.0)
     case = Case(cloud, clock, served, dict(cloud.reading("pbd", "P1")))
     # No patience is asked of a test: the one fault that takes a parameter for it gets none.
@@ -132,7 +133,7 @@ def first_parts(origin: str, sent_before: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize(("name", "before"), [("drip", b"\r\n\r\n"), ("drip_headers", b"")])
-def test_drips_come_a_byte_at_a_time(cloud: Cloud, served: ServedCloud, name: str, before: bytes) -> None:
+def test_drips_come_a_byte_at_a_time(cloud: FaultyCloud, served: ServedCloud, name: str, before: bytes) -> None:
     cloud.faults.set("pbd", "P1", name)
     # A busy machine may let a few bytes gather; without the fault all of them come in one part.
     assert all(0 < len(part) < 20 for part in first_parts(served.origin, before))
@@ -249,13 +250,13 @@ def early_hints(case: Case) -> None:
     assert first == second
     assert first.startswith(b"HTTP/1.1 103 ")
     assert third.startswith(b"HTTP/1.1 100 ")
-    assert client.parse(last).data == case.good
+    assert bare_http.parse(last).data == case.good
 
 
 @check
 def endless_hints(case: Case) -> None:
-    with client.dial(case.served.origin) as connection:
-        connection.sendall(client.request_bytes(TARGET, {}))
+    with bare_http.dial(case.served.origin) as connection:
+        connection.sendall(bare_http.request_bytes(TARGET, {}))
         seen = b""
         while seen.count(b"\r\n\r\n") < 10:
             seen += connection.recv(65536)
@@ -284,7 +285,7 @@ def many_headers(case: Case) -> None:
 
 @check
 def long_header(case: Case) -> None:
-    reply = client.parse(case.raw())
+    reply = bare_http.parse(case.raw())
     assert len(reply.headers["x-header"]) == 1_000_000
     assert reply.data == case.good
 
@@ -539,9 +540,9 @@ def other_spelling(case: Case) -> None:
 @check
 def odd_lost(case: Case) -> None:
     assert case.data() == case.good
-    asked = client.target("pbd/base-info/list", dataLogSn="L1")
+    asked = bare_http.target("pbd/base-info/list", dataLogSn="L1")
     for params, lost in (({}, ["false", "false", 1]), ({"true": "1", "false": 0}, [0, 0, "1"])):
         case.cloud.faults.set("pbd", "L1", "odd_lost", **params)
-        answer = client.parse(client.exchange(case.served.origin, asked))
+        answer = bare_http.parse(bare_http.exchange(case.served.origin, asked))
         assert [entry["lost"] for entry in answer.data] == lost
     case.cloud.faults.clear("pbd", "L1")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator import FAULTS, Cloud
 from tests.helpers.bare_http import Get
+from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 
 WINDOW = {"startDate": "2026-05-05 08:00:00", "endDate": "2026-05-05 10:00:00", "pageSize": "10"}
 PATH = "pbd/data-list"
@@ -117,7 +117,7 @@ def test_every_fault_of_history_is_checked() -> None:
 
 
 @pytest.mark.parametrize("fault", CHECKS)
-def test_a_fault_looks_as_described(cloud: Cloud, get: Get, fault: str) -> None:
+def test_a_fault_looks_as_described(cloud: FaultyCloud, get: Get, fault: str) -> None:
     good = pages(get, 1, 2, 3, 4)
     assert [len(page["datas"]) for page in good] == [10, 10, 4, 0]
     assert {page["total"] for page in good} == {24}
@@ -125,7 +125,7 @@ def test_a_fault_looks_as_described(cloud: Cloud, get: Get, fault: str) -> None:
     assert CHECKS[fault](good, pages(get, 1, 2, 3, 4))
 
 
-def test_pages_shift_only_while_they_are_read_for_the_first_time(cloud: Cloud, get: Get) -> None:
+def test_pages_shift_only_while_they_are_read_for_the_first_time(cloud: FaultyCloud, get: Get) -> None:
     good = pages(get, 1, 2, 3, 4)
     cloud.faults.set("pbd", "P1", "shifting_pages")
     assert pages(get, 1, 2, 3, 4) != good

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator import FAULTS, Cloud, ServedCloud, SimClock
+from exporter.simulator import ServedCloud, SimClock
 from tests.helpers import bare_http
 from tests.helpers.bare_http import Get, Reply
+from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def control(served: ServedCloud) -> Any:
     return send
 
 
-def test_request_log(control: Any, get: Get, cloud: Cloud) -> None:
+def test_request_log(control: Any, get: Get, cloud: FaultyCloud) -> None:
     get("pbd/data-last", deviceSn="P1", headers={"Authorization": "t", "Accept-Language": "en"})
     (record,) = control("GET", "requests").json
     assert isinstance(record.pop("at"), float)
@@ -46,7 +47,7 @@ def test_served_even_what_json_and_utf8_can_not_hold(control: Any, get: Get) -> 
     assert control("GET", "served").status == 400
 
 
-def test_devices(control: Any, cloud: Cloud) -> None:
+def test_devices(control: Any, cloud: FaultyCloud) -> None:
     devices = control("GET", "devices").json
     assert devices[0] == {"type": "pbd", "sn": "P1", "datalog_sn": "L1", "offline_since": None}
     assert devices[2]["offline_since"] == "2026-05-05T10:00:00+07:00"
@@ -93,7 +94,7 @@ def test_advance(control: Any, clock: SimClock) -> None:
         assert control("POST", "advance", wrong).status == 400
 
 
-def test_the_page_says_what_this_is(served: ServedCloud, cloud: Cloud) -> None:
+def test_the_page_says_what_this_is(served: ServedCloud, cloud: FaultyCloud) -> None:
     page = bare_http.parse(bare_http.exchange(served.origin, "/"))
     text = page.body.decode()
     assert page.headers["content-type"] == "text/html; charset=utf-8"
