@@ -8,7 +8,7 @@ import structlog
 from exporter.account import Account
 from exporter.budget import Budget
 from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized, internal_error
-from exporter.news import News
+from exporter.logs import LogOnce
 from exporter.reading import InvalidReadingError
 from exporter.telemetry import Telemetry
 from exporter.token import Token, TokenError
@@ -34,7 +34,7 @@ class Cloud:
         self.account = account
         self._budget = budget
         self._telemetry = telemetry
-        self._news = News()
+        self._news = LogOnce()
 
     def ask(
         self,

@@ -12,7 +12,7 @@ from exporter.cloud import Cloud, SuspendedError
 from exporter.devices import DeviceType, Evidence
 from exporter.enerclo import EnercloError, NotFound
 from exporter.inventory import Listing, read_listing
-from exporter.news import News
+from exporter.logs import LogOnce
 from exporter.serials import serial_key
 
 _log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Discovery:
         self._known: dict[tuple[str, str], Listing] = {}
         self._announced: dict[tuple[str, str], Listing] = {}
         self._misses: dict[tuple[str, str], int] = {}
-        self._news = News()
+        self._news = LogOnce()
         self._switched_off: set[str] = set()
         self._search: Search | None = None
         self._lock = threading.Lock()

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 import structlog
@@ -105,3 +105,20 @@ def _one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
             # a line break is spelt out by the renderers
             event[key] = "".join(it if it.isprintable() or it == "\n" else repr(it)[1:-1] for it in str(value))
     return event
+
+
+class LogOnce:
+    """Remembers the last word about each thing. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, str] = {}
+
+    def is_new(self, thing: Hashable, word: str) -> bool:
+        """True unless `word` was the last about `thing`."""
+        known = self._last.get(thing) == word
+        self._last[thing] = word
+        return not known
+
+    def over(self, thing: Hashable) -> bool:
+        """Forget `thing`, which is as it should be again. True if there was a word about it."""
+        return self._last.pop(thing, None) is not None

@@ -9,7 +9,7 @@ from exporter.budget import Closed
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, InvalidPayload, RateLimited, internal_error
 from exporter.leftout import LeftOut
-from exporter.news import News
+from exporter.logs import LogOnce
 from exporter.reading import Reading, read
 from exporter.target import Target
 from exporter.telemetry import Telemetry
@@ -24,7 +24,7 @@ class Poller:
         self._cloud = cloud
         self._telemetry = telemetry
         self._left_out = left_out
-        self._news = News()
+        self._news = LogOnce()
         self._lock = threading.Lock()
 
     def poll(self, target: Target, *, probe: bool = False) -> State | None:

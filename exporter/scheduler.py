@@ -20,7 +20,7 @@ from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.devices import Device
 from exporter.kinds import BY_NAME, Kinds
-from exporter.news import News
+from exporter.logs import LogOnce
 from exporter.poller import Poller
 from exporter.series import Series
 from exporter.status import DeviceStatus
@@ -129,7 +129,7 @@ class Scheduler:
         self._resume = threading.Event()
         self._last_tick = clock.now()
         self._stopped = threading.Event()
-        self._news = News()
+        self._news = LogOnce()
 
     def apply(self, plan: Plan) -> None:
         """Poll the devices of `plan` from now on. Those that stay keep their readings, history and slots."""

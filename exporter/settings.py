@@ -16,7 +16,7 @@ from exporter.devices import Path as ApiPath
 from exporter.enerclo import EnercloError, NotFound
 from exporter.kinds import BY_NAME, Kind, Kinds
 from exporter.leftout import LeftOut
-from exporter.news import News
+from exporter.logs import LogOnce
 from exporter.reading import MAX_FIELDS, InvalidReadingError, fields_of, numbers
 from exporter.series import Row, Series
 
@@ -84,7 +84,7 @@ class SettingsReader:
         self._shown: dict[tuple[str, str], _Shown] = {}
         self._next: dict[tuple[str, str], float] = {}
         self._not_found: dict[ApiPath, int] = {}
-        self._news = News()
+        self._news = LogOnce()
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._stopped = False

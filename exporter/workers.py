@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from exporter.news import News
+from exporter.logs import LogOnce
 
 Item = TypeVar("Item")
 
@@ -26,7 +26,7 @@ class Workers(Generic[Item]):
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._refused = False
-        self._news = News()
+        self._news = LogOnce()
 
     def submit(self, item: Item) -> None:
         """Have `item` worked on as soon as a thread is free."""
