@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from exporter.signals import Signals
+from exporter.process.signals import Signals
 
 
 def main() -> int:

@@ -30,12 +30,12 @@ from exporter.leftout import LeftOut
 from exporter.overview import Overview
 from exporter.pacing import Pace
 from exporter.poller import Poller
+from exporter.process.signals import Signals
+from exporter.process.systemd import notify_ready
 from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
 from exporter.series import Series
 from exporter.settings import SettingsPlan, SettingsReader
-from exporter.signals import Signals
-from exporter.systemd import notify_ready
 from exporter.telemetry import Telemetry
 from exporter.web import Listener, Rotation, Site, create_app
 from exporter.workers import Workers

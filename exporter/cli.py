@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter import __version__, arguments
-from exporter.signals import Signals, end
+from exporter.process.signals import Signals, end
 
 if TYPE_CHECKING:
     from exporter.sharding import Shard

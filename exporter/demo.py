@@ -10,7 +10,7 @@ import yaml
 from exporter import logs
 from exporter.app import App, Options, pin_timezone
 from exporter.config import load
-from exporter.signals import Signals
+from exporter.process.signals import Signals
 from exporter.simulator import Cloud, SimClock, demo_site, serve
 
 #: Seconds between two polls of a device.

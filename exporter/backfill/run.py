@@ -31,9 +31,9 @@ from exporter.config import Config
 from exporter.devices import Device, Evidence, HelpTexts
 from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
+from exporter.process.signals import Signals
 from exporter.reading import metric_name
 from exporter.series import Series
-from exporter.signals import Signals
 from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()

@@ -42,7 +42,7 @@ def moments(tmp_path_factory: pytest.TempPathFactory, sized: Sized) -> list[str]
         process.wait_for("msg=started")
         names = [match[1] for line in process.lines if (match := _IMPORT.match(line))]
     # what was imported right before is not yet the whole entry point
-    names = names[names.index("exporter.signals") + 2 :]
+    names = names[names.index("exporter.process.signals") + 2 :]
     assert {"argparse", "pydantic", "starlette.applications", "exporter.app"} <= set(names)
     count = sized(short=4, long=60)
     return [names[len(names) * index // count] for index in range(count)]

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from exporter.signals import Signals
+from exporter.process.signals import Signals
 from tests.integration.processes import running
 
 #: The signals reach another thread, so they interrupt nothing that the main thread waits for: as if they came just before that.

@@ -1,0 +1,1 @@
+"""The process among others: the signals it gets, and the service manager that runs it."""
