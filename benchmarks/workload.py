@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from exporter.devices import load_catalogue
-from exporter.kinds import IDENTITY_FIELDS
+from exporter.catalogue.kinds import IDENTITY_FIELDS
+from exporter.catalogue.types import load_catalogue
 from exporter.reading import metric_name
 
 TYPE: Final = "pbd"

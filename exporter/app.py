@@ -17,11 +17,11 @@ import structlog
 from exporter import __version__, memory
 from exporter.account import Account, State
 from exporter.budget import Budget
+from exporter.catalogue.types import Device, HelpTexts
 from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.config import Config, ConfigError, load
-from exporter.devices import Device, HelpTexts
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
 from exporter.exposition import Page

@@ -9,9 +9,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-from exporter.devices import Device, DeviceType, Evidence, Field, Paths, load_catalogue
-from exporter.devices import Path as ApiPath
-from exporter.kinds import Kinds
+from exporter.catalogue.kinds import Kinds
+from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, FieldInfo, Paths, load_catalogue
 from exporter.mistakes import ConfigError as ConfigError
 from exporter.mistakes import dotted, validate
 from exporter.pacing import Pace, fit
@@ -194,8 +193,8 @@ def _kinds(file: File, types: Mapping[str, DeviceType]) -> dict[str, Kinds]:
     return {name: Kinds(codes, declared.get(name)) for name in types}
 
 
-def _field(entry: FieldEntry) -> Field:
-    return Field(
+def _field(entry: FieldEntry) -> FieldInfo:
+    return FieldInfo(
         kind=entry.kind,
         evidence=Evidence.CONFIGURED,
         unit=entry.unit,

@@ -9,12 +9,12 @@ import yaml
 from exporter import __version__
 from exporter.account import Account
 from exporter.budget import Budget
+from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.config import Config
 from exporter.discovery import Discovery
 from exporter.enerclo import REASONS, Client, EnercloError
-from exporter.serials import distinct
 from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()

@@ -8,12 +8,12 @@ from typing import Final
 import structlog
 
 from exporter.budget import Closed
+from exporter.catalogue.serials import serial_key
+from exporter.catalogue.types import DeviceType, Evidence
 from exporter.cloud import Cloud, SuspendedError
-from exporter.devices import DeviceType, Evidence
 from exporter.enerclo import EnercloError, NotFound
 from exporter.inventory import Listing, read_listing
 from exporter.logs import LogOnce
-from exporter.serials import serial_key
 
 _log = structlog.get_logger()
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exporter.catalogue.serials import serial_key
 from exporter.reading import InvalidReadingError
-from exporter.serials import serial_key
 
 #: Characters of a serial number or version that are believed.
 _LONGEST: Final = 128

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from exporter.devices import Device
+from exporter.catalogue.types import Device
 from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()

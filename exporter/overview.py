@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from exporter.account import Account
+from exporter.catalogue.serials import serial_key
+from exporter.catalogue.types import DeviceType, FieldInfo
 from exporter.clock import Clock
-from exporter.devices import DeviceType, Field
 from exporter.scheduler import Scheduler
-from exporter.serials import serial_key
 from exporter.status import DeviceDetail, FieldText, FieldValue, Fleet
 
 
@@ -48,7 +48,7 @@ class Overview:
         return self._account.state.value if self._account.suspended else None
 
 
-def _field_value(known: Field | None, name: str, metric: str | None, value: int | float) -> FieldValue:
+def _field_value(known: FieldInfo | None, name: str, metric: str | None, value: int | float) -> FieldValue:
     if known is None:
         return FieldValue(name, metric, value)
     word = known.values.get(int(value)) if known.values and value == int(value) else None

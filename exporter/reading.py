@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
-from exporter.kinds import BY_NAME, Kind, Kinds
-from exporter.serials import serial_key
+from exporter.catalogue.kinds import BY_NAME, Kind, Kinds
+from exporter.catalogue.serials import serial_key
 
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
 MAX_FIELDS: Final = 512

@@ -16,10 +16,10 @@ import schedule
 import structlog
 
 from exporter.account import Account, State
+from exporter.catalogue.kinds import BY_NAME, Kinds
+from exporter.catalogue.types import Device
 from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
-from exporter.devices import Device
-from exporter.kinds import BY_NAME, Kinds
 from exporter.logs import LogOnce
 from exporter.poller import Poller
 from exporter.series import Series

@@ -9,12 +9,11 @@ from typing import Any, Final
 import structlog
 
 from exporter.budget import Closed
+from exporter.catalogue.kinds import BY_NAME, Kind, Kinds
+from exporter.catalogue.types import SECONDS_SUFFIX, SETTING_PREFIX, ApiPath, Device, DeviceType, Evidence
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
-from exporter.devices import SECONDS_SUFFIX, SETTING_PREFIX, Device, DeviceType, Evidence
-from exporter.devices import Path as ApiPath
 from exporter.enerclo import EnercloError, NotFound
-from exporter.kinds import BY_NAME, Kind, Kinds
 from exporter.leftout import LeftOut
 from exporter.logs import LogOnce
 from exporter.reading import MAX_FIELDS, InvalidReadingError, fields_of, numbers

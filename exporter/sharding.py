@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from exporter.serials import serial_key
+from exporter.catalogue.serials import serial_key
 
 #: Part of every weight: to change it is to move the devices of every sharded fleet.
 _PERSON: Final = b"atess-exporter"

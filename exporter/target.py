@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from exporter.catalogue.kinds import BY_NAME, Kinds
+from exporter.catalogue.types import Device
 from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
-from exporter.devices import Device
 from exporter.enerclo import EnercloError
 from exporter.history import History
-from exporter.kinds import BY_NAME, Kinds
 from exporter.reading import Reading, timestamp
 from exporter.series import Series
 from exporter.status import DeviceStatus, Poll, State

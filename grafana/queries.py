@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from exporter.devices import load_catalogue
+from exporter.catalogue.types import load_catalogue
 from exporter.reading import metric_name
 
 #: What the variables choose: devices, and exporters.

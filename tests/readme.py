@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from exporter.devices import load_catalogue
+from exporter.catalogue.types import load_catalogue
 from tests.integration.test_backfill_faults import readme_table as history_table
 from tests.integration.test_fault_matrix import readme_table
 from tests.reference import reference

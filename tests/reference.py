@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from exporter.devices import DeviceType, Field, setting_key
-from exporter.kinds import IDENTITY_FIELDS
+from exporter.catalogue.kinds import IDENTITY_FIELDS
+from exporter.catalogue.types import DeviceType, FieldInfo, setting_key
 from exporter.reading import metric_name
 
 
@@ -23,7 +23,7 @@ def reference(types: Iterable[DeviceType]) -> str:
     return "\n\n".join(parts)
 
 
-def _table(title: str, fields: Mapping[str, tuple[str, Field]]) -> str:
+def _table(title: str, fields: Mapping[str, tuple[str, FieldInfo]]) -> str:
     lines = [
         f"<details><summary>{title}</summary>",
         "",

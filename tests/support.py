@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, SupportsBytes
 
+from exporter.catalogue.types import Device, Evidence
 from exporter.clock import Clock
-from exporter.devices import Device, Evidence
 from exporter.scheduler import Task
 
 

@@ -11,11 +11,11 @@ from exporter.account import State
 from exporter.backfill.plan import Range, Source
 from exporter.backfill.rows import Page, read_page
 from exporter.budget import Closed
+from exporter.catalogue.kinds import Kinds
 from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, NotFound, RateLimited, Unauthorized
-from exporter.kinds import Kinds
 
 _log = structlog.get_logger()
 

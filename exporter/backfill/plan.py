@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from exporter.catalogue.serials import serial_key
+from exporter.catalogue.types import ApiPath, DeviceType
 from exporter.config import Config
-from exporter.devices import DeviceType
-from exporter.devices import Path as ApiPath
-from exporter.serials import serial_key
 
 #: Seconds between two rows of history by which requests are estimated: data loggers upload so often by default.
 UPLOAD_INTERVAL: Final = 300.0

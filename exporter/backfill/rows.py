@@ -8,8 +8,8 @@ from datetime import tzinfo
 from typing import Any
 
 from exporter.backfill.plan import Range, local_seconds
+from exporter.catalogue.kinds import Kinds
 from exporter.choice import Choice
-from exporter.kinds import Kinds
 from exporter.reading import InvalidReadingError, moment, read
 
 NO_TIME = "the row has no time that can be read"

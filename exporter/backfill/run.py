@@ -24,11 +24,11 @@ from exporter.backfill.report import describe_loss, failures, lost_rows, tell_no
 from exporter.backfill.spill import Spill, SpillError
 from exporter.backfill.window import WindowReader
 from exporter.budget import Budget, Closed
+from exporter.catalogue.types import Device, Evidence, HelpTexts
 from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.config import Config
-from exporter.devices import Device, Evidence, HelpTexts
 from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
 from exporter.process.signals import Signals

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from exporter import reading
-from exporter.devices import HelpTexts, load_catalogue
+from exporter.catalogue.types import HelpTexts, load_catalogue
 from exporter.enerclo import MAX_ANSWER, Client
 from exporter.exposition import Exposition
 from exporter.reading import MAX_FIELDS

@@ -30,7 +30,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from exporter.devices import Device, Evidence
+from exporter.catalogue.types import Device, Evidence
 from exporter.enerclo import REASONS, TimedOut
 from exporter.reading import metric_name, read
 from exporter.series import Series

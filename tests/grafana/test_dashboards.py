@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.devices import load_catalogue
+from exporter.catalogue.types import load_catalogue
 from exporter.reading import metric_name
 from grafana.generate import DASHBOARDS, render
 from tests.grafana.expressions import FOLDER, NAMES, load, metrics_of, of_dashboard, panels

@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from exporter.devices import load_catalogue
+from exporter.catalogue.types import load_catalogue
 from exporter.reading import metric_name
 from tests.grafana.simulated_day import END, START
 from tests.prometheus import day

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.catalogue.types import Evidence
 from exporter.check import table
 from exporter.config import Config, ConfigError, load
-from exporter.devices import Evidence
 from exporter.sharding import Shard
 
 TOKEN = "Basic bWFkZTp1cA=="

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from exporter.devices import DeviceType, Evidence, Field, HelpTexts, Path, Paths, load_catalogue
+from exporter.catalogue.types import ApiPath, DeviceType, Evidence, FieldInfo, HelpTexts, Paths, load_catalogue
 from exporter.reading import metric_name
 
 TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
@@ -49,34 +49,34 @@ def test_no_help_claims_a_unit_for_an_active_power() -> None:
             assert not re.search(r", in k?W", text), text
 
 
-def known(**types: Field) -> HelpTexts:
-    path = Paths(realtime=Path(path="x", evidence=Evidence.DOCUMENTED))
+def known(**types: FieldInfo) -> HelpTexts:
+    path = Paths(realtime=ApiPath(path="x", evidence=Evidence.DOCUMENTED))
     return HelpTexts(DeviceType(type=name, title=name, paths=path, fields={"vbat": field}) for name, field in types.items())
 
 
 @pytest.mark.parametrize(
     ("types", "text"),
     [
-        ({"a": Field(kind="instant", evidence=Evidence.DOCUMENTED)}, "Not documented by the vendor. Enerclo field vbat."),
+        ({"a": FieldInfo(kind="instant", evidence=Evidence.DOCUMENTED)}, "Not documented by the vendor. Enerclo field vbat."),
         (
-            {"a": Field(kind="instant", evidence=Evidence.DOCUMENTED, unit="V")},
+            {"a": FieldInfo(kind="instant", evidence=Evidence.DOCUMENTED, unit="V")},
             "Not documented by the vendor, in V. Enerclo field vbat.",
         ),
         (
-            {"a": Field(kind="instant", evidence=Evidence.DOCUMENTED, unit="V", meaning="Battery voltage", basis="D")},
+            {"a": FieldInfo(kind="instant", evidence=Evidence.DOCUMENTED, unit="V", meaning="Battery voltage", basis="D")},
             "Battery voltage, in V. Enerclo field vbat.",
         ),
         (
             {
-                "a": Field(kind="instant", evidence=Evidence.DOCUMENTED, meaning="Battery voltage", basis="name"),
-                "b": Field(kind="instant", evidence=Evidence.INFERRED),
-                "c": Field(kind="instant", evidence=Evidence.USED, meaning="Battery voltage", basis="name"),
+                "a": FieldInfo(kind="instant", evidence=Evidence.DOCUMENTED, meaning="Battery voltage", basis="name"),
+                "b": FieldInfo(kind="instant", evidence=Evidence.INFERRED),
+                "c": FieldInfo(kind="instant", evidence=Evidence.USED, meaning="Battery voltage", basis="name"),
             },
             "a, c: Battery voltage (judging by its name); b: Not documented by the vendor. Enerclo field vbat.",
         ),
         (
             {
-                "a": Field(
+                "a": FieldInfo(
                     kind="status",
                     evidence=Evidence.CONFIGURED,
                     meaning="State",
@@ -89,7 +89,7 @@ def known(**types: Field) -> HelpTexts:
         ),
     ],
 )
-def test_a_help_text_says_what_is_known_for_which_type(types: dict[str, Field], text: str) -> None:
+def test_a_help_text_says_what_is_known_for_which_type(types: dict[str, FieldInfo], text: str) -> None:
     assert known(**types).of("vbat") == text
 
 

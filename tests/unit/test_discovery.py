@@ -9,10 +9,10 @@ import structlog
 
 from exporter.account import Account
 from exporter.budget import Budget, Closed
+from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
 from exporter.cloud import SuspendedError
-from exporter.devices import DeviceType, Evidence, Path, load_catalogue
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.inventory import Listing, read_listing
@@ -218,7 +218,7 @@ def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
     bare = DeviceType(
         type="own",
         title="own",
-        paths=pbd.paths.model_copy(update={"list": None, "realtime": Path(path="x", evidence=Evidence.CONFIGURED)}),
+        paths=pbd.paths.model_copy(update={"list": None, "realtime": ApiPath(path="x", evidence=Evidence.CONFIGURED)}),
     )
     assert bench.discovery.ask(bare, NORTH) == []
 

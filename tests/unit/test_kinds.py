@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from exporter.catalogue.kinds import BY_NAME, IDENTITY_FIELDS, Kind, Kinds
+from exporter.catalogue.types import load_catalogue
 from exporter.config import load
-from exporter.devices import load_catalogue
-from exporter.kinds import BY_NAME, IDENTITY_FIELDS, Kind, Kinds
 from exporter.reading import read
 from tests.integration.processes import TOKEN, write_config
 

@@ -16,9 +16,9 @@ import time_machine
 
 from exporter.account import Account, State
 from exporter.budget import Budget
+from exporter.catalogue.types import Device
 from exporter.choice import Choice
 from exporter.cloud import Cloud
-from exporter.devices import Device
 from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.leftout import LeftOut
 from exporter.pacing import fit

@@ -3,11 +3,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.app import _merge
+from exporter.catalogue.serials import distinct, serial_key
+from exporter.catalogue.types import Device, Evidence
 from exporter.config import Config, load
-from exporter.devices import Device, Evidence
 from exporter.inventory import Listing, read_listing
 from exporter.reading import read
-from exporter.serials import distinct, serial_key
 from exporter.sharding import owner
 
 SPACE = st.text(" \t\n", max_size=2)

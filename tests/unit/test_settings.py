@@ -10,9 +10,9 @@ import structlog
 
 from exporter.account import Account
 from exporter.budget import Budget
+from exporter.catalogue.types import SETTING_PREFIX, Device, HelpTexts, load_catalogue
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
-from exporter.devices import SETTING_PREFIX, Device, HelpTexts, load_catalogue
 from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.leftout import LeftOut
 from exporter.reading import InvalidReadingError, metric_name

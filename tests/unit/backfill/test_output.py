@@ -9,8 +9,7 @@ from exporter.backfill import output
 from exporter.backfill.output import Families, Samples, in_order, write_days, write_file
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import Column, Spill
-from exporter.devices import Evidence, HelpTexts, load_catalogue
-from exporter.devices import Path as ApiPath
+from exporter.catalogue.types import ApiPath, Evidence, HelpTexts, load_catalogue
 from exporter.reading import metric_name
 from exporter.series import Series
 from tests.backfilling import read_samples

@@ -9,8 +9,7 @@ import pytest
 from exporter.backfill.plan import Source
 from exporter.backfill.rows import Block, Page
 from exporter.backfill.spill import Spill, SpillError
-from exporter.devices import Evidence
-from exporter.devices import Path as ApiPath
+from exporter.catalogue.types import ApiPath, Evidence
 
 FACTS = {"range": "May", "page size": "100"}
 ONE = Source("pbd", "A", ApiPath(path="pbd/data-list", evidence=Evidence.INFERRED))

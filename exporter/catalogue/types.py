@@ -14,7 +14,7 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from exporter.serials import serial_key
+from exporter.catalogue.serials import serial_key
 
 UNDOCUMENTED: Final = "Not documented by the vendor"
 
@@ -60,14 +60,14 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Path(_Data):
+class ApiPath(_Data):
     """A path under the API's base URL."""
 
     path: str
     evidence: Evidence
 
 
-class Field(_Data):
+class FieldInfo(_Data):
     """What is known of one field of a device's answer. `basis` says how its `meaning` is known.
 
     `values` are the words for numbers of a status, and `values_evidence` how well they are known.
@@ -94,10 +94,10 @@ class Field(_Data):
 class Paths(_Data):
     """Where a type's data are."""
 
-    realtime: Path
-    history: Path | None = None
-    list: Path | None = None
-    settings: Path | None = None
+    realtime: ApiPath
+    history: ApiPath | None = None
+    list: ApiPath | None = None
+    settings: ApiPath | None = None
 
 
 class DeviceType(_Data):
@@ -106,8 +106,8 @@ class DeviceType(_Data):
     type: str
     title: str
     paths: Paths
-    fields: Mapping[str, Field] = {}
-    settings: Mapping[str, Field] = {}
+    fields: Mapping[str, FieldInfo] = {}
+    settings: Mapping[str, FieldInfo] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class HelpTexts:
         return self._texts.get(key) or f"{UNDOCUMENTED}. {_source(key)}."
 
 
-def setting_key(name: str, known: Field | None = None) -> str:
+def setting_key(name: str, known: FieldInfo | None = None) -> str:
     """What a setting is called among fields: SETTING_PREFIX before it, and for a time of day SECONDS_SUFFIX behind it."""
     return f"{SETTING_PREFIX}{name}{SECONDS_SUFFIX if known and known.kind == 'time_of_day' else ''}"
 
@@ -188,7 +188,7 @@ def _source(key: str) -> str:
     return f"Enerclo setting {name}"
 
 
-def _meaning(known: Field) -> str:
+def _meaning(known: FieldInfo) -> str:
     return f"{known.words}, in {known.unit}" if known.unit else known.words
 
 
