@@ -15,6 +15,7 @@ from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud
+from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
 from exporter.poller import Poller
@@ -22,7 +23,6 @@ from exporter.reading import metric_name
 from exporter.series import Series
 from exporter.target import Target
 from exporter.telemetry import Telemetry
-from exporter.token import Token
 from tests.integration.processes import TOKEN, simulated_cloud
 from tests.support import device
 

@@ -18,10 +18,10 @@ from exporter import __version__, memory
 from exporter.account import Account, State
 from exporter.budget import Budget
 from exporter.catalogue.types import Device, HelpTexts
-from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud
-from exporter.config import Config, ConfigError, load
+from exporter.config.field_filter import FieldFilter
+from exporter.config.load import Config, ConfigError, load
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
 from exporter.exposition import Page
@@ -214,7 +214,7 @@ class App:
                 stale_after=config.poll.stale_after,
                 requests_per_minute=config.requests_per_minute,
                 zone=config.api.zone,
-                choices={name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()},
+                choices={name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()},
                 kinds=config.kinds,
             )
         )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 def address(text: str) -> tuple[str, int]:
     """Return the host and port of an address to listen on."""
-    from exporter.address import parse_address
+    from exporter.config.address import parse_address
 
     try:
         return parse_address(text)
@@ -19,7 +19,7 @@ def address(text: str) -> tuple[str, int]:
 
 def telemetry_path(text: str) -> str:
     """Return a path that no page of the exporter's own has."""
-    from exporter.address import is_taken
+    from exporter.config.address import is_taken
 
     if not text.startswith("/") or text.startswith("//") or any(c in text for c in "{}?# "):
         raise argparse.ArgumentTypeError(f"expected a path such as /metrics, got {text!r}")

@@ -1,6 +1,6 @@
 """What `--config.check` prints: every device as it would be polled."""
 
-from exporter.config import Config
+from exporter.config.load import Config
 
 
 def table(config: Config) -> str:

@@ -11,7 +11,7 @@ from exporter import __version__, arguments
 from exporter.process.signals import Signals, end
 
 if TYPE_CHECKING:
-    from exporter.sharding import Shard
+    from exporter.config.sharding import Shard
 
 
 def main(words: Sequence[str] | None = None, signals: Signals | None = None) -> int:
@@ -178,7 +178,7 @@ def _serve(options: argparse.Namespace, shard: "Shard", signals: Signals) -> int
     with signals.leaving_at_once():
         from exporter import logs
         from exporter.app import App, Options
-        from exporter.config import ConfigError, load
+        from exporter.config.load import ConfigError, load
         from exporter.web import ListenError
 
         try:
@@ -198,7 +198,7 @@ def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Sha
     """Raises SystemExit, with the usage, where the flags or the host's name name no shard."""
     import socket
 
-    from exporter.sharding import Shard, ordinal
+    from exporter.config.sharding import Shard, ordinal
 
     index = options.shard
     if options.total_shards < 1:
@@ -216,7 +216,7 @@ def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Sha
 
 def _check(options: argparse.Namespace, shard: "Shard") -> int:
     from exporter.check import table
-    from exporter.config import ConfigError, load
+    from exporter.config.load import ConfigError, load
     from exporter.web import webconfig
 
     try:
@@ -233,7 +233,7 @@ def _check(options: argparse.Namespace, shard: "Shard") -> int:
 
 def _discover(options: argparse.Namespace) -> int:
     from exporter import logs
-    from exporter.config import ConfigError, load
+    from exporter.config.load import ConfigError, load
     from exporter.discover import device_list
 
     try:
@@ -250,7 +250,7 @@ def _discover(options: argparse.Namespace) -> int:
 def _backfill(options: argparse.Namespace) -> int:
     from exporter import logs
     from exporter.backfill.run import BackfillError, Wishes, backfill
-    from exporter.config import ConfigError, load
+    from exporter.config.load import ConfigError, load
 
     wishes = Wishes(options.start, options.end, options.devices, options.output, options.split_by == "day", options.dry_run)
     try:
@@ -272,7 +272,7 @@ def _healthcheck(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace, signals: Signals) -> int:
     with signals.leaving_at_once():
-        from exporter.config import ConfigError
+        from exporter.config.load import ConfigError
         from exporter.demo import run
         from exporter.web import ListenError
 

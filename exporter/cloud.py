@@ -7,11 +7,11 @@ import structlog
 
 from exporter.account import Account
 from exporter.budget import Budget
+from exporter.config.token import Token, TokenError
 from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized, internal_error
 from exporter.logs import LogOnce
 from exporter.reading import InvalidReadingError
 from exporter.telemetry import Telemetry
-from exporter.token import Token, TokenError
 
 Answer = TypeVar("Answer")
 

@@ -9,7 +9,7 @@ import yaml
 
 from exporter import logs
 from exporter.app import App, Options, pin_timezone
-from exporter.config import load
+from exporter.config.load import load
 from exporter.process.signals import Signals
 from exporter.simulator import Cloud, SimClock, demo_site, serve
 

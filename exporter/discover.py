@@ -12,7 +12,7 @@ from exporter.budget import Budget
 from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
 from exporter.cloud import Cloud
-from exporter.config import Config
+from exporter.config.load import Config
 from exporter.discovery import Discovery
 from exporter.enerclo import REASONS, Client, EnercloError
 from exporter.telemetry import Telemetry

@@ -20,7 +20,7 @@ from requests.auth import AuthBase
 
 from exporter import __version__, nesting
 from exporter.causes import chain, proxy_refusal, root_cause
-from exporter.token import Token
+from exporter.config.token import Token
 from exporter.transport import DeadlineAdapter, TooLarge
 
 #: Bytes of one answer, after decompression, that are read before it is given up. The largest documented answer has some

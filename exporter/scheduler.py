@@ -18,8 +18,8 @@ import structlog
 from exporter.account import Account, State
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
-from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
+from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.logs import LogOnce
 from exporter.poller import Poller
 from exporter.series import Series
@@ -67,7 +67,7 @@ class Plan:
     requests_per_minute: float
     zone: tzinfo | None
     #: The fields that become series, by type; all of a type that is not here.
-    choices: Mapping[str, Choice] = field(default_factory=dict)
+    choices: Mapping[str, FieldFilter] = field(default_factory=dict)
     #: What the fields of each type are.
     kinds: Mapping[str, Kinds] = field(default_factory=dict)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
-from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
+from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.enerclo import EnercloError
 from exporter.history import History
 from exporter.reading import Reading, timestamp
@@ -127,7 +127,7 @@ class Target:
         stretch: float,
         stale_after: float | None,
         zone: tzinfo | None,
-        choice: Choice = EVERYTHING,
+        choice: FieldFilter = EVERYTHING,
         kinds: Kinds = BY_NAME,
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""

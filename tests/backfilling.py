@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from structlog.testing import capture_logs
 
 from exporter.backfill.run import BackfillError, Wishes, backfill
-from exporter.config import load
+from exporter.config.load import load
 from exporter.reading import metric_name
 from exporter.simulator import SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve

@@ -14,7 +14,7 @@ from benchmarks.servers.protocol import serve
 from benchmarks.workload import TYPE, changes, reading, serial
 from exporter import logs
 from exporter.app import App, Options
-from exporter.config import load
+from exporter.config.load import load
 from exporter.reading import Reading
 
 

@@ -12,9 +12,9 @@ from exporter.backfill.plan import Range, Source
 from exporter.backfill.rows import Page, read_page
 from exporter.budget import Closed
 from exporter.catalogue.kinds import Kinds
-from exporter.choice import Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
+from exporter.config.field_filter import FieldFilter
 from exporter.enerclo import EnercloError, NotFound, RateLimited, Unauthorized
 
 _log = structlog.get_logger()
@@ -67,7 +67,7 @@ class Fetcher:
         self._condition = threading.Condition()
         self._closed = False
 
-    def page(self, source: Source, window: Range, number: int, choice: Choice) -> Page:
+    def page(self, source: Source, window: Range, number: int, choice: FieldFilter) -> Page:
         """Page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
         query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._page_size)}
         failures = 0

@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import ApiPath, DeviceType
-from exporter.config import Config
+from exporter.config.load import Config
 
 #: Seconds between two rows of history by which requests are estimated: data loggers upload so often by default.
 UPLOAD_INTERVAL: Final = 300.0

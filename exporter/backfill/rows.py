@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.backfill.plan import Range, local_seconds
 from exporter.catalogue.kinds import Kinds
-from exporter.choice import Choice
+from exporter.config.field_filter import FieldFilter
 from exporter.reading import InvalidReadingError, moment, read
 
 NO_TIME = "the row has no time that can be read"
@@ -56,7 +56,7 @@ class Page:
         return cls(count, total, times, [Block(*block) for block in blocks], Counter(left_out), instants)
 
 
-def read_page(data: Any, device_sn: str, window: Range, choice: Choice, zone: tzinfo, kinds: Kinds) -> Page:
+def read_page(data: Any, device_sn: str, window: Range, choice: FieldFilter, zone: tzinfo, kinds: Kinds) -> Page:
     """Return the page in an answer's `data`; `zone` is the window's, for rows whose times name one of their own.
 
     Raises InvalidReadingError where there is none.

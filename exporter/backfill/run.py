@@ -25,10 +25,10 @@ from exporter.backfill.spill import Spill, SpillError
 from exporter.backfill.window import WindowReader
 from exporter.budget import Budget, Closed
 from exporter.catalogue.types import Device, Evidence, HelpTexts
-from exporter.choice import EVERYTHING, Choice
 from exporter.clock import Clock
 from exporter.cloud import Cloud
-from exporter.config import Config
+from exporter.config.field_filter import EVERYTHING, FieldFilter
+from exporter.config.load import Config
 from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
 from exporter.process.signals import Signals
@@ -129,7 +129,7 @@ class _Run:
         cloud = Cloud(self._client, config.token, self._budget, account, telemetry)
         self._fetcher = Fetcher(cloud, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
-        self._choices = {name: Choice(choice.include, choice.exclude) for name, choice in config.fields.items()}
+        self._choices = {name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()}
         self._helps = HelpTexts(config.types.values())
         self._lock = threading.Lock()
         self._jobs = plan.jobs()

@@ -16,7 +16,7 @@ from exporter.backfill.localtime import Dated, date_rows
 from exporter.backfill.plan import Range, Source
 from exporter.backfill.rows import Page
 from exporter.backfill.spill import Column, Spill
-from exporter.choice import Choice
+from exporter.config.field_filter import FieldFilter
 
 #: How often a window is read, at the most.
 MAX_PASSES: Final = 5
@@ -52,7 +52,7 @@ class WindowReader:
         self._zone = zone
         self._page_size = page_size
 
-    def read(self, source: Source, index: int, window: Range, choice: Choice) -> int:
+    def read(self, source: Source, index: int, window: Range, choice: FieldFilter) -> int:
         """Make the window whole, going on from what the spill has of it. Returns the number of its samples."""
         passes: Passes = self._spill.pages(source, index) or [[]]
         while True:

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from exporter.mistakes import ConfigError
+from exporter.config.errors import ConfigError
 from exporter.web.authentication import Users
 from exporter.web.gate import Admission
 from exporter.web.limits import LIMITS, Limits

@@ -13,10 +13,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from exporter.mistakes import ConfigError, dotted, validate
-from exporter.verbatim import unexpanded
+from exporter.config.errors import ConfigError, dotted, validate
+from exporter.config.verbatim import unexpanded
+from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
 from exporter.web.tls import TlsError, TlsFiles, server_context
-from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter.app import App, Options
-from exporter.config import load
+from exporter.config.load import load
 from exporter.simulator import Cloud, SimClock, demo_site
 from exporter.status import State
 from tests.browser.chromium import chromium, tab

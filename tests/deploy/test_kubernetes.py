@@ -15,8 +15,8 @@ import requests
 import yaml
 
 from exporter import __version__, cli
-from exporter.config import load
-from exporter.sharding import Shard, ordinal
+from exporter.config.load import load
+from exporter.config.sharding import Shard, ordinal
 from tests.deploy.kustomize import FOLDER, Document, Manifests, build, selectors
 from tests.deploy.prometheus_rules import SOURCES, prometheus_rule
 from tests.integration.processes import eventually, exporter, nobody_listens, prometheus_server

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter import cli
-from exporter.config import load
+from exporter.config.load import load
 
 UNIT: Final = Path("deploy/systemd/atess-exporter.service")
 PROGRAM: Final = "/opt/atess-exporter/bin/atess-exporter"

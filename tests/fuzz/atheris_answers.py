@@ -28,7 +28,7 @@ with atheris.instrument_imports(
     # the private half of Client.get, because a request over HTTP takes as long as ten executions
     from exporter.enerclo import _open_envelope
 
-from exporter.token import Token
+from exporter.config.token import Token
 from tests.fuzz.oracle import Key
 from tests.fuzz.world import DEVICES, NAMES, VALUES, World
 

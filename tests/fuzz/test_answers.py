@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from exporter import reading
 from exporter.catalogue.types import HelpTexts, load_catalogue
+from exporter.config.token import Token
 from exporter.enerclo import MAX_ANSWER, Client
 from exporter.exposition import Exposition
 from exporter.reading import MAX_FIELDS
 from exporter.series import Series
-from exporter.token import Token
 from tests.fuzz.world import DEVICES, KNOWN, NAMES, VALUES, World
 
 Step = tuple[str, int, bytes]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from exporter.config.token import Token
 from exporter.enerclo import (
     Client,
     ConnectionFailed,
@@ -22,7 +23,6 @@ from exporter.enerclo import (
     RateLimited,
     Unauthorized,
 )
-from exporter.token import Token
 
 TOKEN = "Basic bWFkZTp1cA=="
 BODY = b'{"code":0,"data":{"ppv":1}}'

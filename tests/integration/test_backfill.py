@@ -19,7 +19,7 @@ import pytest
 from exporter.backfill import fetch, window
 from exporter.backfill.run import Wishes, backfill
 from exporter.backfill.spill import Spill
-from exporter.config import load
+from exporter.config.load import load
 from exporter.simulator import SimDevice
 from tests.backfilling import START, Bench, bench, differences, read_samples
 from tests.integration.processes import TOKEN, running

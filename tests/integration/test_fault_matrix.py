@@ -22,6 +22,7 @@ from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud as AskedCloud
+from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
 from exporter.poller import Poller
@@ -30,7 +31,6 @@ from exporter.series import Series
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.target import Target
 from exporter.telemetry import Telemetry
-from exporter.token import Token
 from tests.conftest import Certificates, Sized
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud, serve
 from tests.integration.processes import nobody_listens, simulated_cloud

@@ -18,6 +18,7 @@ from exporter.account import Account
 from exporter.budget import Budget
 from exporter.clock import Clock
 from exporter.cloud import Cloud
+from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client
 from exporter.leftout import LeftOut
 from exporter.poller import Poller
@@ -25,7 +26,6 @@ from exporter.reading import metric_name
 from exporter.series import Series
 from exporter.target import Target
 from exporter.telemetry import Telemetry
-from exporter.token import Token
 from tests.integration.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 from tests.support import FakeClock, device, samples
 

@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.choice import Choice
+from exporter.config.field_filter import FieldFilter
 
 FIELDS = {"ppv": 1, "ppv1": 2, "vbat": 3, "epvToday": 4}
 
@@ -19,8 +19,8 @@ FIELDS = {"ppv": 1, "ppv1": 2, "vbat": 3, "epvToday": 4}
     ],
 )
 def test_a_field_is_chosen_by_include_and_not_exclude(include: list[str], exclude: list[str], chosen: set[str]) -> None:
-    assert Choice(include, exclude).of(FIELDS) == {name: FIELDS[name] for name in chosen}
+    assert FieldFilter(include, exclude).of(FIELDS) == {name: FIELDS[name] for name in chosen}
 
 
 def test_by_default_everything_is_chosen() -> None:
-    assert Choice().of(FIELDS) is FIELDS
+    assert FieldFilter().of(FIELDS) is FIELDS

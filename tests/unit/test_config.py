@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from exporter.catalogue.types import Evidence
 from exporter.check import table
-from exporter.config import Config, ConfigError, load
-from exporter.sharding import Shard
+from exporter.config.load import Config, ConfigError, load
+from exporter.config.sharding import Shard
 
 TOKEN = "Basic bWFkZTp1cA=="
 ENVIRONMENT = {"ATESS_API_TOKEN": TOKEN}

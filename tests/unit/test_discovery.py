@@ -13,13 +13,13 @@ from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalog
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
 from exporter.cloud import SuspendedError
+from exporter.config.token import Token
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.inventory import Listing, read_listing
 from exporter.reading import InvalidReadingError
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.telemetry import Telemetry
-from exporter.token import Token
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import nobody_listens
 from tests.support import samples

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__, enerclo, transport
+from exporter.config.token import Token
 from exporter.enerclo import (
     MAX_ANSWER,
     ApiError,
@@ -29,7 +30,6 @@ from exporter.enerclo import (
     Unauthorized,
 )
 from exporter.simulator import ServedCloud, SimClock, SimDevice
-from exporter.token import Token
 from tests.conftest import Certificates
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 

@@ -16,8 +16,8 @@ import certifi
 import pytest
 import trustme
 
+from exporter.config.token import Token
 from exporter.enerclo import Client, ConnectionFailed
-from exporter.token import Token
 from tests.unit.test_enerclo import TOKEN, tls_server
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")

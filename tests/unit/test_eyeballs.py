@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from exporter import eyeballs
+from exporter.config.token import Token
 from exporter.enerclo import Client, ConnectionFailed, TimedOut
 from exporter.eyeballs import connect
-from exporter.token import Token
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -4,7 +4,7 @@ import pytest
 
 from exporter.catalogue.kinds import BY_NAME, IDENTITY_FIELDS, Kind, Kinds
 from exporter.catalogue.types import load_catalogue
-from exporter.config import load
+from exporter.config.load import load
 from exporter.reading import read
 from tests.integration.processes import TOKEN, write_config
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.address import is_taken
+from exporter.config.address import is_taken
 from exporter.exposition import Page
 from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Fleet, Poll, State
 from exporter.web import Listener, Site, create_app

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.config.token import Token
 from exporter.reading import (
     _MOMENT,
     MAX_FIELDS,
@@ -21,7 +22,6 @@ from exporter.reading import (
     read,
     timestamp,
 )
-from exporter.token import Token
 
 NOW = 1_795_900_000.0
 

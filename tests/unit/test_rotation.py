@@ -15,8 +15,8 @@ import structlog
 import trustme
 from structlog.typing import EventDict
 
+from exporter.config.errors import ConfigError
 from exporter.exposition import Page
-from exporter.mistakes import ConfigError
 from exporter.web import Listener, Rotation, Site, create_app
 from tests.unit.test_web import Parts
 

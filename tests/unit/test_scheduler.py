@@ -17,8 +17,9 @@ import time_machine
 from exporter.account import Account, State
 from exporter.budget import Budget
 from exporter.catalogue.types import Device
-from exporter.choice import Choice
 from exporter.cloud import Cloud
+from exporter.config.field_filter import FieldFilter
+from exporter.config.token import Token
 from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.leftout import LeftOut
 from exporter.pacing import fit
@@ -27,7 +28,6 @@ from exporter.reading import metric_name, read
 from exporter.scheduler import TICK, Plan, Scheduler
 from exporter.series import Row, Series
 from exporter.telemetry import Telemetry
-from exporter.token import Token
 from tests.support import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
 
 
@@ -466,7 +466,9 @@ def test_a_late_plan_runs_in_the_order_of_what_was_due_first(clock: FakeClock) -
 def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
-    fleet.scheduler.apply(Plan(tuple(devices(1)), 1.0, 40.0, 6000, ZoneInfo("Asia/Bangkok"), {"pbd": Choice(["*"], ["vbat"])}))
+    fleet.scheduler.apply(
+        Plan(tuple(devices(1)), 1.0, 40.0, 6000, ZoneInfo("Asia/Bangkok"), {"pbd": FieldFilter(["*"], ["vbat"])})
+    )
     fleet.run(1)
     assert fleet.value("device_data_timestamp_seconds", "S0") == 1795316400
     assert fleet.value("ppv", "S0") == 1
@@ -477,7 +479,7 @@ def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: Fak
 def test_fields_that_are_not_chosen_have_no_series(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "vbat": 2}
-    fleet.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, {"pbd": Choice(["*"], ["vbat"])}))
+    fleet.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, {"pbd": FieldFilter(["*"], ["vbat"])}))
     fleet.run(1)
     assert fleet.value("ppv", "S0") == 1
     assert fleet.value("vbat", "S0") is None

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from exporter.app import _merge
 from exporter.catalogue.serials import distinct, serial_key
 from exporter.catalogue.types import Device, Evidence
-from exporter.config import Config, load
+from exporter.config.load import Config, load
+from exporter.config.sharding import owner
 from exporter.inventory import Listing, read_listing
 from exporter.reading import read
-from exporter.sharding import owner
 
 SPACE = st.text(" \t\n", max_size=2)
 #: As devices have them.

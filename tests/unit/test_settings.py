@@ -13,6 +13,7 @@ from exporter.budget import Budget
 from exporter.catalogue.types import SETTING_PREFIX, Device, HelpTexts, load_catalogue
 from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
+from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.leftout import LeftOut
 from exporter.reading import InvalidReadingError, metric_name
@@ -20,7 +21,6 @@ from exporter.series import Row, Series
 from exporter.settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.telemetry import Telemetry
-from exporter.token import Token
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.support import FakeClock, TellingLock, device, samples
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sharding import Shard, ordinal, owner
+from exporter.config.sharding import Shard, ordinal, owner
 
 TYPES = ("pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms")
 FLEETS = {

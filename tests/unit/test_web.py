@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.address import parse_address
+from exporter.config.address import parse_address
 from exporter.exposition import Page
 from exporter.healthcheck import problem
 from exporter.status import DeviceDetail, Fleet

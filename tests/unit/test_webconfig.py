@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from exporter.mistakes import ConfigError
+from exporter.config.errors import ConfigError
 from exporter.web.webconfig import _UNSUPPORTED, load
 
 #: bcrypt of "made up".

@@ -12,7 +12,7 @@ from exporter.backfill.plan import Range, local_seconds, local_time
 from exporter.backfill.rows import NO_TIME, OUTSIDE, Page, read_page
 from exporter.backfill.window import assemble, is_over, is_settled
 from exporter.catalogue.kinds import BY_NAME
-from exporter.choice import EVERYTHING, Choice
+from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.reading import InvalidReadingError
 
 START = local_seconds(datetime(2024, 5, 1))
@@ -128,7 +128,7 @@ def test_an_hour_that_occurs_twice_is_dated_by_the_last_pass() -> None:
 
 
 def test_rows_without_fields_make_no_columns_and_are_no_oddity() -> None:
-    only = read_page({"datas": [row(1, ppv=1), row(2, ipv=2)], "total": 2}, "A", WINDOW, Choice(["ppv"]), UTC, BY_NAME)
+    only = read_page({"datas": [row(1, ppv=1), row(2, ipv=2)], "total": 2}, "A", WINDOW, FieldFilter(["ppv"]), UTC, BY_NAME)
     columns, notes = assemble([[only]], UTC)
     assert (columns, notes) == ({"ppv": ([START + 60], [1])}, {})
 

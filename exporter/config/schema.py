@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from exporter.catalogue.serials import distinct
-from exporter.verbatim import quoted, unexpanded
+from exporter.config.verbatim import quoted, unexpanded
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -103,7 +103,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Api(_Model):
+class ApiSection(_Model):
     """How to reach the cloud, and what the account allows. Durations in seconds."""
 
     base_url: Annotated[str, AfterValidator(_base_url)] = "https://www.enerclo-atesspower.com/api/v1"
@@ -120,7 +120,7 @@ class Api(_Model):
         return ZoneInfo(self.timezone) if self.timezone else None
 
 
-class Poll(_Model):
+class PollSection(_Model):
     """How often to ask, and when a reading is too old to show. Seconds; no `stale_after` means by each device's interval."""
 
     interval: Interval = 300.0
@@ -154,14 +154,14 @@ class TypeEntry(_Model):
     fields: Mapping[str, FieldEntry] = {}
 
 
-class FieldChoice(_Model):
+class FieldFilterEntry(_Model):
     """Which fields of a type become series: those that match `include` and do not match `exclude`."""
 
     include: list[str] = ["*"]
     exclude: list[str] = []
 
 
-class DiscoveryEntry(_Model):
+class DiscoverySection(_Model):
     """Where to look for devices: the data loggers, how often (seconds), and for which types (None: all that have a list)."""
 
     datalog_sns: Annotated[list[Serial], Field(min_length=1), AfterValidator(distinct)]
@@ -169,14 +169,14 @@ class DiscoveryEntry(_Model):
     types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 
 
-class SettingsEntry(_Model):
+class SettingsSection(_Model):
     """Whose settings to read: every `interval` seconds, of these types (None: all that have settings)."""
 
     interval: Interval = 21600.0
     types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 
 
-class History(_Model):
+class HistorySection(_Model):
     """How much one request for history may ask for: the seconds that it spans, and the rows of a page."""
 
     window: Annotated[Duration, AfterValidator(_at_least_an_hour)] = 604800.0
@@ -190,17 +190,17 @@ def _as_entry(value: Any) -> Any:
 DeviceLists = Mapping[str, list[Annotated[DeviceEntry, BeforeValidator(_as_entry)]]]
 
 
-class File(_Model):
+class ConfigFile(_Model):
     """The whole config file."""
 
-    api: Api = Api()
-    poll: Poll = Poll()
+    api: ApiSection = ApiSection()
+    poll: PollSection = PollSection()
     devices: DeviceLists = {}
     device_files: list[str] = []
-    discovery: DiscoveryEntry | None = None
-    settings: SettingsEntry | None = None
-    history: History = History()
-    fields: Mapping[TypeName, FieldChoice] = {}
+    discovery: DiscoverySection | None = None
+    settings: SettingsSection | None = None
+    history: HistorySection = HistorySection()
+    fields: Mapping[TypeName, FieldFilterEntry] = {}
     types: Mapping[TypeName, TypeEntry] = {}
 
 

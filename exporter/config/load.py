@@ -11,26 +11,26 @@ from pydantic import BaseModel
 
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, FieldInfo, Paths, load_catalogue
-from exporter.mistakes import ConfigError as ConfigError
-from exporter.mistakes import dotted, validate
-from exporter.pacing import Pace, fit
-from exporter.schema import (
-    Api,
+from exporter.config.errors import ConfigError as ConfigError
+from exporter.config.errors import dotted, validate
+from exporter.config.schema import (
+    ApiSection,
+    ConfigFile,
     DeviceEntry,
     DeviceFile,
     DeviceLists,
-    DiscoveryEntry,
-    FieldChoice,
+    DiscoverySection,
     FieldEntry,
-    File,
-    History,
-    Poll,
-    SettingsEntry,
+    FieldFilterEntry,
+    HistorySection,
+    PollSection,
+    SettingsSection,
     TypeEntry,
 )
-from exporter.sharding import Shard
-from exporter.token import TOKEN_VARIABLE, Token, TokenError
-from exporter.yamlfile import Key, YamlFile, YamlFileError, read_yaml
+from exporter.config.sharding import Shard
+from exporter.config.token import TOKEN_VARIABLE, Token, TokenError
+from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
+from exporter.pacing import Pace, fit
 
 _WHOLE: Final = Shard()
 
@@ -42,16 +42,16 @@ class Config:
     """A whole, checked configuration. `devices` are those listed that `shard` owns; `discovery` finds more."""
 
     path: Path
-    api: Api
-    poll: Poll
+    api: ApiSection
+    poll: PollSection
     token: Token
     types: Mapping[str, DeviceType]
     kinds: Mapping[str, Kinds]
     devices: tuple[Device, ...]
-    discovery: DiscoveryEntry | None
-    settings: SettingsEntry | None
-    history: History
-    fields: Mapping[str, FieldChoice]
+    discovery: DiscoverySection | None
+    settings: SettingsSection | None
+    history: HistorySection
+    fields: Mapping[str, FieldFilterEntry]
     shard: Shard
 
     @property
@@ -90,7 +90,7 @@ def load(
         source = read_yaml(path)
     except YamlFileError as error:
         raise ConfigError([str(error)]) from None
-    file = _validate(File, source, source.data if source.data is not None else {})
+    file = _validate(ConfigFile, source, source.data if source.data is not None else {})
     problems: list[str] = []
     types = _resolve_types(file, source, problems)
     devices = _Devices(types, file.poll.interval, problems)
@@ -157,7 +157,7 @@ class _Devices:
         self._problems.append(f"{source.place(key)}: {dotted(key)}: {problem}")
 
 
-def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:
+def _resolve_types(file: ConfigFile, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:
     """The catalogue with what the config overrides and adds."""
     types = dict(load_catalogue())
     for name, entry in file.types.items():
@@ -181,7 +181,7 @@ def _resolve_types(file: File, source: YamlFile, problems: list[str]) -> dict[st
     return types
 
 
-def _kinds(file: File, types: Mapping[str, DeviceType]) -> dict[str, Kinds]:
+def _kinds(file: ConfigFile, types: Mapping[str, DeviceType]) -> dict[str, Kinds]:
     """Tell what the fields of each type are. What is a code for one type is taken for one everywhere."""
     fields = [item for known_type in load_catalogue().values() for item in known_type.fields.items()]
     codes = {name for name, known in fields if known.kind in ("status", "identifier")}
@@ -205,7 +205,7 @@ def _field(entry: FieldEntry) -> FieldInfo:
     )
 
 
-def _check_type_names(file: File, types: Mapping[str, DeviceType], source: YamlFile, problems: list[str]) -> None:
+def _check_type_names(file: ConfigFile, types: Mapping[str, DeviceType], source: YamlFile, problems: list[str]) -> None:
     places: list[tuple[Key, str]] = [(("fields", name), name) for name in file.fields]
     for key, section in (("discovery", file.discovery), ("settings", file.settings)):
         places += [((key, "types", index), name) for index, name in enumerate((section.types if section else None) or [])]
@@ -235,7 +235,7 @@ def _device_files(
                 problems.extend(error.problems)
 
 
-def _token(api: Api, source: YamlFile, environment: Mapping[str, str], problems: list[str]) -> Token | None:
+def _token(api: ApiSection, source: YamlFile, environment: Mapping[str, str], problems: list[str]) -> Token | None:
     """The environment's token goes before the file's, so that one config serves where secrets come by the environment."""
     if environment.get(TOKEN_VARIABLE):
         try:
@@ -275,12 +275,12 @@ def _known_keys(model: type[BaseModel], location: Key) -> Iterable[str]:
 
 
 _SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
-    "api": Api,
-    "poll": Poll,
+    "api": ApiSection,
+    "poll": PollSection,
     "devices": DeviceEntry,
-    "discovery": DiscoveryEntry,
-    "settings": SettingsEntry,
-    "history": History,
-    "fields": FieldChoice,
+    "discovery": DiscoverySection,
+    "settings": SettingsSection,
+    "history": HistorySection,
+    "fields": FieldFilterEntry,
     "types": TypeEntry,
 }

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.yamlfile import Key, YamlFile
+from exporter.config.yaml import Key, YamlFile
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from exporter.verbatim import quoted, unexpanded
+from exporter.config.verbatim import quoted, unexpanded
 
 #: The environment variable that goes before what the config says.
 TOKEN_VARIABLE: Final = "ATESS_API_TOKEN"  # noqa: S105 - the variable's name

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 
-class Choice:
+class FieldFilter:
     """Chooses the fields whose API name matches a glob of `include` and none of `exclude`; upper and lower case differ."""
 
     def __init__(self, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()) -> None:
@@ -27,4 +27,4 @@ class Choice:
         return included and not any(fnmatchcase(name, pattern) for pattern in self._exclude)
 
 
-EVERYTHING: Final = Choice()
+EVERYTHING: Final = FieldFilter()
