@@ -6,10 +6,10 @@ import schedule
 
 from benchmarks.figures import Row, alternately, cpu, ms, ratio
 from exporter.account import Account
+from exporter.metrics.names import metric_name
+from exporter.metrics.series import Series
 from exporter.poller import Poller
-from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
-from exporter.series import Series
 from tests.support import FakeClock, device
 
 _DEVICES = 10_000

@@ -17,12 +17,12 @@ from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client
-from exporter.leftout import LeftOut
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Series
 from exporter.poller import Poller
-from exporter.reading import metric_name
-from exporter.series import Series
 from exporter.target import Target
-from exporter.telemetry import Telemetry
 from tests.integration.processes import TOKEN, simulated_cloud
 from tests.support import device
 
@@ -54,8 +54,8 @@ def _poller(url: str) -> Callable[[], None]:
     clock = Clock()
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
-    telemetry = Telemetry("0", REASONS, [])
-    it = Poller(Cloud(client, token, Budget(100_000_000, clock), Account(clock), telemetry), telemetry, LeftOut(telemetry))
+    telemetry = SelfMetrics("0", REASONS, [])
+    it = Poller(Cloud(client, token, Budget(100_000_000, clock), Account(clock), telemetry), telemetry, DroppedFields(telemetry))
     target = Target(device(), Series(metric_name, str), clock, random.Random(1))
 
     def poll() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from benchmarks.figures import Row, alternately, ratio, us
 from benchmarks.verdict import Target
 from benchmarks.workload import TYPE, reading, serial
-from exporter.reading import metric_name
-from exporter.series import Series
+from exporter.metrics.names import metric_name
+from exporter.metrics.series import Series
 
 _DEVICES = 1000
 _ROUNDS = 15

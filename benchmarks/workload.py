@@ -5,7 +5,7 @@ from typing import Final
 
 from exporter.catalogue.kinds import IDENTITY_FIELDS
 from exporter.catalogue.types import load_catalogue
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 
 TYPE: Final = "pbd"
 

@@ -24,19 +24,19 @@ from exporter.config.field_filter import FieldFilter
 from exporter.config.load import Config, ConfigError, load
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client
-from exporter.exposition import Page
 from exporter.inventory import Listing
-from exporter.leftout import LeftOut
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.exposition import Snapshot
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Series
 from exporter.overview import Overview
 from exporter.pacing import Pace
 from exporter.poller import Poller
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
-from exporter.reading import metric_name
 from exporter.scheduler import Plan, Scheduler, Task
-from exporter.series import Series
 from exporter.settings import SettingsPlan, SettingsReader
-from exporter.telemetry import Telemetry
 from exporter.web import Listener, Rotation, Site, create_app
 from exporter.workers import Workers
 
@@ -70,13 +70,13 @@ class App:
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
         self._ready = False
-        self.telemetry = Telemetry(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
+        self.telemetry = SelfMetrics(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
         self._helps = HelpTexts(config.types.values())
         self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
         self._budget = Budget(config.requests_per_minute, self._clock)
         self._account = Account(self._clock)
         self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)
-        left_out = LeftOut(self.telemetry)
+        left_out = DroppedFields(self.telemetry)
         poller = Poller(self._cloud, self.telemetry, left_out)
         self._scheduler = Scheduler(self.series, poller, self._account, self._clock, random.Random())  # noqa: S311
         self._workers: Workers[Task] = Workers(self._scheduler.work, config.api.concurrency)
@@ -146,7 +146,7 @@ class App:
         self._budget.close()
         self._listener.stop()
 
-    def exposition(self, *, openmetrics: bool) -> tuple[Page, bytes]:
+    def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         """The devices' part of the page and the exporter's own.
 
         Stale values are withheld here too, so that not even a dead loop lets them through.

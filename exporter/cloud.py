@@ -10,8 +10,8 @@ from exporter.budget import Budget
 from exporter.config.token import Token, TokenError
 from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized, internal_error
 from exporter.logs import LogOnce
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.reading import InvalidReadingError
-from exporter.telemetry import Telemetry
 
 Answer = TypeVar("Answer")
 
@@ -28,7 +28,7 @@ class Cloud:
     `client` and `token` may be replaced between two requests.
     """
 
-    def __init__(self, client: Client, token: Token, budget: Budget, account: Account, telemetry: Telemetry) -> None:
+    def __init__(self, client: Client, token: Token, budget: Budget, account: Account, telemetry: SelfMetrics) -> None:
         self.client = client
         self.token = token
         self.account = account

@@ -15,7 +15,7 @@ from exporter.cloud import Cloud
 from exporter.config.load import Config
 from exporter.discovery import Discovery
 from exporter.enerclo import REASONS, Client, EnercloError
-from exporter.telemetry import Telemetry
+from exporter.metrics.self_metrics import SelfMetrics
 
 _log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
     clock, api = Clock(), config.api
     client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=1)
     cloud = Cloud(
-        client, config.token, Budget(api.requests_per_minute, clock), Account(clock), Telemetry(__version__, REASONS, [])
+        client, config.token, Budget(api.requests_per_minute, clock), Account(clock), SelfMetrics(__version__, REASONS, [])
     )
     discovery = Discovery(cloud, lambda listings: None)
     lists: dict[str, list[dict[str, object]]] = {}

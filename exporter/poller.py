@@ -8,11 +8,11 @@ from exporter.account import State
 from exporter.budget import Closed
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, InvalidPayload, RateLimited, internal_error
-from exporter.leftout import LeftOut
 from exporter.logs import LogOnce
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.reading import Reading, read
 from exporter.target import Target
-from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 class Poller:
     """Polls targets; safe to use from several threads."""
 
-    def __init__(self, cloud: Cloud, telemetry: Telemetry, left_out: LeftOut) -> None:
+    def __init__(self, cloud: Cloud, telemetry: SelfMetrics, left_out: DroppedFields) -> None:
         self._cloud = cloud
         self._telemetry = telemetry
         self._left_out = left_out

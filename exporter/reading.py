@@ -18,8 +18,6 @@ from exporter.catalogue.serials import serial_key
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
 MAX_FIELDS: Final = 512
 
-#: Characters of a field's name that are still taken for a name; the longest documented one has 41.
-MAX_NAME: Final = 120
 
 #: Fields whose text is kept to be shown, and the characters of each that are.
 MAX_TEXTS: Final = 64
@@ -29,7 +27,6 @@ _DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.AS
 _WHOLE: Final = re.compile(r"-?\d+", re.ASCII)
 _DIGIT: Final = re.compile(r"\d")
 _FRACTION: Final = re.compile(r"[.eE]")
-_NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 #: Characters of a number given as text; the largest finite double has 309 digits.
 _LONGEST_NUMBER: Final = 400
 
@@ -47,8 +44,6 @@ _MOMENT: Final = re.compile(
 _LONGEST_TIME: Final = 60
 #: Clocks that were never set show a year before these, and texts that only look like a time show any.
 _PLAUSIBLE_YEARS: Final = range(2001, 2100)
-
-_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 _NUMBER: Final = Kind.NUMBER
@@ -157,16 +152,6 @@ def numeric(value: Any) -> int | float | None:
         # beyond a double's range a sample would be infinite
         return value if -_LARGEST <= value <= _LARGEST else None
     return int(value) if kind is bool else None
-
-
-def metric_name(field: str) -> str | None:
-    """The metric that holds `field`: its name in snake_case behind `atess_`; None where that cannot be a metric's name.
-
-    Letters are only lowered and parted, so the API's spelling stays recognisable.
-    """
-    if len(field) > MAX_NAME or not _NAME.fullmatch(field):
-        return None
-    return "atess_" + _WORD_START.sub("_", field).lower()
 
 
 def moment(time: str) -> datetime | None:

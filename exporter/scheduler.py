@@ -21,8 +21,8 @@ from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.logs import LogOnce
+from exporter.metrics.series import Series
 from exporter.poller import Poller
-from exporter.series import Series
 from exporter.status import DeviceStatus
 from exporter.target import Target, TargetDetail
 

@@ -14,10 +14,10 @@ from exporter.catalogue.types import SECONDS_SUFFIX, SETTING_PREFIX, ApiPath, De
 from exporter.clock import Clock
 from exporter.cloud import Cloud, SuspendedError
 from exporter.enerclo import EnercloError, NotFound
-from exporter.leftout import LeftOut
 from exporter.logs import LogOnce
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.series import Row, Series
 from exporter.reading import MAX_FIELDS, InvalidReadingError, fields_of, numbers
-from exporter.series import Row, Series
 
 _log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class _Shown:
 class SettingsReader:
     """Shows the settings of the devices of a plan."""
 
-    def __init__(self, cloud: Cloud, series: Series, clock: Clock, left_out: LeftOut) -> None:
+    def __init__(self, cloud: Cloud, series: Series, clock: Clock, left_out: DroppedFields) -> None:
         self._cloud = cloud
         self._series = series
         self._clock = clock

@@ -14,8 +14,8 @@ from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.enerclo import EnercloError
 from exporter.history import History
+from exporter.metrics.series import Series
 from exporter.reading import Reading, timestamp
-from exporter.series import Series
 from exporter.status import DeviceStatus, Poll, State
 
 #: The longest a failing device is left alone, in intervals.

@@ -3,7 +3,7 @@
 from typing import Final
 
 from exporter.catalogue.types import load_catalogue
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 
 #: What the variables choose: devices, and exporters.
 DEVICES: Final = 'job=~"$job", type=~"$type", deviceSn=~"$deviceSn"'

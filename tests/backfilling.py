@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from exporter.backfill.run import BackfillError, Wishes, backfill
 from exporter.config.load import load
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 from exporter.simulator import SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, write_config

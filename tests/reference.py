@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from exporter.catalogue.kinds import IDENTITY_FIELDS
 from exporter.catalogue.types import DeviceType, FieldInfo, setting_key
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 
 
 def reference(types: Iterable[DeviceType]) -> str:

@@ -9,8 +9,8 @@ from typing import IO, Final
 
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import Column, Spill
-from exporter.reading import metric_name
-from exporter.series import Series
+from exporter.metrics.names import metric_name
+from exporter.metrics.series import Series
 
 #: Families that are written; all types that are known have some 300 together. A device that sends new names for ever ends here.
 MAX_FAMILIES: Final = 4096

@@ -30,11 +30,11 @@ from exporter.cloud import Cloud
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.config.load import Config
 from exporter.enerclo import REASONS, Client
-from exporter.leftout import LeftOut
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Series
 from exporter.process.signals import Signals
-from exporter.reading import metric_name
-from exporter.series import Series
-from exporter.telemetry import Telemetry
 
 _log = structlog.get_logger()
 
@@ -124,8 +124,8 @@ class _Run:
         self._progress = Progress(plan, clock, lambda: self._budget.requests_per_minute)
         account = Account(clock)
         account.configure(len(plan.sources))
-        telemetry = Telemetry(__version__, REASONS, [])
-        self._left_out = LeftOut(telemetry)
+        telemetry = SelfMetrics(__version__, REASONS, [])
+        self._left_out = DroppedFields(telemetry)
         cloud = Cloud(self._client, config.token, self._budget, account, telemetry)
         self._fetcher = Fetcher(cloud, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 from exporter.web.compression import Latest, in_chunks
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.pages import Overview, Pages
@@ -23,7 +23,7 @@ from exporter.web.streamed import Streamed
 class Exposition(Protocol):
     """Gives what the page of metrics has of the devices, and what stands behind that: the exporter's own."""
 
-    def __call__(self, *, openmetrics: bool) -> tuple[Page, bytes]: ...
+    def __call__(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final, Protocol
 
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 
 
 class _Compressor(Protocol):
@@ -112,7 +112,7 @@ class Latest:
         self._opening: Opening | None = None
         self._buffer = BytesIO()
 
-    def of(self, page: Page) -> Opening:
+    def of(self, page: Snapshot) -> Opening:
         """`page` packed, or a later one."""
         with self._lock:
             if self._opening is None or self._generation < page.generation:

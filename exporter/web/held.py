@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 from exporter.web.connection import Connection
 from exporter.web.limits import Limits
 
@@ -16,7 +16,7 @@ class Reader:
     """
 
     connection: Connection
-    body: Page | bytes
+    body: Snapshot | bytes
     own: int
     on_the_way: int
     since: float
@@ -24,7 +24,7 @@ class Reader:
     @property
     def size(self) -> int:
         """Bytes of the body, which counts once however many read it."""
-        return self.body.memory if isinstance(self.body, Page) else len(self.body)
+        return self.body.memory if isinstance(self.body, Snapshot) else len(self.body)
 
 
 class Held:
@@ -35,7 +35,7 @@ class Held:
         self._now = now
         self._readers: set[Reader] = set()
 
-    def begin(self, connection: Connection, body: Page | bytes, own: int = 0) -> Reader:
+    def begin(self, connection: Connection, body: Snapshot | bytes, own: int = 0) -> Reader:
         """A client is to be sent `body`, and `own` bytes more. Where that is too much, those go that are the slowest."""
         reader = Reader(connection, body, own, 0, self._now())
         self._readers.add(reader)

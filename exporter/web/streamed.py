@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 
 
 class Streamed(Response):
@@ -16,7 +16,9 @@ class Streamed(Response):
     stay in memory until the last one is sent; the message that starts the answer says so, for who counts that.
     """
 
-    def __init__(self, chunks: Iterable[bytes], length: int, headers: Mapping[str, str], body: Page | bytes, own: int) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes], length: int, headers: Mapping[str, str], body: Snapshot | bytes, own: int
+    ) -> None:
         super().__init__(headers={**headers, "Content-Length": str(length)})
         self._chunks = chunks
         self._made_of = (body, own)

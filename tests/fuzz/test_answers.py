@@ -14,9 +14,9 @@ from exporter import reading
 from exporter.catalogue.types import HelpTexts, load_catalogue
 from exporter.config.token import Token
 from exporter.enerclo import MAX_ANSWER, Client
-from exporter.exposition import Exposition
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.series import Series
 from exporter.reading import MAX_FIELDS
-from exporter.series import Series
 from tests.fuzz.world import DEVICES, KNOWN, NAMES, VALUES, World
 
 Step = tuple[str, int, bytes]

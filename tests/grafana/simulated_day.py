@@ -32,11 +32,12 @@ import requests
 
 from exporter.catalogue.types import Device, Evidence
 from exporter.enerclo import REASONS, TimedOut
-from exporter.reading import metric_name, read
-from exporter.series import Series
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Series
+from exporter.reading import read
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
 from exporter.target import Target
-from exporter.telemetry import Telemetry
 from tests.grafana.openmetrics import Pages
 from tests.integration.processes import prometheus_server
 from tests.support import FakeClock
@@ -160,7 +161,7 @@ class _Day:
     def _start_exporter(self, at: int) -> None:
         self._started = at
         self._series = Series(metric_name, lambda field: field)
-        self._telemetry = Telemetry("0.1.0", REASONS, ["unauthorized", "unreachable"])
+        self._telemetry = SelfMetrics("0.1.0", REASONS, ["unauthorized", "unreachable"])
         self._budget = _BUDGET
         self._telemetry.show_shard(0, 1)
         self._telemetry.watch(lambda: 0.4, lambda: self._budget)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from exporter.catalogue.types import load_catalogue
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 from grafana.generate import DASHBOARDS, render
 from tests.grafana.expressions import FOLDER, NAMES, load, metrics_of, of_dashboard, panels
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.backfill import window
 from exporter.backfill.fetch import MAX_TRIES
 from exporter.backfill.rows import NO_TIME, OUTSIDE
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 from exporter.simulator import SimDevice
 from tests.backfilling import START, Bench, Samples, bench, differences, read_samples
 from tests.helpers.faulty_cloud import FAULTS

@@ -24,13 +24,13 @@ from exporter.clock import Clock
 from exporter.cloud import Cloud as AskedCloud
 from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client
-from exporter.leftout import LeftOut
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Series
 from exporter.poller import Poller
-from exporter.reading import metric_name
-from exporter.series import Series
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from exporter.target import Target
-from exporter.telemetry import Telemetry
 from tests.conftest import Certificates, Sized
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud, serve
 from tests.integration.processes import nobody_listens, simulated_cloud
@@ -162,7 +162,7 @@ class Bench:
         clock = Clock()
         token = Token(value=authorization)
         self.series = Series(metric_name, lambda name: f"Field {name}.")
-        self.telemetry = Telemetry("0", REASONS, ["unauthorized", "unreachable"])
+        self.telemetry = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
         self.telemetry.count_devices({"pbd": 2})
         self.account = Account(clock)
         self.account.configure(10)
@@ -175,7 +175,7 @@ class Bench:
         """Forget that the cloud asked for a pause."""
         self.budget = Budget(100_000_000, Clock())
         self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.telemetry)
-        self.poller = Poller(self.cloud, self.telemetry, LeftOut(self.telemetry))
+        self.poller = Poller(self.cloud, self.telemetry, DroppedFields(self.telemetry))
 
     def poll(self, sn: str) -> dict[str, float]:
         """Poll once; what the exporter counted meanwhile."""

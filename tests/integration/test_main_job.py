@@ -16,7 +16,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.series import DEVICE_FAMILIES
+from exporter.metrics.names import DEVICE_FAMILIES
 from tests.integration.processes import (
     TOKEN,
     Exporter,

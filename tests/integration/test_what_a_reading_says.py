@@ -20,12 +20,12 @@ from exporter.clock import Clock
 from exporter.cloud import Cloud
 from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client
-from exporter.leftout import LeftOut
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Series
 from exporter.poller import Poller
-from exporter.reading import metric_name
-from exporter.series import Series
 from exporter.target import Target
-from exporter.telemetry import Telemetry
 from tests.integration.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 from tests.support import FakeClock, device, samples
 
@@ -60,10 +60,10 @@ class Bench:
         address = f"http://127.0.0.1:{cloud.server_address[1]}"
         self.client = Client(address, token, language="en", timeout=60, concurrency=1)
         self.series = Series(metric_name, lambda name: name)
-        self.telemetry = Telemetry("0", REASONS, [])
+        self.telemetry = SelfMetrics("0", REASONS, [])
         self.telemetry.count_devices({"pbd": 1})
         asked = Cloud(self.client, token, Budget(1e8, Clock()), Account(clock), self.telemetry)
-        self._poller = Poller(asked, self.telemetry, LeftOut(self.telemetry))
+        self._poller = Poller(asked, self.telemetry, DroppedFields(self.telemetry))
         self.target = Target(device(), self.series, clock, random.Random(1))
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))
 

@@ -14,7 +14,7 @@ import requests
 import yaml
 
 from exporter.catalogue.types import load_catalogue
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 from tests.grafana.simulated_day import END, START
 from tests.prometheus import day
 from tests.prometheus.promql import Matcher, Parts, Selector, parts

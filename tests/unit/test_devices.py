@@ -3,7 +3,7 @@ import re
 import pytest
 
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence, FieldInfo, HelpTexts, Paths, load_catalogue
-from exporter.reading import metric_name
+from exporter.metrics.names import metric_name
 
 TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
 

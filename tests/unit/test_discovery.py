@@ -17,9 +17,9 @@ from exporter.config.token import Token
 from exporter.discovery import Discovery, Search
 from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.inventory import Listing, read_listing
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.reading import InvalidReadingError
 from exporter.simulator import ServedCloud, SimClock, SimDevice
-from exporter.telemetry import Telemetry
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import nobody_listens
 from tests.support import samples
@@ -34,7 +34,7 @@ class Bench:
         token = Token(value="made-up")
         client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
         self.cloud = cloud
-        self.telemetry = Telemetry("0", REASONS, [])
+        self.telemetry = SelfMetrics("0", REASONS, [])
         self.account = Account(clock)
         self.calls: list[set[tuple[str, str]]] = []
         self.asked = Asked(client, token, Budget(1e8, clock), self.account, self.telemetry)

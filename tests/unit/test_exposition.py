@@ -2,7 +2,7 @@ import weakref
 
 import pytest
 
-from exporter.exposition import BLOCK, Column, Exposition
+from exporter.metrics.exposition import BLOCK, Column, Exposition
 
 
 @pytest.fixture

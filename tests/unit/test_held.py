@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 from exporter.web.held import Held
 from exporter.web.limits import Limits
 from tests.support import FakeClock
@@ -93,7 +93,7 @@ def test_what_is_on_its_way_counts_and_costs_the_slowest(held: Held, clock: Fake
 
 def test_a_page_counts_with_all_its_pieces_and_once_for_all_who_read_it(held: Held, clock: FakeClock) -> None:
     def page(generation: int) -> Any:
-        return Page(generation, 30, [b"x" * 10] * 3)
+        return Snapshot(generation, 30, [b"x" * 10] * 3)
 
     assert page(1).memory > 3 * (10 + 8)
     same = page(1)

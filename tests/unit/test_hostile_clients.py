@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 from exporter.web import Listener, Site, create_app
 from exporter.web.limits import LIMITS, Limits
 from tests.unit.test_web import Parts
@@ -29,12 +29,12 @@ def listening(
     hold: threading.Event | None = None,
     asked: threading.Semaphore | None = None,
 ) -> Iterator[int]:
-    def exposition(*, openmetrics: bool) -> tuple[Page, bytes]:
+    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         if asked is not None:
             asked.release()
         if hold is not None:
             hold.wait(60)
-        return Page(1, len(page), [page]), b""
+        return Snapshot(1, len(page), [page]), b""
 
     listener = Listener("127.0.0.1", 0, limits=limits)
     listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
@@ -363,10 +363,10 @@ def test_an_answer_under_way_is_finished_when_the_exporter_stops() -> None:
     hold = threading.Event()
     asked = threading.Event()
 
-    def exposition(*, openmetrics: bool) -> tuple[Page, bytes]:
+    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         asked.set()
         hold.wait(60)
-        return Page(1, 6, [b"whole\n"]), b""
+        return Snapshot(1, 6, [b"whole\n"]), b""
 
     listener = Listener("127.0.0.1", 0)
     listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
@@ -379,7 +379,7 @@ def test_an_answer_under_way_is_finished_when_the_exporter_stops() -> None:
 
 
 def test_errors_of_a_page_are_one_line_and_no_traceback(log: list[EventDict]) -> None:
-    def broken(*, openmetrics: bool) -> tuple[Page, bytes]:
+    def broken(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         raise ValueError("made up")
 
     listener = Listener("127.0.0.1", 0)

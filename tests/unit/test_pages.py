@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from exporter.config.address import is_taken
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Fleet, Poll, State
 from exporter.web import Listener, Site, create_app
 from exporter.web.policy import HEADERS
@@ -92,8 +92,8 @@ def text_of(html: str) -> str:
 def serving(devices: Devices, telemetry_path: str = "/metrics", *, simulated: bool = False) -> Iterator[Web]:
     listener = Listener("127.0.0.1", 0)
 
-    def exposition(*, openmetrics: bool) -> tuple[Page, bytes]:
-        return Page(1, 4, [b"x 1\n"]), b""
+    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
+        return Snapshot(1, 4, [b"x 1\n"]), b""
 
     site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, simulated)
     listener.start(create_app(site))

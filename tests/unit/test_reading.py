@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.token import Token
+from exporter.metrics.names import metric_name
 from exporter.reading import (
     _MOMENT,
     MAX_FIELDS,
@@ -16,7 +17,6 @@ from exporter.reading import (
     MAX_TEXTS,
     InvalidReadingError,
     Reading,
-    metric_name,
     moment,
     numeric,
     read,

@@ -16,7 +16,7 @@ import trustme
 from structlog.typing import EventDict
 
 from exporter.config.errors import ConfigError
-from exporter.exposition import Page
+from exporter.metrics.exposition import Snapshot
 from exporter.web import Listener, Rotation, Site, create_app
 from tests.unit.test_web import Parts
 
@@ -69,7 +69,9 @@ def serving(rotation: Rotation) -> Iterator[str]:
     listener = Listener("127.0.0.1", 0, rotation)
     listener.start(
         create_app(
-            Site("0", "/metrics", lambda openmetrics: (Page(1, 4, [b"x 1\n"]), b""), Parts(), list, lambda: True, lambda: None)
+            Site(
+                "0", "/metrics", lambda openmetrics: (Snapshot(1, 4, [b"x 1\n"]), b""), Parts(), list, lambda: True, lambda: None
+            )
         )
     )
     # the test looks at the files itself

@@ -21,13 +21,14 @@ from exporter.cloud import Cloud
 from exporter.config.field_filter import FieldFilter
 from exporter.config.token import Token
 from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
-from exporter.leftout import LeftOut
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Row, Series
 from exporter.pacing import fit
 from exporter.poller import Poller
-from exporter.reading import metric_name, read
+from exporter.reading import read
 from exporter.scheduler import TICK, Plan, Scheduler
-from exporter.series import Row, Series
-from exporter.telemetry import Telemetry
 from tests.support import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
 
 
@@ -39,12 +40,12 @@ class Fleet:
         self.sent: list[tuple[float, str]] = []
         self.answer: Callable[[str], Any] = lambda sn: {"ppv": clock.now(), "deviceSn": sn}
         self.client = FakeClient(self._answer)
-        self.telemetry = Telemetry("0", REASONS, ["unauthorized", "unreachable"])
+        self.telemetry = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
         self.series = Series(metric_name, lambda name: name)
         self.budget = Budget(rate, clock)
         self.account = Account(clock)
         cloud = Cloud(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
-        self.poller = Poller(cloud, self.telemetry, LeftOut(self.telemetry))
+        self.poller = Poller(cloud, self.telemetry, DroppedFields(self.telemetry))
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
         self.rate = rate

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.reading import metric_name
-from exporter.series import DEVICE_FAMILIES, Row, Series
+from exporter.metrics.names import DEVICE_FAMILIES, metric_name
+from exporter.metrics.series import Row, Series
 from tests.support import samples
 
 

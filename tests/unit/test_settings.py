@@ -15,12 +15,13 @@ from exporter.clock import Clock
 from exporter.cloud import Cloud as Asked
 from exporter.config.token import Token
 from exporter.enerclo import REASONS, Client, Unauthorized
-from exporter.leftout import LeftOut
-from exporter.reading import InvalidReadingError, metric_name
-from exporter.series import Row, Series
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.names import metric_name
+from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.series import Row, Series
+from exporter.reading import InvalidReadingError
 from exporter.settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import ServedCloud, SimClock, SimDevice
-from exporter.telemetry import Telemetry
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.support import FakeClock, TellingLock, device, samples
 
@@ -57,10 +58,10 @@ class Bench:
         client = Client(served.url, token, language="en", timeout=2, concurrency=1)
         self.cloud, self.clock = cloud, clock
         self.series = Series(metric_name, lambda name: name)
-        self.telemetry = Telemetry("0", REASONS, [])
+        self.telemetry = SelfMetrics("0", REASONS, [])
         self.account = Account(clock)
         asked = Asked(client, token, Budget(1e8, Clock()), self.account, self.telemetry)
-        self.reader = SettingsReader(asked, self.series, clock, LeftOut(self.telemetry))
+        self.reader = SettingsReader(asked, self.series, clock, DroppedFields(self.telemetry))
 
     def configure(self, *devices: Device, interval: float = 600) -> None:
         self.reader.configure(SettingsPlan(devices, load_catalogue(), interval))

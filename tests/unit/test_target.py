@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.enerclo import TimedOut
-from exporter.reading import Reading, metric_name
-from exporter.series import Series
+from exporter.metrics.names import metric_name
+from exporter.metrics.series import Series
+from exporter.reading import Reading
 from exporter.target import Target
 from tests.support import FakeClock, device, samples
 

@@ -1,12 +1,12 @@
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from exporter.enerclo import REASONS
-from exporter.telemetry import Telemetry
+from exporter.metrics.self_metrics import SelfMetrics
 from tests.support import samples
 
 
-def telemetry() -> Telemetry:
-    return Telemetry("1.2.3", REASONS, ["unauthorized", "unreachable"])
+def telemetry() -> SelfMetrics:
+    return SelfMetrics("1.2.3", REASONS, ["unauthorized", "unreachable"])
 
 
 def test_every_series_of_a_type_is_there_before_anything_happens() -> None:

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from exporter.config.address import parse_address
-from exporter.exposition import Page
 from exporter.healthcheck import problem
+from exporter.metrics.exposition import Snapshot
 from exporter.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
@@ -113,8 +113,8 @@ def test_chunks_are_the_same_bytes_in_fewer_pieces() -> None:
     assert max(map(len, chunks)) < 100_000
 
 
-def page(generation: int) -> Page:
-    return Page(generation, 2, [b"%d\n" % generation])
+def page(generation: int) -> Snapshot:
+    return Snapshot(generation, 2, [b"%d\n" % generation])
 
 
 def test_a_page_that_did_not_change_is_packed_once() -> None:
@@ -131,7 +131,7 @@ def test_a_page_that_did_not_change_is_packed_once() -> None:
 def test_large_and_small_pages_are_packed_in_the_same_memory() -> None:
     latest = Latest()
     for generation, pieces in enumerate([LINES, LINES[:3], [], LINES[::-1] * 2]):
-        opening = latest.of(Page(generation, sum(map(len, pieces)), pieces))
+        opening = latest.of(Snapshot(generation, sum(map(len, pieces)), pieces))
         assert gzip.decompress(b"".join(opening.close(b"own 1\n"))) == b"".join(pieces) + b"own 1\n"
 
 
@@ -275,10 +275,10 @@ class Parts:
         self.pieces = [b"# TYPE x gauge\n", b"x 1\n"]
         self.hold: threading.Event | None = None
 
-    def exposition(self, *, openmetrics: bool) -> tuple[Page, bytes]:
+    def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         if self.hold is not None:
             self.hold.wait(30)
-        return Page(1, sum(map(len, self.pieces)), self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
+        return Snapshot(1, sum(map(len, self.pieces)), self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
 
     def fleet(self) -> Fleet:
         return Fleet(1_790_000_000.0, None, [])

@@ -10,8 +10,8 @@ from exporter.backfill.output import Families, Samples, in_order, write_days, wr
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import Column, Spill
 from exporter.catalogue.types import ApiPath, Evidence, HelpTexts, load_catalogue
-from exporter.reading import metric_name
-from exporter.series import Series
+from exporter.metrics.names import metric_name
+from exporter.metrics.series import Series
 from tests.backfilling import read_samples
 
 PATH = ApiPath(path="x", evidence=Evidence.INFERRED)

@@ -8,28 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from exporter.exposition import Column, Exposition, Page
-
-#: The families about the devices themselves, with their HELP.
-DEVICE_FAMILIES: Final[Mapping[str, str]] = {
-    "atess_device_up": "1 if the last poll of the device gave a usable reading, else 0.",
-    "atess_device_stale": (
-        "1 if the device's values are withheld because they are too old: cause failing, no usable reading came; cause "
-        "frozen, readings come but their own time, or all of them where that is no time, no longer moves."
-    ),
-    "atess_device_last_success_timestamp_seconds": "Unix time of the last poll that gave a usable reading.",
-    "atess_device_data_timestamp_seconds": "The latest reading's own time, read in the configured zone, as Unix time.",
-    "atess_device_poll_interval_seconds": "Interval between two polls of the device that is in force, after pacing.",
-    "atess_device_info": "Always 1; the labels describe the device, from the config and from its data logger's list.",
-    "atess_device_lost": "1 if the list of its data logger says that the device is offline, else 0.",
-}
-
-#: Names under this prefix are the exporter's own.
-RESERVED_PREFIX: Final = "atess_exporter_"
-
-#: Names under this prefix are for settings, and settings have no others: a device's reading and its settings are two rows
-#: with the same labels, which must never meet in one family.
-SETTING_PREFIX: Final = "atess_setting_"
+from exporter.metrics.exposition import Column, Exposition, Snapshot
+from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, SETTING_PREFIX, escape_label
 
 #: Below it a double holds every integer.
 _EXACT: Final = 2**53
@@ -199,7 +179,7 @@ class Series:
         metrics = (column.family.name if column else None for column in layout.columns)
         return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
 
-    def page(self) -> Page:
+    def page(self) -> Snapshot:
         """The exposition of all families in order of their names, each device's reading whole."""
         with self._lock:
             return self._exposition.page()
@@ -258,9 +238,3 @@ def _whole(value: int | float) -> int | float:
 
 def _labels(device_type: str, device_sn: str) -> str:
     return f'deviceSn="{escape_label(device_sn)}",type="{escape_label(device_type)}"'
-
-
-def escape_label(text: str) -> str:
-    """`text` as it stands between the quotes of a label's value; what UTF-8 cannot carry is spelled out."""
-    plain = text.encode("utf-8", "backslashreplace").decode()
-    return plain.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -24,7 +24,7 @@ _PIECE: Final = sys.getsizeof(b"") + 8
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class Page:
+class Snapshot:
     """The exposition of all families at one moment, `length` bytes in pieces; two pages of one `generation` are the same."""
 
     generation: int
@@ -133,7 +133,7 @@ class Exposition:
         self._generation = 0
         self._length = 0
         #: The last page, as long as anybody has it: those who ask for the same have it in common.
-        self._page: Callable[[], Page | None] = lambda: None
+        self._page: Callable[[], Snapshot | None] = lambda: None
         #: How many families have vanished so far, each with its last line.
         self.gone = 0
 
@@ -237,7 +237,7 @@ class Exposition:
                 column.clear()
             self._remove(family)
 
-    def page(self) -> Page:
+    def page(self) -> Snapshot:
         """The exposition of all families as it is now, in order of their names."""
         page = self._page()
         if page is not None and page.generation == self._generation:
@@ -250,7 +250,7 @@ class Exposition:
             for column in family.columns.values():
                 pieces.extend(column.pieces)
         # what was collected never changes, so it can be joined, packed and sent at leisure
-        page = Page(self._generation, self._length, pieces)
+        page = Snapshot(self._generation, self._length, pieces)
         self._page = weakref.ref(page)
         return page
 

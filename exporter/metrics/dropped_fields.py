@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from exporter.catalogue.types import Device
-from exporter.telemetry import Telemetry
+from exporter.metrics.self_metrics import SelfMetrics
 
 _log = structlog.get_logger()
 
@@ -14,10 +14,10 @@ _log = structlog.get_logger()
 _MAX_TOLD: Final = 1000
 
 
-class LeftOut:
+class DroppedFields:
     """Reports fields left out; safe to use from several threads."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: SelfMetrics) -> None:
         self._telemetry = telemetry
         self._told: set[tuple[str, str]] = set()
 

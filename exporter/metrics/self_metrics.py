@@ -22,7 +22,7 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0)
 FIELD_CAUSES = ("name", "collision")
 
 
-class Telemetry:
+class SelfMetrics:
     """Counts what the exporter does. `reasons` and `suspensions` are the label values that can occur."""
 
     def __init__(self, version: str, reasons: Iterable[str], suspensions: Iterable[str]) -> None:
