@@ -5,7 +5,7 @@ import random
 import schedule
 
 from benchmarks.figures import Row, alternately, cpu, ms, ratio
-from exporter.account import Account
+from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.poller import Poller
@@ -62,7 +62,7 @@ def measure() -> list[Row]:
 
 def _scheduler(clock: FakeClock) -> Scheduler:
     series = Series(metric_name, str)
-    scheduler = Scheduler(series, _NoPoller(), Account(clock), clock, random.Random(1))
+    scheduler = Scheduler(series, _NoPoller(), CircuitBreaker(clock), clock, random.Random(1))
     scheduler.pool = _Pool()
     devices = tuple(device(f"S{number}", interval=_INTERVAL) for number in range(_DEVICES))
     scheduler.apply(Plan(devices, 1.0, None, 100_000.0, None))

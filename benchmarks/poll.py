@@ -11,12 +11,13 @@ import requests
 from benchmarks.figures import Row, alternately, cpu, ratio, us
 from benchmarks.verdict import Target as Aim
 from exporter import logs
-from exporter.account import Account
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.errors import REASONS
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.session import Session
 from exporter.clock import Clock
-from exporter.cloud import Cloud
 from exporter.config.token import Token
-from exporter.enerclo import REASONS, Client
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
@@ -55,7 +56,11 @@ def _poller(url: str) -> Callable[[], None]:
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
     telemetry = SelfMetrics("0", REASONS, [])
-    it = Poller(Cloud(client, token, Budget(100_000_000, clock), Account(clock), telemetry), telemetry, DroppedFields(telemetry))
+    it = Poller(
+        Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), telemetry),
+        telemetry,
+        DroppedFields(telemetry),
+    )
     target = Target(device(), Series(metric_name, str), clock, random.Random(1))
 
     def poll() -> None:

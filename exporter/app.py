@@ -15,16 +15,17 @@ from typing import Final
 import structlog
 
 from exporter import __version__, memory
-from exporter.account import Account, State
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import Breaker, CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.device_list import ListedDevice
+from exporter.api.errors import REASONS
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.session import Session
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
-from exporter.cloud import Cloud
 from exporter.config.field_filter import FieldFilter
 from exporter.config.load import Config, ConfigError, load
 from exporter.discovery import Discovery, Search
-from exporter.enerclo import REASONS, Client
-from exporter.inventory import Listing
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.exposition import Snapshot
 from exporter.metrics.names import metric_name
@@ -70,12 +71,12 @@ class App:
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
         self._ready = False
-        self.telemetry = SelfMetrics(__version__, REASONS, [state.value for state in State if state is not State.OPEN])
+        self.telemetry = SelfMetrics(__version__, REASONS, [state.value for state in Breaker if state is not Breaker.OPEN])
         self._helps = HelpTexts(config.types.values())
         self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
-        self._budget = Budget(config.requests_per_minute, self._clock)
-        self._account = Account(self._clock)
-        self._cloud = Cloud(self._client(config), config.token, self._budget, self._account, self.telemetry)
+        self._budget = RateLimiter(config.requests_per_minute, self._clock)
+        self._account = CircuitBreaker(self._clock)
+        self._cloud = Session(self._client(config), config.token, self._budget, self._account, self.telemetry)
         left_out = DroppedFields(self.telemetry)
         poller = Poller(self._cloud, self.telemetry, left_out)
         self._scheduler = Scheduler(self.series, poller, self._account, self._clock, random.Random())  # noqa: S311
@@ -193,7 +194,7 @@ class App:
         self.telemetry.reload_successful.set(1)
         self.telemetry.reload_time.set(self._clock.wall())
 
-    def _rediscovered(self, listings: Mapping[tuple[str, str], Listing]) -> None:
+    def _rediscovered(self, listings: Mapping[tuple[str, str], ListedDevice]) -> None:
         with self._reload_lock:
             _log.info("discovered devices", devices=len(listings))
             self._poll(self._config)
@@ -257,7 +258,7 @@ def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan 
     return SettingsPlan(wanted, config.types, config.settings.interval, config.kinds)
 
 
-def _merge(config: Config, listings: Mapping[tuple[str, str], Listing]) -> tuple[Device, ...]:
+def _merge(config: Config, listings: Mapping[tuple[str, str], ListedDevice]) -> tuple[Device, ...]:
     """The listed devices, with what their data loggers' lists add, and the discovered ones. The config's own word wins.
 
     A device that is listed in one spelling and discovered in another is one: shown as the config has it, asked for as the cloud.

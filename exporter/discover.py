@@ -7,14 +7,15 @@ import structlog
 import yaml
 
 from exporter import __version__
-from exporter.account import Account
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.errors import REASONS, EnercloError
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.session import Session
 from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
-from exporter.cloud import Cloud
 from exporter.config.load import Config
 from exporter.discovery import Discovery
-from exporter.enerclo import REASONS, Client, EnercloError
 from exporter.metrics.self_metrics import SelfMetrics
 
 _log = structlog.get_logger()
@@ -36,8 +37,12 @@ def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
     """Ask the lists of all types once. A list that cannot be read is a line in the log and loses nothing else."""
     clock, api = Clock(), config.api
     client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=1)
-    cloud = Cloud(
-        client, config.token, Budget(api.requests_per_minute, clock), Account(clock), SelfMetrics(__version__, REASONS, [])
+    cloud = Session(
+        client,
+        config.token,
+        RateLimiter(api.requests_per_minute, clock),
+        CircuitBreaker(clock),
+        SelfMetrics(__version__, REASONS, []),
     )
     discovery = Discovery(cloud, lambda listings: None)
     lists: dict[str, list[dict[str, object]]] = {}

@@ -7,12 +7,12 @@ from typing import Final
 
 import structlog
 
-from exporter.budget import Closed
+from exporter.api.device_list import ListedDevice, read_listing
+from exporter.api.errors import EnercloError, NotFound
+from exporter.api.rate_limiter import Closed
+from exporter.api.session import Session, SuspendedError
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import DeviceType, Evidence
-from exporter.cloud import Cloud, SuspendedError
-from exporter.enerclo import EnercloError, NotFound
-from exporter.inventory import Listing, read_listing
 from exporter.logs import LogOnce
 
 _log = structlog.get_logger()
@@ -39,11 +39,11 @@ class Discovery:
     A device keeps the spelling of its serial number in which it was found first.
     """
 
-    def __init__(self, cloud: Cloud, found: Callable[[Mapping[tuple[str, str], Listing]], None]) -> None:
+    def __init__(self, cloud: Session, found: Callable[[Mapping[tuple[str, str], ListedDevice]], None]) -> None:
         self._cloud = cloud
         self._found = found
-        self._known: dict[tuple[str, str], Listing] = {}
-        self._announced: dict[tuple[str, str], Listing] = {}
+        self._known: dict[tuple[str, str], ListedDevice] = {}
+        self._announced: dict[tuple[str, str], ListedDevice] = {}
         self._misses: dict[tuple[str, str], int] = {}
         self._news = LogOnce()
         self._switched_off: set[str] = set()
@@ -53,7 +53,7 @@ class Discovery:
         self._stopped = False
 
     @property
-    def known(self) -> Mapping[tuple[str, str], Listing]:
+    def known(self) -> Mapping[tuple[str, str], ListedDevice]:
         """The devices found so far, by Listing.key."""
         return dict(self._known)
 
@@ -120,7 +120,7 @@ class Discovery:
 
         It may have moved to the very logger whose list failed.
         """
-        found: dict[tuple[str, str], Listing] = {}
+        found: dict[tuple[str, str], ListedDevice] = {}
         failures: list[EnercloError] = []
         answered = 0
         try:
@@ -150,7 +150,7 @@ class Discovery:
                     if len(failures) == loggers and all(isinstance(error, NotFound) for error in failures):
                         self._switch_off(device_type)
 
-    def _take(self, device_type: DeviceType, found: Mapping[tuple[str, str], Listing], *, whole: bool) -> None:
+    def _take(self, device_type: DeviceType, found: Mapping[tuple[str, str], ListedDevice], *, whole: bool) -> None:
         for key, listing in found.items():
             known = self._known.get(key)
             # a spelling that differs from list to list must not be another series every time
@@ -164,7 +164,7 @@ class Discovery:
                 _log.info("a device has left its data logger", device_sn=self._known[key].sn, type=key[0])
                 self._forget(key)
 
-    def ask(self, device_type: DeviceType, datalog_sn: str) -> list[Listing]:
+    def ask(self, device_type: DeviceType, datalog_sn: str) -> list[ListedDevice]:
         """The devices of one type on one data logger. Raises EnercloError."""
         path = device_type.paths.list
         if path is None:

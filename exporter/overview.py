@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exporter.account import Account
+from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import DeviceType, FieldInfo
 from exporter.clock import Clock
@@ -13,7 +13,7 @@ from exporter.status import DeviceDetail, FieldText, FieldValue, Fleet
 class Overview:
     """The devices as they stand; safe to use from any thread. `types` may be replaced at any time."""
 
-    def __init__(self, scheduler: Scheduler, account: Account, clock: Clock, types: Mapping[str, DeviceType]) -> None:
+    def __init__(self, scheduler: Scheduler, account: CircuitBreaker, clock: Clock, types: Mapping[str, DeviceType]) -> None:
         self.types = types
         self._scheduler = scheduler
         self._account = account

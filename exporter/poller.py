@@ -4,14 +4,15 @@ import threading
 
 import structlog
 
-from exporter.account import State
-from exporter.budget import Closed
-from exporter.cloud import Cloud, SuspendedError
-from exporter.enerclo import EnercloError, InvalidPayload, RateLimited, internal_error
+from exporter.api.circuit_breaker import Breaker
+from exporter.api.client import internal_error
+from exporter.api.errors import EnercloError, InvalidPayload, RateLimited
+from exporter.api.rate_limiter import Closed
+from exporter.api.reading import Reading, read
+from exporter.api.session import Session, SuspendedError
 from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.reading import Reading, read
 from exporter.target import Target
 
 _log = structlog.get_logger()
@@ -20,14 +21,14 @@ _log = structlog.get_logger()
 class Poller:
     """Polls targets; safe to use from several threads."""
 
-    def __init__(self, cloud: Cloud, telemetry: SelfMetrics, left_out: DroppedFields) -> None:
+    def __init__(self, cloud: Session, telemetry: SelfMetrics, left_out: DroppedFields) -> None:
         self._cloud = cloud
         self._telemetry = telemetry
         self._left_out = left_out
         self._news = LogOnce()
         self._lock = threading.Lock()
 
-    def poll(self, target: Target, *, probe: bool = False) -> State | None:
+    def poll(self, target: Target, *, probe: bool = False) -> Breaker | None:
         """Poll once, whatever comes of it: an exception that nobody foresaw is a failed poll too.
 
         Returns the account's new state if this changed it. While the account is suspended only a `probe` goes out.
@@ -44,7 +45,7 @@ class Poller:
         finally:
             target.ended()
 
-    def _poll(self, target: Target, *, probe: bool) -> State | None:
+    def _poll(self, target: Target, *, probe: bool) -> Breaker | None:
         device = target.device
         reading = self._cloud.ask(
             device.type,
@@ -61,7 +62,7 @@ class Poller:
             self._telemetry.failures.labels(device.type, InvalidPayload.reason).inc()
             return self._failed(target, InvalidPayload(internal_error(error, self._cloud.token)))
 
-    def _succeeded(self, target: Target, reading: Reading) -> State | None:
+    def _succeeded(self, target: Target, reading: Reading) -> Breaker | None:
         device = target.device
         came_up, left_out = target.succeeded(reading)
         log = _log.info if came_up else _log.debug
@@ -73,7 +74,7 @@ class Poller:
             warn("the device's own time cannot be read", device_sn=device.sn, type=device.type, time=reading.unread_time)
         return self._observe(target, None)
 
-    def _failed(self, target: Target, error: EnercloError) -> State | None:
+    def _failed(self, target: Target, error: EnercloError) -> Breaker | None:
         device = target.device
         changed = self._observe(target, error)
         account_at_fault = self._cloud.account.suspended or isinstance(error, RateLimited)
@@ -89,14 +90,14 @@ class Poller:
         )
         return changed
 
-    def _observe(self, target: Target, error: EnercloError | None) -> State | None:
+    def _observe(self, target: Target, error: EnercloError | None) -> Breaker | None:
         # one after the other, so that the last word on the page is the account's last state
         with self._lock:
             changed = self._cloud.account.observe(target.device.key, error)
             if changed is not None:
                 self._telemetry.show_suspension(changed.value)
         if changed is not None:
-            if changed is State.OPEN:
+            if changed is Breaker.OPEN:
                 _log.info("the cloud answers again: polling goes on")
             else:
                 _log.warning("polling is suspended but for one probe a minute", reason=changed.value, error=str(error))

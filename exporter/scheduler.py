@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import schedule
 import structlog
 
-from exporter.account import Account, State
+from exporter.api.circuit_breaker import Breaker, CircuitBreaker
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
@@ -114,7 +114,7 @@ class _Job(schedule.Job):
 class Scheduler:
     """Hands due devices to the workers, withholds stale values, and sends the probes of a suspended account."""
 
-    def __init__(self, series: Series, poller: Poller, account: Account, clock: Clock, jitter: random.Random) -> None:
+    def __init__(self, series: Series, poller: Poller, account: CircuitBreaker, clock: Clock, jitter: random.Random) -> None:
         self.pool: Pool
         self._series = series
         self._poller = poller
@@ -175,7 +175,7 @@ class Scheduler:
     def work(self, task: Task) -> None:
         """Make a poll; for the workers."""
         try:
-            if self._poller.poll(task.target, probe=task.probe) is State.OPEN:
+            if self._poller.poll(task.target, probe=task.probe) is Breaker.OPEN:
                 self.resume()
         finally:
             task.target.in_flight = False
@@ -284,7 +284,7 @@ class Scheduler:
         """Ask for the device that waited longest; with a cloud that is down, none more often than at its interval."""
         if not self._account.probe_due():
             return
-        down = self._account.state is State.UNREACHABLE
+        down = self._account.state is Breaker.UNREACHABLE
         idle = [
             job.target
             for job in self._by_key.values()

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import structlog
 
-from exporter.budget import Closed
+from exporter.api.errors import EnercloError, NotFound
+from exporter.api.rate_limiter import Closed
+from exporter.api.reading import MAX_FIELDS, InvalidReadingError, fields_of, numbers
+from exporter.api.session import Session, SuspendedError
 from exporter.catalogue.kinds import BY_NAME, Kind, Kinds
 from exporter.catalogue.types import SECONDS_SUFFIX, SETTING_PREFIX, ApiPath, Device, DeviceType, Evidence
 from exporter.clock import Clock
-from exporter.cloud import Cloud, SuspendedError
-from exporter.enerclo import EnercloError, NotFound
 from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Row, Series
-from exporter.reading import MAX_FIELDS, InvalidReadingError, fields_of, numbers
 
 _log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class _Shown:
 class SettingsReader:
     """Shows the settings of the devices of a plan."""
 
-    def __init__(self, cloud: Cloud, series: Series, clock: Clock, left_out: DroppedFields) -> None:
+    def __init__(self, cloud: Session, series: Series, clock: Clock, left_out: DroppedFields) -> None:
         self._cloud = cloud
         self._series = series
         self._clock = clock

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from exporter.api.errors import EnercloError
+from exporter.api.reading import Reading, timestamp
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
-from exporter.enerclo import EnercloError
 from exporter.history import History
 from exporter.metrics.series import Series
-from exporter.reading import Reading, timestamp
 from exporter.status import DeviceStatus, Poll, State
 
 #: The longest a failing device is left alone, in intervals.

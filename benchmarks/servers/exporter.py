@@ -13,9 +13,9 @@ from pathlib import Path
 from benchmarks.servers.protocol import serve
 from benchmarks.workload import TYPE, changes, reading, serial
 from exporter import logs
+from exporter.api.reading import Reading
 from exporter.app import App, Options
 from exporter.config.load import load
-from exporter.reading import Reading
 
 
 def main(devices: int) -> None:

@@ -7,15 +7,15 @@ from typing import Final
 
 import structlog
 
-from exporter.account import State
+from exporter.api.circuit_breaker import Breaker
+from exporter.api.errors import EnercloError, NotFound, RateLimited, Unauthorized
+from exporter.api.rate_limiter import Closed
+from exporter.api.session import Session, SuspendedError
 from exporter.backfill.plan import Range, Source
 from exporter.backfill.rows import Page, read_page
-from exporter.budget import Closed
 from exporter.catalogue.kinds import Kinds
 from exporter.clock import Clock
-from exporter.cloud import Cloud, SuspendedError
 from exporter.config.field_filter import FieldFilter
-from exporter.enerclo import EnercloError, NotFound, RateLimited, Unauthorized
 
 _log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Fetcher:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: Session,
         clock: Clock,
         page_size: int,
         zone: tzinfo,
@@ -87,7 +87,7 @@ class Fetcher:
                 continue
             except EnercloError as error:
                 self._observe(source, error)
-                if self._cloud.account.state is State.UNAUTHORIZED:
+                if self._cloud.account.state is Breaker.UNAUTHORIZED:
                     raise Refused(str(error)) from None
                 if isinstance(error, RateLimited) or self._cloud.account.suspended:
                     # the account's failure, not the device's, and it passes
@@ -132,9 +132,9 @@ class Fetcher:
 
     def _observe(self, source: Source, error: EnercloError | None) -> None:
         changed = self._cloud.account.observe(source.key, error)
-        if changed is State.UNREACHABLE:
+        if changed is Breaker.UNREACHABLE:
             _log.warning("the cloud cannot be reached: asking once a minute until it can", error=str(error))
-        elif changed is State.OPEN:
+        elif changed is Breaker.OPEN:
             _log.info("the cloud answers again: going on")
             with self._condition:
                 self._condition.notify_all()

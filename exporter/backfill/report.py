@@ -6,10 +6,10 @@ from typing import Final
 
 import structlog
 
+from exporter.api.reading import NO_NUMBER
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import Spill
 from exporter.backfill.window import ABOUT_PAGES, USED
-from exporter.reading import NO_NUMBER
 
 _log = structlog.get_logger()
 

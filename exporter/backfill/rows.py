@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
+from exporter.api.reading import InvalidReadingError, moment, read
 from exporter.backfill.plan import Range, local_seconds
 from exporter.catalogue.kinds import Kinds
 from exporter.config.field_filter import FieldFilter
-from exporter.reading import InvalidReadingError, moment, read
 
 NO_TIME = "the row has no time that can be read"
 OUTSIDE = "the row is from outside the time that was asked for"

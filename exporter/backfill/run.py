@@ -15,7 +15,11 @@ from typing import Final
 import structlog
 
 from exporter import __version__
-from exporter.account import Account
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.errors import REASONS
+from exporter.api.rate_limiter import Closed, RateLimiter
+from exporter.api.session import Session
 from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
 from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
 from exporter.backfill.plan import Plan, PlanError, Source, make_plan
@@ -23,13 +27,10 @@ from exporter.backfill.progress import Progress, duration
 from exporter.backfill.report import describe_loss, failures, lost_rows, tell_notes
 from exporter.backfill.spill import Spill, SpillError
 from exporter.backfill.window import WindowReader
-from exporter.budget import Budget, Closed
 from exporter.catalogue.types import Device, Evidence, HelpTexts
 from exporter.clock import Clock
-from exporter.cloud import Cloud
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.config.load import Config
-from exporter.enerclo import REASONS, Client
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
@@ -120,13 +121,13 @@ class _Run:
         self._wishes = wishes
         self._concurrency = api.concurrency
         self._client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
-        self._budget = Budget(api.requests_per_minute, clock)
+        self._budget = RateLimiter(api.requests_per_minute, clock)
         self._progress = Progress(plan, clock, lambda: self._budget.requests_per_minute)
-        account = Account(clock)
+        account = CircuitBreaker(clock)
         account.configure(len(plan.sources))
         telemetry = SelfMetrics(__version__, REASONS, [])
         self._left_out = DroppedFields(telemetry)
-        cloud = Cloud(self._client, config.token, self._budget, account, telemetry)
+        cloud = Session(self._client, config.token, self._budget, account, telemetry)
         self._fetcher = Fetcher(cloud, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
         self._choices = {name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()}

@@ -15,9 +15,10 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.api.client import MAX_ANSWER, TOO_FREQUENT
+from exporter.api.errors import ApiError, InvalidPayload, NotFound, RateLimited, Unauthorized
+from exporter.api.reading import MAX_FIELDS, InvalidReadingError
 from exporter.catalogue.kinds import IDENTITY_FIELDS
-from exporter.enerclo import MAX_ANSWER, TOO_FREQUENT, ApiError, InvalidPayload, NotFound, RateLimited, Unauthorized
-from exporter.reading import MAX_FIELDS, InvalidReadingError
 
 Fields = dict[str, int | float]
 #: A sample's metric and the text of its labels.

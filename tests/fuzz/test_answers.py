@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from exporter import reading
+from exporter.api import reading
+from exporter.api.client import MAX_ANSWER, Client
+from exporter.api.reading import MAX_FIELDS
 from exporter.catalogue.types import HelpTexts, load_catalogue
 from exporter.config.token import Token
-from exporter.enerclo import MAX_ANSWER, Client
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.series import Series
-from exporter.reading import MAX_FIELDS
 from tests.fuzz.world import DEVICES, KNOWN, NAMES, VALUES, World
 
 Step = tuple[str, int, bytes]

@@ -12,17 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from exporter.api.client import Client
+from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, NotFound, RateLimited, Unauthorized
 from exporter.config.token import Token
-from exporter.enerclo import (
-    Client,
-    ConnectionFailed,
-    EnercloError,
-    HttpStatus,
-    InvalidPayload,
-    NotFound,
-    RateLimited,
-    Unauthorized,
-)
 
 TOKEN = "Basic bWFkZTp1cA=="
 BODY = b'{"code":0,"data":{"ppv":1}}'

@@ -5,10 +5,10 @@ from itertools import chain
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from exporter.enerclo import EnercloError
+from exporter.api.errors import EnercloError
+from exporter.api.reading import MAX_TEXT, MAX_TEXTS, InvalidReadingError, Reading, read, timestamp
 from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, metric_name
 from exporter.metrics.series import Row, Series
-from exporter.reading import MAX_TEXT, MAX_TEXTS, InvalidReadingError, Reading, read, timestamp
 from exporter.settings import read_settings
 from tests.fuzz.oracle import Fields, Key, check_with_parsers, expected, expected_settings, read_page, spelled
 

@@ -30,12 +30,12 @@ from zoneinfo import ZoneInfo
 
 import requests
 
+from exporter.api.errors import REASONS, TimedOut
+from exporter.api.reading import read
 from exporter.catalogue.types import Device, Evidence
-from exporter.enerclo import REASONS, TimedOut
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.reading import read
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
 from exporter.target import Target
 from tests.grafana.openmetrics import Pages

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 
+from exporter.api.reading import read
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.reading import read
 from exporter.simulator import Cloud, SimClock, fleet
 from tests.grafana.expressions import NAMES, Expression, labels_of, load, metrics_of, of_dashboard, of_panel, panels
 from tests.grafana.openmetrics import Pages

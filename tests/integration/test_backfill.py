@@ -164,7 +164,7 @@ def test_a_page_that_fails_now_and_then_is_tried_again(site: Bench, hasty: None)
 
 
 def test_a_cloud_that_cannot_be_reached_is_waited_for(site: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.account.PROBE_INTERVAL", 0.2)
+    monkeypatch.setattr("exporter.api.circuit_breaker.PROBE_INTERVAL", 0.2)
     monkeypatch.setattr(fetch, "_LOOK", 0.05)
     monkeypatch.setattr(fetch.Fetcher, "_pause", lambda self, seconds: None)
     arrived = site.cloud.traffic.arrived
@@ -225,7 +225,7 @@ def test_a_single_device_that_may_not_be_read_is_only_its_failure(site: Bench) -
 
 def test_a_token_that_is_renewed_meanwhile_is_used_at_once(site: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     # nobody waits for a probe
-    monkeypatch.setattr("exporter.account.PROBE_INTERVAL", 1e9)
+    monkeypatch.setattr("exporter.api.circuit_breaker.PROBE_INTERVAL", 1e9)
     file = site.folder / "token"
     file.write_text("old")
 

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from exporter.account import Account
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.errors import REASONS
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.session import Session as AskedCloud
 from exporter.clock import Clock
-from exporter.cloud import Cloud as AskedCloud
 from exporter.config.token import Token
-from exporter.enerclo import REASONS, Client
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
@@ -164,7 +165,7 @@ class Bench:
         self.series = Series(metric_name, lambda name: f"Field {name}.")
         self.telemetry = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
         self.telemetry.count_devices({"pbd": 2})
-        self.account = Account(clock)
+        self.account = CircuitBreaker(clock)
         self.account.configure(10)
         self.client = Client(url, token, language="en", timeout=timeout, concurrency=2)
         self.token = token
@@ -173,7 +174,7 @@ class Bench:
 
     def forgive(self) -> None:
         """Forget that the cloud asked for a pause."""
-        self.budget = Budget(100_000_000, Clock())
+        self.budget = RateLimiter(100_000_000, Clock())
         self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.telemetry)
         self.poller = Poller(self.cloud, self.telemetry, DroppedFields(self.telemetry))
 

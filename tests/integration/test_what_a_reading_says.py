@@ -14,12 +14,13 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from exporter.account import Account
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.errors import REASONS
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.session import Session
 from exporter.clock import Clock
-from exporter.cloud import Cloud
 from exporter.config.token import Token
-from exporter.enerclo import REASONS, Client
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
@@ -62,7 +63,7 @@ class Bench:
         self.series = Series(metric_name, lambda name: name)
         self.telemetry = SelfMetrics("0", REASONS, [])
         self.telemetry.count_devices({"pbd": 1})
-        asked = Cloud(self.client, token, Budget(1e8, Clock()), Account(clock), self.telemetry)
+        asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.telemetry)
         self._poller = Poller(asked, self.telemetry, DroppedFields(self.telemetry))
         self.target = Target(device(), self.series, clock, random.Random(1))
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.budget import Budget, Closed
+from exporter.api.rate_limiter import Closed, RateLimiter
 from exporter.clock import Clock
 from tests.support import FakeClock
 
@@ -15,7 +15,7 @@ def most_in_a_minute(times: list[float]) -> int:
 
 @pytest.mark.parametrize("rate", [1, 60, 200, 6000])
 def test_no_minute_carries_more_than_the_budget_and_nearly_all_of_it_is_usable(clock: FakeClock, rate: int) -> None:
-    budget = Budget(rate, clock)
+    budget = RateLimiter(rate, clock)
     times = []
     for _ in range(rate * 3):
         budget.acquire()
@@ -25,7 +25,7 @@ def test_no_minute_carries_more_than_the_budget_and_nearly_all_of_it_is_usable(c
 
 
 def test_time_that_went_unused_is_not_saved_up_for_a_burst(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+    budget = RateLimiter(60, clock)
     budget.acquire()
     clock.advance(3600)
     times = []
@@ -37,7 +37,7 @@ def test_time_that_went_unused_is_not_saved_up_for_a_burst(clock: FakeClock) -> 
 
 
 def test_a_refusal_pauses_everybody_and_halves_the_pace(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+    budget = RateLimiter(60, clock)
     clock.advance(10)
     assert budget.slow_down(30) == 30
     start = clock.now()
@@ -49,7 +49,7 @@ def test_a_refusal_pauses_everybody_and_halves_the_pace(clock: FakeClock) -> Non
 
 
 def test_the_pace_recovers_step_by_step(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+    budget = RateLimiter(60, clock)
     for _ in range(8):
         clock.advance(10)
         budget.slow_down(0)
@@ -62,7 +62,7 @@ def test_the_pace_recovers_step_by_step(clock: FakeClock) -> None:
 
 
 def test_refusals_of_requests_in_flight_together_are_one(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+    budget = RateLimiter(60, clock)
     clock.advance(10)
     for _ in range(4):
         budget.slow_down(5)
@@ -71,11 +71,11 @@ def test_refusals_of_requests_in_flight_together_are_one(clock: FakeClock) -> No
 
 @pytest.mark.parametrize(("said", "pause"), [(None, 60), (0, 0), (5, 5), (10**9, 3600)])
 def test_how_long_a_refusal_pauses(clock: FakeClock, said: float | None, pause: float) -> None:
-    assert Budget(60, clock).slow_down(said) == pause
+    assert RateLimiter(60, clock).slow_down(said) == pause
 
 
 def test_a_higher_rate_holds_at_once(clock: FakeClock) -> None:
-    budget = Budget(1, clock)
+    budget = RateLimiter(1, clock)
     budget.acquire()
     budget.configure(600)
     start = clock.now()
@@ -87,7 +87,7 @@ def test_a_higher_rate_holds_at_once(clock: FakeClock) -> None:
 
 
 def test_a_lower_rate_holds_at_once(clock: FakeClock) -> None:
-    budget = Budget(600, clock)
+    budget = RateLimiter(600, clock)
     budget.acquire()
     start = clock.now()
     budget.configure(60)
@@ -96,7 +96,7 @@ def test_a_lower_rate_holds_at_once(clock: FakeClock) -> None:
 
 
 def test_whoever_waits_by_the_old_rate_goes_on_by_the_new_one() -> None:
-    budget = Budget(0.001, Clock())
+    budget = RateLimiter(0.001, Clock())
     budget.acquire()
     went = threading.Event()
 
@@ -112,7 +112,7 @@ def test_whoever_waits_by_the_old_rate_goes_on_by_the_new_one() -> None:
 
 
 def test_a_pause_outlives_a_new_rate(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+    budget = RateLimiter(60, clock)
     budget.acquire()
     budget.slow_down(120)
     budget.configure(6000)
@@ -123,7 +123,7 @@ def test_a_pause_outlives_a_new_rate(clock: FakeClock) -> None:
 
 
 def test_another_account_starts_afresh_but_within_its_budget(clock: FakeClock) -> None:
-    budget = Budget(60, clock)
+    budget = RateLimiter(60, clock)
     budget.acquire()
     budget.slow_down(3600)
     budget.configure(30, afresh=True)
@@ -135,7 +135,7 @@ def test_another_account_starts_afresh_but_within_its_budget(clock: FakeClock) -
 
 
 def test_closing_frees_whoever_waits() -> None:
-    budget = Budget(0.001, Clock())
+    budget = RateLimiter(0.001, Clock())
     budget.acquire()
     freed = threading.Event()
 

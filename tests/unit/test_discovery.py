@@ -7,18 +7,19 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
-from exporter.account import Account
-from exporter.budget import Budget, Closed
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.device_list import ListedDevice, read_listing
+from exporter.api.errors import REASONS, Unauthorized
+from exporter.api.rate_limiter import Closed, RateLimiter
+from exporter.api.reading import InvalidReadingError
+from exporter.api.session import Session as Asked
+from exporter.api.session import SuspendedError
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue
 from exporter.clock import Clock
-from exporter.cloud import Cloud as Asked
-from exporter.cloud import SuspendedError
 from exporter.config.token import Token
 from exporter.discovery import Discovery, Search
-from exporter.enerclo import REASONS, Client, Unauthorized
-from exporter.inventory import Listing, read_listing
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.reading import InvalidReadingError
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import nobody_listens
@@ -35,9 +36,9 @@ class Bench:
         client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
         self.cloud = cloud
         self.telemetry = SelfMetrics("0", REASONS, [])
-        self.account = Account(clock)
+        self.account = CircuitBreaker(clock)
         self.calls: list[set[tuple[str, str]]] = []
-        self.asked = Asked(client, token, Budget(1e8, clock), self.account, self.telemetry)
+        self.asked = Asked(client, token, RateLimiter(1e8, clock), self.account, self.telemetry)
         self.discovery = Discovery(self.asked, self.found)
         self.search = Search((NORTH, SOUTH), TYPES, 60)
         self.discovery.configure(self.search)
@@ -50,7 +51,7 @@ class Bench:
         self.asked.client.close()
         self.asked.client = Client(url, self._token, language="en", timeout=1, concurrency=1)
 
-    def found(self, listings: Mapping[tuple[str, str], Listing]) -> None:
+    def found(self, listings: Mapping[tuple[str, str], ListedDevice]) -> None:
         self.calls.append({(it.type, it.sn) for it in listings.values()})
 
     def known(self) -> set[tuple[str, str]]:
@@ -208,7 +209,7 @@ def test_a_list_is_understood_whole_or_not_at_all(data: object) -> None:
 
 def test_what_a_list_does_not_say_is_not_made_up() -> None:
     (listing,) = read_listing([{"deviceSn": "A", "firmwareVersion": 5, "lost": "yes"}], "pbd", NORTH)
-    assert listing == Listing("pbd", "A", NORTH, None, None)
+    assert listing == ListedDevice("pbd", "A", NORTH, None, None)
     assert listing.info == {"datalogSn": NORTH}
     assert read_listing([], "pbd", NORTH) == []
 
@@ -317,7 +318,7 @@ def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
 ) -> None:
     ask, asked = bench.discovery.ask, 0
 
-    def some(device_type: DeviceType, datalog_sn: str) -> list[Listing]:
+    def some(device_type: DeviceType, datalog_sn: str) -> list[ListedDevice]:
         nonlocal asked
         asked += 1
         if asked > lists:
@@ -359,7 +360,7 @@ def test_an_account_that_is_suspended_in_the_middle_of_a_round(bench: Bench) -> 
 
 
 def test_what_could_not_be_announced_is_announced_in_the_next_round(bench: Bench) -> None:
-    def broken(listings: Mapping[tuple[str, str], Listing]) -> None:
+    def broken(listings: Mapping[tuple[str, str], ListedDevice]) -> None:
         raise Interrupted
 
     discovery = Discovery(bench.asked, broken)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter import __version__, enerclo, transport
-from exporter.config.token import Token
-from exporter.enerclo import (
-    MAX_ANSWER,
+from exporter import __version__
+from exporter.api import client as enerclo
+from exporter.api import deadline as transport
+from exporter.api.client import MAX_ANSWER, Client
+from exporter.api.errors import (
     ApiError,
-    Client,
     ConnectionFailed,
     EnercloError,
     HttpStatus,
@@ -29,6 +29,7 @@ from exporter.enerclo import (
     TimedOut,
     Unauthorized,
 )
+from exporter.config.token import Token
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.conftest import Certificates
 from tests.helpers.faulty_cloud import FaultyCloud, serve

@@ -16,8 +16,9 @@ import certifi
 import pytest
 import trustme
 
+from exporter.api.client import Client
+from exporter.api.errors import ConnectionFailed
 from exporter.config.token import Token
-from exporter.enerclo import Client, ConnectionFailed
 from tests.unit.test_enerclo import TOKEN, tls_server
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")

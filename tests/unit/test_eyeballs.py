@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from exporter import eyeballs
+from exporter.api import eyeballs
+from exporter.api.client import Client
+from exporter.api.errors import ConnectionFailed, TimedOut
+from exporter.api.eyeballs import connect
 from exporter.config.token import Token
-from exporter.enerclo import Client, ConnectionFailed, TimedOut
-from exporter.eyeballs import connect
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

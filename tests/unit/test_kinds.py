@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
+from exporter.api.reading import read
 from exporter.catalogue.kinds import BY_NAME, IDENTITY_FIELDS, Kind, Kinds
 from exporter.catalogue.types import load_catalogue
 from exporter.config.load import load
-from exporter.reading import read
 from tests.integration.processes import TOKEN, write_config
 
 CODES = (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.nesting import MOST, is_deep
+from exporter.api.nesting import MOST, is_deep
 
 
 def nested(levels: int, inside: str = "") -> str:

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import structlog
 
+from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import DeviceType, load_catalogue
-from exporter.enerclo import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
 from exporter.overview import Overview
 from exporter.scheduler import TICK, Plan
 from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Poll, State

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.token import Token
-from exporter.metrics.names import metric_name
-from exporter.reading import (
+from exporter.api.reading import (
     _MOMENT,
     MAX_FIELDS,
     MAX_TEXT,
@@ -22,6 +20,8 @@ from exporter.reading import (
     read,
     timestamp,
 )
+from exporter.config.token import Token
+from exporter.metrics.names import metric_name
 
 NOW = 1_795_900_000.0
 

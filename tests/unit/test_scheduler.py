@@ -14,20 +14,20 @@ import pytest
 import structlog
 import time_machine
 
-from exporter.account import Account, State
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import Breaker, CircuitBreaker
+from exporter.api.errors import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.reading import read
+from exporter.api.session import Session
 from exporter.catalogue.types import Device
-from exporter.cloud import Cloud
 from exporter.config.field_filter import FieldFilter
 from exporter.config.token import Token
-from exporter.enerclo import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
 from exporter.pacing import fit
 from exporter.poller import Poller
-from exporter.reading import read
 from exporter.scheduler import TICK, Plan, Scheduler
 from tests.support import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
 
@@ -42,9 +42,9 @@ class Fleet:
         self.client = FakeClient(self._answer)
         self.telemetry = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
         self.series = Series(metric_name, lambda name: name)
-        self.budget = Budget(rate, clock)
-        self.account = Account(clock)
-        cloud = Cloud(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
+        self.budget = RateLimiter(rate, clock)
+        self.account = CircuitBreaker(clock)
+        cloud = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
         self.poller = Poller(cloud, self.telemetry, DroppedFields(self.telemetry))
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
@@ -278,7 +278,7 @@ def test_a_refused_token_stops_everything_but_a_probe_a_minute(clock: FakeClock)
     fleet.run(3600)
     assert 58 <= len(fleet.sent) <= 66
     assert most_in(60, [time for time, _ in fleet.sent[6:]]) <= 2
-    assert fleet.account.state is State.UNAUTHORIZED
+    assert fleet.account.state is Breaker.UNAUTHORIZED
     assert all(fleet.up(f"S{n}") == 0 for n in range(100))
     fleet.answer = lambda sn: {"ppv": 1}
     fleet.run(61 + 30)
@@ -726,9 +726,9 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
 
     recovery = threading.Thread(target=recover)
 
-    def late(key: tuple[str, str], error: EnercloError | None) -> State | None:
+    def late(key: tuple[str, str], error: EnercloError | None) -> Breaker | None:
         changed = observe(key, error)
-        if changed is State.UNAUTHORIZED:
+        if changed is Breaker.UNAUTHORIZED:
             # the other poll succeeds before this one has said what it saw, or has to wait until it has
             recovery.start()
             assert settled.wait(30)
@@ -784,7 +784,7 @@ def test_a_renewed_token_that_is_refused_too_is_tried_once(clock: FakeClock, tmp
     fleet.answer = answer
     fleet.run(31)
     assert len(fleet.sent) == 2
-    assert fleet.account.state is State.UNAUTHORIZED
+    assert fleet.account.state is Breaker.UNAUTHORIZED
 
 
 def test_a_probe_finds_a_renewed_token_at_once(clock: FakeClock, tmp_path: Path) -> None:

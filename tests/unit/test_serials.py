@@ -2,13 +2,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.api.device_list import ListedDevice, read_listing
+from exporter.api.reading import read
 from exporter.app import _merge
 from exporter.catalogue.serials import distinct, serial_key
 from exporter.catalogue.types import Device, Evidence
 from exporter.config.load import Config, load
 from exporter.config.sharding import owner
-from exporter.inventory import Listing, read_listing
-from exporter.reading import read
 
 SPACE = st.text(" \t\n", max_size=2)
 #: As devices have them.
@@ -30,7 +30,7 @@ def test_two_spellings_are_one_device_everywhere(pair: tuple[str, str], total: i
     one, other = pair
     assert serial_key(one) == serial_key(other)
     assert Device("pbd", one, "x", Evidence.DOCUMENTED, 1).key == Device("pbd", other, "x", Evidence.DOCUMENTED, 1).key
-    assert Listing("pbd", one, "L", None, None).key == Listing("pbd", other, "L", None, None).key
+    assert ListedDevice("pbd", one, "L", None, None).key == ListedDevice("pbd", other, "L", None, None).key
     assert owner("pbd", one, total) == owner("pbd", other, total)
     assert distinct([one, other]) == [one]
     assert read({"deviceSn": other, "ppv": 1}, one).fields == {"ppv": 1}

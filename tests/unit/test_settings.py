@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import structlog
 
-from exporter.account import Account
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client
+from exporter.api.errors import REASONS, Unauthorized
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.reading import InvalidReadingError
+from exporter.api.session import Session as Asked
 from exporter.catalogue.types import SETTING_PREFIX, Device, HelpTexts, load_catalogue
 from exporter.clock import Clock
-from exporter.cloud import Cloud as Asked
 from exporter.config.token import Token
-from exporter.enerclo import REASONS, Client, Unauthorized
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
-from exporter.reading import InvalidReadingError
 from exporter.settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve
@@ -59,8 +60,8 @@ class Bench:
         self.cloud, self.clock = cloud, clock
         self.series = Series(metric_name, lambda name: name)
         self.telemetry = SelfMetrics("0", REASONS, [])
-        self.account = Account(clock)
-        asked = Asked(client, token, Budget(1e8, Clock()), self.account, self.telemetry)
+        self.account = CircuitBreaker(clock)
+        asked = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.telemetry)
         self.reader = SettingsReader(asked, self.series, clock, DroppedFields(self.telemetry))
 
     def configure(self, *devices: Device, interval: float = 600) -> None:

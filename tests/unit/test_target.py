@@ -3,10 +3,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.enerclo import TimedOut
+from exporter.api.errors import TimedOut
+from exporter.api.reading import Reading
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.reading import Reading
 from exporter.target import Target
 from tests.support import FakeClock, device, samples
 

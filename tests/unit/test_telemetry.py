@@ -1,6 +1,6 @@
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from exporter.enerclo import REASONS
+from exporter.api.errors import REASONS
 from exporter.metrics.self_metrics import SelfMetrics
 from tests.support import samples
 

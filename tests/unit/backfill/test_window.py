@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from exporter.api.reading import InvalidReadingError
 from exporter.backfill import window
 from exporter.backfill.plan import Range, local_seconds, local_time
 from exporter.backfill.rows import NO_TIME, OUTSIDE, Page, read_page
 from exporter.backfill.window import assemble, is_over, is_settled
 from exporter.catalogue.kinds import BY_NAME
 from exporter.config.field_filter import EVERYTHING, FieldFilter
-from exporter.reading import InvalidReadingError
 
 START = local_seconds(datetime(2024, 5, 1))
 WINDOW = Range(START, START + 86400)

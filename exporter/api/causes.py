@@ -9,7 +9,7 @@ from typing import Final
 import requests
 import urllib3
 
-from exporter.environment import Misconfigured, proxy_name
+from exporter.api.environment import Misconfigured, proxy_name
 
 #: What http.client says of an answer to CONNECT; the rest of it is the proxy's and not repeated.
 _TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})\b")

@@ -26,7 +26,7 @@ class Closed(Exception):
     """The exporter is stopping: no more requests."""
 
 
-class Budget:
+class RateLimiter:
     """Spaces the requests of all threads evenly: at most `requests_per_minute` in any minute, and never two at once.
 
     Evenly rather than in bursts, because the vendor publishes no limit: an unknown limiter can be no stricter than even

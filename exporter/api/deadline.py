@@ -18,8 +18,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeou
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
-from exporter import eyeballs
-from exporter.environment import proxies_for, tls_context
+from exporter.api import eyeballs
+from exporter.api.environment import proxies_for, tls_context
 
 #: Bytes of one answer as they come over the wire, headers and all. http.client alone takes 6.5 MB of headers.
 MAX_RAW: Final = 16 * 1024 * 1024

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exporter.api.reading import InvalidReadingError
 from exporter.catalogue.serials import serial_key
-from exporter.reading import InvalidReadingError
 
 #: Characters of a serial number or version that are believed.
 _LONGEST: Final = 128
@@ -14,7 +14,7 @@ _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListedDevice:
     """A device as the list of its data logger has it. `lost` means offline; None where the list does not say."""
 
     type: str
@@ -34,7 +34,7 @@ class Listing:
         return {"datalogSn": self.datalog_sn} | ({"firmwareVersion": self.firmware} if self.firmware else {})
 
 
-def read_listing(data: Any, device_type: str, datalog_sn: str) -> list[Listing]:
+def read_listing(data: Any, device_type: str, datalog_sn: str) -> list[ListedDevice]:
     """The devices of type `device_type` in a list's `data`: an array of objects (documented on the vendor's BCU list), or null.
 
     Raises InvalidReadingError unless all of it can be understood: half a list would look as if the other devices were gone.
@@ -46,13 +46,13 @@ def read_listing(data: Any, device_type: str, datalog_sn: str) -> list[Listing]:
     return [_listing(entry, device_type, datalog_sn) for entry in data]
 
 
-def _listing(entry: Any, device_type: str, datalog_sn: str) -> Listing:
+def _listing(entry: Any, device_type: str, datalog_sn: str) -> ListedDevice:
     sn = entry.get("deviceSn") if isinstance(entry, dict) else None
     sn = sn.strip() if isinstance(sn, str) else ""
     if not sn or len(sn) > _LONGEST:
         raise InvalidReadingError("the list of a data logger's devices has an entry without a serial number")
     firmware = entry.get("firmwareVersion")
-    return Listing(
+    return ListedDevice(
         device_type,
         sn,
         datalog_sn,

@@ -5,13 +5,14 @@ from typing import Any, TypeVar
 
 import structlog
 
-from exporter.account import Account
-from exporter.budget import Budget
+from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.client import Client, internal_error
+from exporter.api.errors import EnercloError, InvalidPayload, RateLimited, Unauthorized
+from exporter.api.rate_limiter import RateLimiter
+from exporter.api.reading import InvalidReadingError
 from exporter.config.token import Token, TokenError
-from exporter.enerclo import Client, EnercloError, InvalidPayload, RateLimited, Unauthorized, internal_error
 from exporter.logs import LogOnce
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.reading import InvalidReadingError
 
 Answer = TypeVar("Answer")
 
@@ -22,13 +23,15 @@ class SuspendedError(Exception):
     """The account is suspended: the request was not sent."""
 
 
-class Cloud:
+class Session:
     """Asks on behalf of the whole account; safe to use from several threads.
 
     `client` and `token` may be replaced between two requests.
     """
 
-    def __init__(self, client: Client, token: Token, budget: Budget, account: Account, telemetry: SelfMetrics) -> None:
+    def __init__(
+        self, client: Client, token: Token, budget: RateLimiter, account: CircuitBreaker, telemetry: SelfMetrics
+    ) -> None:
         self.client = client
         self.token = token
         self.account = account
