@@ -8,8 +8,8 @@ from benchmarks.figures import Row, alternately, cpu, ms, ratio
 from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.poller import Poller
-from exporter.scheduler import Plan, Scheduler, Task
+from exporter.polling.poller import Poller
+from exporter.polling.scheduler import PollingPlan, Scheduler, Task
 from tests.support import FakeClock, device
 
 _DEVICES = 10_000
@@ -65,7 +65,7 @@ def _scheduler(clock: FakeClock) -> Scheduler:
     scheduler = Scheduler(series, _NoPoller(), CircuitBreaker(clock), clock, random.Random(1))
     scheduler.pool = _Pool()
     devices = tuple(device(f"S{number}", interval=_INTERVAL) for number in range(_DEVICES))
-    scheduler.apply(Plan(devices, 1.0, None, 100_000.0, None))
+    scheduler.apply(PollingPlan(devices, 1.0, None, 100_000.0, None))
     # past the start, when every device is due soon
     for _ in range(int(2 * _INTERVAL / 5)):
         clock.advance(5)

@@ -22,8 +22,8 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.poller import Poller
-from exporter.target import Target
+from exporter.polling.poller import Poller
+from exporter.polling.target import Target
 from tests.integration.processes import TOKEN, simulated_cloud
 from tests.support import device
 

@@ -25,21 +25,21 @@ from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
 from exporter.config.field_filter import FieldFilter
 from exporter.config.load import Config, ConfigError, load
-from exporter.discovery import Discovery, Search
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.exposition import Snapshot
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.overview import Overview
-from exporter.pacing import Pace
-from exporter.poller import Poller
+from exporter.polling.device_settings import SettingsPlan, SettingsReader
+from exporter.polling.discovery import Discovery, Search
+from exporter.polling.pacing import Pace
+from exporter.polling.poller import Poller
+from exporter.polling.scheduler import PollingPlan, Scheduler, Task
+from exporter.polling.workers import Workers
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
-from exporter.scheduler import Plan, Scheduler, Task
-from exporter.settings import SettingsPlan, SettingsReader
 from exporter.web import Listener, Rotation, Site, create_app
-from exporter.workers import Workers
 
 _log = structlog.get_logger()
 
@@ -209,7 +209,7 @@ class App:
         self.telemetry.count_devices(dict.fromkeys(config.types, 0) | counts)
         self.telemetry.demand.set(pace.demand)
         self._scheduler.apply(
-            Plan(
+            PollingPlan(
                 devices=devices,
                 stretch=pace.stretch,
                 stale_after=config.poll.stale_after,

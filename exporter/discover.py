@@ -15,8 +15,8 @@ from exporter.api.session import Session
 from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
 from exporter.config.load import Config
-from exporter.discovery import Discovery
 from exporter.metrics.self_metrics import SelfMetrics
+from exporter.polling.discovery import Discovery
 
 _log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import DeviceType, FieldInfo
 from exporter.clock import Clock
-from exporter.scheduler import Scheduler
-from exporter.status import DeviceDetail, FieldText, FieldValue, Fleet
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.status import DeviceDetail, FieldText, FieldValue, Fleet
 
 
 class Overview:

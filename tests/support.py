@@ -7,7 +7,7 @@ from typing import Any, SupportsBytes
 
 from exporter.catalogue.types import Device, Evidence
 from exporter.clock import Clock
-from exporter.scheduler import Task
+from exporter.polling.scheduler import Task
 
 
 class FakeClock(Clock):

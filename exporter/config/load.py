@@ -30,7 +30,7 @@ from exporter.config.schema import (
 from exporter.config.sharding import Shard
 from exporter.config.token import TOKEN_VARIABLE, Token, TokenError
 from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
-from exporter.pacing import Pace, fit
+from exporter.polling.pacing import Pace, fit
 
 _WHOLE: Final = Shard()
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from exporter.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, Poll
+from exporter.polling.status import DeviceDetail, DeviceStatus, FieldValue, Fleet, PollResult
 
 
 def fleet_document(fleet: Fleet, devices: Iterable[DeviceStatus], *, simulated: bool) -> bytes:
@@ -68,7 +68,7 @@ def _device(status: DeviceStatus) -> dict[str, Any]:
     }
 
 
-def _poll(poll: Poll) -> dict[str, Any]:
+def _poll(poll: PollResult) -> dict[str, Any]:
     return {"timestamp_seconds": poll.at, "duration_seconds": poll.duration, "reason": poll.reason}
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.status import DeviceDetail, Fleet, State
+from exporter.polling.status import DeviceDetail, DeviceState, Fleet
 from exporter.web import words
 from exporter.web.compression import gzip
 from exporter.web.documents import device_document, error_document, fleet_document
@@ -86,7 +86,7 @@ class Pages:
             "has_readme": self._readme is not None,
             "refresh": REFRESH,
             "simulated": simulated,
-            "states": list(State),
+            "states": list(DeviceState),
             "telemetry_path": telemetry_path,
             "version": version,
         }

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
-from exporter.status import DeviceStatus, Fleet, State
+from exporter.polling.status import DeviceState, DeviceStatus, Fleet
 
 #: Devices on one page.
 PAGE_SIZE: Final = 100
 
-_SEVERITY: Final = {state: rank for rank, state in enumerate(State)}
+_SEVERITY: Final = {state: rank for rank, state in enumerate(DeviceState)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Column:
 COLUMNS: Final[Mapping[str, Column]] = {
     "device": Column("Device", lambda it: it.sn.casefold()),
     "type": Column("Type", lambda it: it.type),
-    "state": Column("State", lambda it: _SEVERITY[it.state]),
+    "state": Column("DeviceState", lambda it: _SEVERITY[it.state]),
     "age": Column("Data", lambda it: it.data_age),
     "poll": Column("Last poll", lambda it: -it.last_poll.at if it.last_poll else None),
     "duration": Column("Took", lambda it: it.last_poll.duration if it.last_poll else None),
@@ -42,7 +42,7 @@ class Query:
     """What an address asks of the table."""
 
     text: str = ""
-    state: State | None = None
+    state: DeviceState | None = None
     sort: str = "device"
     descending: bool = False
     page: int = 1
@@ -51,8 +51,8 @@ class Query:
     def parse(cls, parameters: Mapping[str, str]) -> "Query":
         """From the parameters `q`, `state`, `sort` (with `-` in front: descending) and `page`. Raises QueryError."""
         state = parameters.get("state", "")
-        if state and state not in list(State):
-            raise QueryError(f"state: expected one of {', '.join(State)}")
+        if state and state not in list(DeviceState):
+            raise QueryError(f"state: expected one of {', '.join(DeviceState)}")
         sort = parameters.get("sort") or "device"
         if sort.removeprefix("-") not in COLUMNS:
             raise QueryError(f"sort: expected one of {', '.join(COLUMNS)}, with - in front for the other way round")
@@ -60,7 +60,11 @@ class Query:
         if not (page.isascii() and page.isdigit() and len(page) < 10):
             raise QueryError("page: expected a number from 1")
         return cls(
-            parameters.get("q", "").strip(), State(state) if state else None, sort.removeprefix("-"), sort[0] == "-", int(page)
+            parameters.get("q", "").strip(),
+            DeviceState(state) if state else None,
+            sort.removeprefix("-"),
+            sort[0] == "-",
+            int(page),
         )
 
     @property

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from exporter.app import App, Options
 from exporter.config.load import load
+from exporter.polling.status import DeviceState
 from exporter.simulator import Cloud, SimClock, demo_site
-from exporter.status import State
 from tests.browser.chromium import chromium, tab
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, eventually, write_config
@@ -33,7 +33,7 @@ def main(folder: Path | None) -> int:
         app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), Options(("127.0.0.1", 0), simulated=True))
         app.start()
         try:
-            wanted = {State.FAILING: 1, State.STALE: 1, State.WAITING: 0, State.UP: 7}
+            wanted = {DeviceState.FAILING: 1, DeviceState.STALE: 1, DeviceState.WAITING: 0, DeviceState.UP: 7}
             eventually(lambda: app._overview.fleet().counts == wanted, 120)
             _take(app.url, folder)
         finally:

@@ -23,7 +23,6 @@ with atheris.instrument_imports(
 ):
     import exporter.reading
     import exporter.series
-
     import exporter.settings  # noqa: F401  # these only to be instrumented before others import them
 
     # the private half of Client.get, because a request over HTTP takes as long as ten executions

@@ -9,7 +9,7 @@ from exporter.api.errors import EnercloError
 from exporter.api.reading import MAX_TEXT, MAX_TEXTS, InvalidReadingError, Reading, read, timestamp
 from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, metric_name
 from exporter.metrics.series import Row, Series
-from exporter.settings import read_settings
+from exporter.polling.device_settings import read_settings
 from tests.fuzz.oracle import Fields, Key, check_with_parsers, expected, expected_settings, read_page, spelled
 
 #: Type and serial number: two of one type, one number in two types, and texts that labels must escape.

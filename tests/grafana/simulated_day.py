@@ -36,8 +36,8 @@ from exporter.catalogue.types import Device, Evidence
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
+from exporter.polling.target import Target
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
-from exporter.target import Target
 from tests.grafana.openmetrics import Pages
 from tests.integration.processes import prometheus_server
 from tests.support import FakeClock

@@ -29,9 +29,9 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.poller import Poller
+from exporter.polling.poller import Poller
+from exporter.polling.target import Target
 from exporter.simulator import ServedCloud, SimClock, SimDevice
-from exporter.target import Target
 from tests.conftest import Certificates, Sized
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud, serve
 from tests.integration.processes import nobody_listens, simulated_cloud

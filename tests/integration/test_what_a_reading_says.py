@@ -25,8 +25,8 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.poller import Poller
-from exporter.target import Target
+from exporter.polling.poller import Poller
+from exporter.polling.target import Target
 from tests.integration.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 from tests.support import FakeClock, device, samples
 

@@ -18,8 +18,8 @@ from exporter.api.session import SuspendedError
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue
 from exporter.clock import Clock
 from exporter.config.token import Token
-from exporter.discovery import Discovery, Search
 from exporter.metrics.self_metrics import SelfMetrics
+from exporter.polling.discovery import Discovery, Search
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import nobody_listens

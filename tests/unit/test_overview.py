@@ -9,8 +9,8 @@ from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOu
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import DeviceType, load_catalogue
 from exporter.overview import Overview
-from exporter.scheduler import TICK, Plan
-from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Poll, State
+from exporter.polling.scheduler import TICK, PollingPlan
+from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, PollResult
 from tests.support import FakeClock, device
 from tests.unit.test_scheduler import Fleet, devices, failing
 
@@ -34,7 +34,7 @@ class Bench(Fleet):
 def test_before_its_first_poll_a_device_waits_and_nothing_is_claimed(clock: FakeClock) -> None:
     bench = Bench(clock, devices(2))
     status = bench.status("S1")
-    assert status.state is State.WAITING
+    assert status.state is DeviceState.WAITING
     assert (status.reason, status.withheld, status.data_age, status.last_success, status.last_poll) == (None,) * 5
     assert {bench.status(sn).next_poll for sn in ("S0", "S1")} == {clock.wall(), clock.wall() + 15}
     detail = bench.detail("S1")
@@ -48,8 +48,8 @@ def test_a_device_that_answers_is_up_with_its_poll_and_its_reading(clock: FakeCl
     polled = clock.wall()
     bench.run(59.75)
     status = bench.status()
-    assert status.state is State.UP
-    assert status.last_poll == Poll(polled, 0.0, None)
+    assert status.state is DeviceState.UP
+    assert status.last_poll == PollResult(polled, 0.0, None)
     assert status.last_success == polled
     assert status.data_age == 59.75
     assert status.interval == 300
@@ -90,17 +90,17 @@ def test_a_failing_device_says_why_and_keeps_its_reading_until_it_is_too_old(clo
     bench.answer = failing(ApiError("code 500: the message"))
     bench.run(600)
     detail = bench.detail()
-    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (State.FAILING, "api_error", None)
+    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (DeviceState.FAILING, "api_error", None)
     assert detail.error == "code 500: the message"
     assert [it.field for it in detail.fields] == ["ppv"]
     assert {it.reason for it in detail.polls[:-1]} == {"api_error"}
     assert detail.polls[-1].reason is None
     bench.run(600)
     detail = bench.detail()
-    assert (detail.status.state, detail.status.withheld, detail.fields) == (State.FAILING, "failing", [])
+    assert (detail.status.state, detail.status.withheld, detail.fields) == (DeviceState.FAILING, "failing", [])
     bench.answer = lambda sn: {"ppv": 1}
     bench.run(3000)
-    assert (bench.detail().error, bench.status().state, bench.status().reason) == (None, State.UP, None)
+    assert (bench.detail().error, bench.status().state, bench.status().reason) == (None, DeviceState.UP, None)
 
 
 def test_a_device_whose_reading_stands_still_is_stale(clock: FakeClock) -> None:
@@ -108,7 +108,7 @@ def test_a_device_whose_reading_stands_still_is_stale(clock: FakeClock) -> None:
     bench.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
     bench.run(2000)
     detail = bench.detail()
-    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (State.STALE, None, "frozen")
+    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (DeviceState.STALE, None, "frozen")
     assert detail.fields == []
     assert detail.status.data_time == "2026-11-22 10:00:00"
     assert detail.status.data_age is not None
@@ -117,7 +117,7 @@ def test_a_device_whose_reading_stands_still_is_stale(clock: FakeClock) -> None:
 
 def test_in_a_known_zone_the_age_is_that_of_the_readings_own_time(clock: FakeClock) -> None:
     bench = Bench(clock, [])
-    bench.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, ZoneInfo("Asia/Bangkok")))
+    bench.scheduler.apply(PollingPlan(tuple(devices(1)), 1.0, None, 6000, ZoneInfo("Asia/Bangkok")))
     bench.answer = lambda sn: {"ppv": 1, "time": "2026-09-22 00:00:00"}
     bench.run(1)
     status = bench.status()
@@ -139,7 +139,7 @@ def test_while_the_account_is_suspended_no_poll_is_promised(
     bench.run(60)
     fleet = bench.overview.fleet()
     assert fleet.suspended == suspended
-    assert {it.state for it in fleet.devices} == {State.FAILING}
+    assert {it.state for it in fleet.devices} == {DeviceState.FAILING}
     assert {it.next_poll for it in fleet.devices} == {None}
     assert {it.reason for it in fleet.devices} == {"suspended"}
     assert bench.detail().suspended == suspended
@@ -191,7 +191,7 @@ def test_being_slowed_down_is_a_reason_too(clock: FakeClock) -> None:
     bench = Bench(clock, devices(1))
     bench.answer = failing(RateLimited("HTTP status 429", 5))
     bench.run(1)
-    assert (bench.status().state, bench.status().reason) == (State.FAILING, "rate_limited")
+    assert (bench.status().state, bench.status().reason) == (DeviceState.FAILING, "rate_limited")
 
 
 def test_the_last_twenty_polls_are_kept(clock: FakeClock) -> None:
@@ -230,7 +230,7 @@ def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -
     assert [field.field for field in bench.detail().fields] == ["vbat", "bmsProtection"]
     # a plan says what the fields of a type are
     kinds = {"pbd": Kinds({"bmsProtection"}, {"loggerSn": "instant"})}
-    bench.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, kinds=kinds))
+    bench.scheduler.apply(PollingPlan(tuple(devices(1)), 1.0, None, 6000, None, kinds=kinds))
     bench.run(600)
     assert bench.detail().texts == [FieldText("bmsProtection", "1E3"), FieldText("note", "ok")]
     assert [field.field for field in bench.detail().fields] == ["vbat", "loggerSn"]

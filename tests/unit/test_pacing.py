@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.pacing import Pace, fit
+from exporter.polling.pacing import Pace, fit
 
 
 @pytest.mark.parametrize(

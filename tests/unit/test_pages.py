@@ -14,7 +14,7 @@ import requests
 
 from exporter.config.address import is_taken
 from exporter.metrics.exposition import Snapshot
-from exporter.status import DeviceDetail, DeviceStatus, FieldText, FieldValue, Fleet, Poll, State
+from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, Fleet, PollResult
 from exporter.web import Listener, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
@@ -28,7 +28,7 @@ UP = status(
     data_timestamp=NOW - 20,
     data_age=20.0,
     last_success=NOW - 9,
-    last_poll=Poll(NOW - 10, 0.25, None),
+    last_poll=PollResult(NOW - 10, 0.25, None),
     next_poll=NOW + 290,
 )
 
@@ -40,7 +40,7 @@ class Devices:
         self.devices = list(devices)
         self.suspended = suspended
         self.fields: list[FieldValue] = []
-        self.polls: list[Poll] = []
+        self.polls: list[PollResult] = []
         self.texts: list[FieldText] = []
         self.error: str | None = None
 
@@ -158,7 +158,7 @@ def test_a_demo_says_on_every_page_and_in_every_document_that_its_data_are_simul
 
 
 def test_the_landing_page() -> None:
-    with serving(Devices(UP, status("b", state=State.FAILING)), "/my/<metrics>") as web:
+    with serving(Devices(UP, status("b", state=DeviceState.FAILING)), "/my/<metrics>") as web:
         page = web.get("/").text
         assert "1.2.3" in page
         for address in ("/devices", "/devices.json", "/my/&lt;metrics&gt;", "/-/healthy", "/-/ready", "/-/readme"):
@@ -186,15 +186,15 @@ def test_a_row_has_what_is_known_of_its_device() -> None:
     ("facts", "shown"),
     [
         (
-            {"state": State.WAITING, "data_age": None, "last_poll": None, "next_poll": NOW + 3},
+            {"state": DeviceState.WAITING, "data_age": None, "last_poll": None, "next_poll": NOW + 3},
             "waiting \u2013 \u2013 \u2013 5 min in 3 s",
         ),
         (
-            {"state": State.FAILING, "reason": "timeout", "next_poll": NOW - 3},
+            {"state": DeviceState.FAILING, "reason": "timeout", "next_poll": NOW - 3},
             "failing timeout 20 s ago 10 s ago 250 ms 5 min due",
         ),
-        ({"state": State.FAILING, "reason": "timeout", "withheld": "failing"}, "failing timeout values withheld 20 s"),
-        ({"state": State.STALE, "withheld": "frozen", "lost": True}, "stale frozen offline, says its logger 20 s"),
+        ({"state": DeviceState.FAILING, "reason": "timeout", "withheld": "failing"}, "failing timeout values withheld 20 s"),
+        ({"state": DeviceState.STALE, "withheld": "frozen", "lost": True}, "stale frozen offline, says its logger 20 s"),
         ({"lost": False}, "up 20 s"),
         ({"data_age": -7200.0}, "up in 2 h"),
     ],
@@ -213,7 +213,7 @@ def test_a_suspended_account_is_said_on_top(cause: str, words: str) -> None:
 
 
 def test_a_large_fleet_is_paged_by_links_that_keep_the_question() -> None:
-    fleet = [status(f"S{number:05}", state=State.FAILING if number % 2 else State.UP) for number in range(10_000)]
+    fleet = [status(f"S{number:05}", state=DeviceState.FAILING if number % 2 else DeviceState.UP) for number in range(10_000)]
     with serving(Devices(*fleet)) as web:
         url: str | None = "/devices?q=s0&state=failing&sort=-device"
         seen: list[str] = []
@@ -240,14 +240,14 @@ def test_a_question_that_makes_no_sense_is_a_clear_400(query: str) -> None:
 
 
 def test_a_devices_page_has_its_fields_and_polls() -> None:
-    devices = Devices(replace(UP, state=State.FAILING, reason="timeout"))
+    devices = Devices(replace(UP, state=DeviceState.FAILING, reason="timeout"))
     devices.error = "no whole answer within 15 s"
     devices.fields = [
         FieldValue("vbat", "atess_vbat", 0.46000000834465027, None, "V", "Battery voltage", "documented by the vendor"),
         FieldValue("status", "atess_status", 1, "online", None, "Device status", "inferred, never seen"),
         FieldValue("noName", None, 10**300),
     ]
-    devices.polls = [Poll(NOW - 10, 15.0, "timeout"), Poll(NOW - 310, 0.25, None)]
+    devices.polls = [PollResult(NOW - 10, 15.0, "timeout"), PollResult(NOW - 310, 0.25, None)]
     with serving(devices) as web:
         page = web.text("/devices/pbd/UMD1")
     assert "vbat 0.46000000834465027 V Battery voltage atess_vbat documented by the vendor" in page
@@ -281,7 +281,7 @@ def test_an_unknown_device_is_a_clean_404() -> None:
 
 
 def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
-    waiting = status("W", state=State.WAITING)
+    waiting = status("W", state=DeviceState.WAITING)
     with serving(Devices(UP, waiting, suspended="unreachable")) as web:
         document = web.get("/devices.json").json()
     assert {name: document[name] for name in document if name != "devices"} == {
@@ -313,7 +313,7 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
 
 
 def test_a_script_may_ask_for_some_devices() -> None:
-    with serving(Devices(UP, status("b", state=State.FAILING))) as web:
+    with serving(Devices(UP, status("b", state=DeviceState.FAILING))) as web:
         assert [it["deviceSn"] for it in web.get("/devices.json?state=failing").json()["devices"]] == ["b"]
         assert [it["deviceSn"] for it in web.get("/devices.json?q=pai").json()["devices"]] == ["UMD1"]
 
@@ -321,7 +321,7 @@ def test_a_script_may_ask_for_some_devices() -> None:
 def test_a_devices_document_has_its_page() -> None:
     devices = Devices(UP)
     devices.fields = [FieldValue("vbat", "atess_vbat", 0.5, None, "V", "Battery voltage", "documented by the vendor")]
-    devices.polls = [Poll(NOW - 10, 0.25, None)]
+    devices.polls = [PollResult(NOW - 10, 0.25, None)]
     with serving(devices) as web:
         by_name = web.get("/devices/pbd/UMD1.json").json()
         by_header = web.get("/devices/pbd/UMD1", Accept="application/json").json()

@@ -26,9 +26,9 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
-from exporter.pacing import fit
-from exporter.poller import Poller
-from exporter.scheduler import TICK, Plan, Scheduler
+from exporter.polling.pacing import fit
+from exporter.polling.poller import Poller
+from exporter.polling.scheduler import TICK, PollingPlan, Scheduler
 from tests.support import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
 
 
@@ -53,7 +53,7 @@ class Fleet:
 
     def apply(self, devices: list[Device]) -> None:
         stretch = fit((it.interval for it in devices), self.rate).stretch
-        self.scheduler.apply(Plan(tuple(devices), stretch, None, self.rate, None))
+        self.scheduler.apply(PollingPlan(tuple(devices), stretch, None, self.rate, None))
 
     def run(self, seconds: float, tick: float = TICK) -> None:
         end = self.clock.now() + seconds
@@ -468,7 +468,7 @@ def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: Fak
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
     fleet.scheduler.apply(
-        Plan(tuple(devices(1)), 1.0, 40.0, 6000, ZoneInfo("Asia/Bangkok"), {"pbd": FieldFilter(["*"], ["vbat"])})
+        PollingPlan(tuple(devices(1)), 1.0, 40.0, 6000, ZoneInfo("Asia/Bangkok"), {"pbd": FieldFilter(["*"], ["vbat"])})
     )
     fleet.run(1)
     assert fleet.value("device_data_timestamp_seconds", "S0") == 1795316400
@@ -480,7 +480,7 @@ def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: Fak
 def test_fields_that_are_not_chosen_have_no_series(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "vbat": 2}
-    fleet.scheduler.apply(Plan(tuple(devices(1)), 1.0, None, 6000, None, {"pbd": FieldFilter(["*"], ["vbat"])}))
+    fleet.scheduler.apply(PollingPlan(tuple(devices(1)), 1.0, None, 6000, None, {"pbd": FieldFilter(["*"], ["vbat"])}))
     fleet.run(1)
     assert fleet.value("ppv", "S0") == 1
     assert fleet.value("vbat", "S0") is None
@@ -841,7 +841,7 @@ def test_an_exception_while_reading_an_answer_is_a_failed_poll(clock: FakeClock,
         return read(data, sn, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exporter.poller.read", fail)
+        patch.setattr("exporter.polling.poller.read", fail)
         fleet.run(7200)
         failed = internal_errors(fleet)
         assert failed == len(fleet.times("S0")) > 2

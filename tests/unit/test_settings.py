@@ -21,7 +21,7 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
-from exporter.settings import SettingsPlan, SettingsReader, read_settings
+from exporter.polling.device_settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.support import FakeClock, TellingLock, device, samples

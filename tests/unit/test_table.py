@@ -4,13 +4,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from exporter.status import DeviceStatus, Fleet, Poll, State
+from exporter.polling.status import DeviceState, DeviceStatus, Fleet, PollResult
 from exporter.web.table import COLUMNS, PAGE_SIZE, Query, QueryError, Table
 
 NOW = 1_790_000_000.0
 
 
-def status(sn: str, type: str = "pbd", state: State = State.UP, **facts: Any) -> DeviceStatus:
+def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **facts: Any) -> DeviceStatus:
     plain = DeviceStatus(type, sn, {}, state, None, None, None, None, None, None, None, None, 300.0, None)
     return replace(plain, **facts)
 
@@ -52,7 +52,7 @@ def test_parameters_left_empty_by_a_form_are_none_at_all() -> None:
     [
         Query(),
         Query(text="a&b=c #d/é"),
-        Query(state=State.STALE, sort="age", descending=True, page=7),
+        Query(state=DeviceState.STALE, sort="age", descending=True, page=7),
         Query(text="x", sort="next"),
         Query(sort="device", descending=True),
     ],
@@ -76,8 +76,8 @@ def test_a_columns_link_turns_its_order_round_and_begins_at_the_first_page() -> 
 
 def test_text_is_sought_word_by_word_in_name_type_labels_and_reasons() -> None:
     one = status("UMD1", info={"site": "Mae Hong Son"})
-    two = status("TND2", "hps_central", State.FAILING, reason="timeout", info={"site": "Pai"})
-    three = status("TND3", "hps_central", State.STALE, withheld="frozen")
+    two = status("TND2", "hps_central", DeviceState.FAILING, reason="timeout", info={"site": "Pai"})
+    three = status("TND3", "hps_central", DeviceState.STALE, withheld="frozen")
     found = {
         text: serials(Query(text=text), one, two, three)
         for text in ("umd", "HPS", "hong mae", "site=pai", "timeout", "frozen", "tnd timeout", "tnd nowhere")
@@ -95,12 +95,15 @@ def test_text_is_sought_word_by_word_in_name_type_labels_and_reasons() -> None:
 
 
 def test_a_state_and_a_text_must_both_fit() -> None:
-    devices = (status("a1"), status("a2", state=State.FAILING), status("b", state=State.FAILING))
-    assert serials(Query(text="a", state=State.FAILING), *devices) == ["a2"]
+    devices = (status("a1"), status("a2", state=DeviceState.FAILING), status("b", state=DeviceState.FAILING))
+    assert serials(Query(text="a", state=DeviceState.FAILING), *devices) == ["a2"]
 
 
 def test_the_worst_state_is_sorted_first() -> None:
-    devices = [status(state.value, state=state) for state in (State.UP, State.WAITING, State.STALE, State.FAILING)]
+    devices = [
+        status(state.value, state=state)
+        for state in (DeviceState.UP, DeviceState.WAITING, DeviceState.STALE, DeviceState.FAILING)
+    ]
     assert serials(Query(sort="state"), *devices) == ["failing", "stale", "waiting", "up"]
     assert serials(Query(sort="state", descending=True), *devices) == ["up", "waiting", "stale", "failing"]
 
@@ -110,8 +113,8 @@ def test_the_worst_state_is_sorted_first() -> None:
     ("column", "low", "high"),
     [
         ("age", {"data_age": 1.0}, {"data_age": 2.0}),
-        ("poll", {"last_poll": Poll(NOW, 1, None)}, {"last_poll": Poll(NOW - 9, 1, None)}),
-        ("duration", {"last_poll": Poll(NOW, 1, None)}, {"last_poll": Poll(NOW, 2, None)}),
+        ("poll", {"last_poll": PollResult(NOW, 1, None)}, {"last_poll": PollResult(NOW - 9, 1, None)}),
+        ("duration", {"last_poll": PollResult(NOW, 1, None)}, {"last_poll": PollResult(NOW, 2, None)}),
         ("next", {"next_poll": NOW}, {"next_poll": NOW + 1}),
     ],
 )
@@ -148,5 +151,5 @@ def test_beyond_the_last_page_is_the_last_page() -> None:
 
 
 def test_counts_are_of_all_devices_and_name_every_state() -> None:
-    fleet = Fleet(NOW, None, [status("a"), status("b"), status("c", state=State.STALE)])
-    assert fleet.counts == {State.FAILING: 0, State.STALE: 1, State.WAITING: 0, State.UP: 2}
+    fleet = Fleet(NOW, None, [status("a"), status("b"), status("c", state=DeviceState.STALE)])
+    assert fleet.counts == {DeviceState.FAILING: 0, DeviceState.STALE: 1, DeviceState.WAITING: 0, DeviceState.UP: 2}

@@ -7,7 +7,7 @@ from exporter.api.errors import TimedOut
 from exporter.api.reading import Reading
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.target import Target
+from exporter.polling.target import Target
 from tests.support import FakeClock, device, samples
 
 FAILURE = TimedOut("no whole answer within 15 s")

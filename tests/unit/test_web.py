@@ -15,7 +15,7 @@ import requests
 from exporter.config.address import parse_address
 from exporter.healthcheck import problem
 from exporter.metrics.exposition import Snapshot
-from exporter.status import DeviceDetail, Fleet
+from exporter.polling.status import DeviceDetail, Fleet
 from exporter.web import Listener, ListenError, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
 from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from exporter.workers import Workers
+from exporter.polling.workers import Workers
 
 
 def test_every_item_is_worked_on_even_if_some_raise() -> None:

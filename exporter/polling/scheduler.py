@@ -22,9 +22,9 @@ from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.logs import LogOnce
 from exporter.metrics.series import Series
-from exporter.poller import Poller
-from exporter.status import DeviceStatus
-from exporter.target import Target, TargetDetail
+from exporter.polling.poller import Poller
+from exporter.polling.status import DeviceStatus
+from exporter.polling.target import Target, TargetDetail
 
 _log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Pool(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PollingPlan:
     """What the scheduler goes by: which devices, and how the config has them polled. Seconds."""
 
     devices: tuple[Device, ...]
@@ -131,7 +131,7 @@ class Scheduler:
         self._stopped = threading.Event()
         self._news = LogOnce()
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: PollingPlan) -> None:
         """Poll the devices of `plan` from now on. Those that stay keep their readings, history and slots."""
         with self._lock:
             wanted = {device.key: device for device in plan.devices}
@@ -238,7 +238,7 @@ class Scheduler:
         target = job.target
         return job.due + target.skip * target.interval if target.overdue_since is None else target.overdue_since
 
-    def _add(self, devices: Iterable[Device], plan: Plan) -> list[_Job]:
+    def _add(self, devices: Iterable[Device], plan: PollingPlan) -> list[_Job]:
         """A job for each device, in the order of their slots.
 
         So devices that are polled one after another stand together in the series. When an outage makes all values vanish, and
@@ -304,6 +304,6 @@ class Scheduler:
         return self._planned * _GOLDEN % 1.0
 
 
-def _configure(target: Target, device: Device, plan: Plan) -> None:
+def _configure(target: Target, device: Device, plan: PollingPlan) -> None:
     choice, kinds = plan.choices.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
     target.configure(device, plan.stretch, plan.stale_after, plan.zone, choice, kinds)

@@ -3,13 +3,13 @@
 from array import array
 from typing import Final
 
-from exporter.status import Poll
+from exporter.polling.status import PollResult
 
 #: Polls that are remembered.
 KEPT: Final = 20
 
 
-class History:
+class PollHistory:
     """The last KEPT polls, as bare numbers: there may be 10,000 devices, and objects would take four times the memory.
 
     All of it is taken at once, so that how much an exporter needs is seen in its first minute and not after KEPT intervals.
@@ -22,7 +22,7 @@ class History:
         self._reasons: list[str | None] = [None] * KEPT
         self._count = 0
 
-    def add(self, poll: Poll) -> None:
+    def add(self, poll: PollResult) -> None:
         """Remember `poll`, and forget the oldest if there are too many."""
         place = self._count % KEPT
         self._numbers[2 * place] = poll.at
@@ -31,15 +31,15 @@ class History:
         self._count += 1
 
     @property
-    def last(self) -> Poll | None:
+    def last(self) -> PollResult | None:
         """The latest poll; None before the first."""
         return self._poll(self._count - 1) if self._count else None
 
     @property
-    def polls(self) -> list[Poll]:
+    def polls(self) -> list[PollResult]:
         """All that are remembered, the latest first."""
         return [self._poll(number) for number in reversed(range(max(0, self._count - KEPT), self._count))]
 
-    def _poll(self, number: int) -> Poll:
+    def _poll(self, number: int) -> PollResult:
         place = number % KEPT
-        return Poll(self._numbers[2 * place], self._numbers[2 * place + 1], self._reasons[place])
+        return PollResult(self._numbers[2 * place], self._numbers[2 * place + 1], self._reasons[place])

@@ -14,9 +14,9 @@ from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
-from exporter.history import History
 from exporter.metrics.series import Series
-from exporter.status import DeviceStatus, Poll, State
+from exporter.polling.history import PollHistory
+from exporter.polling.status import DeviceState, DeviceStatus, PollResult
 
 #: The longest a failing device is left alone, in intervals.
 MAX_BACKOFF: Final = 8
@@ -45,7 +45,7 @@ class TargetDetail:
     error: str | None
     reading: tuple[tuple[str, str | None, int | float], ...]
     texts: tuple[tuple[str, str], ...]
-    polls: list[Poll]
+    polls: list[PollResult]
 
 
 class Target:
@@ -108,7 +108,7 @@ class Target:
         self._success_wall: float | None = None
         self._reason: str | None = None
         self._error: str | None = None
-        self._history = History()
+        self._history = PollHistory()
         #: When the first request of the poll under way went out, and the latest one if it has not ended; by the exporter's clock.
         self._began: float | None = None
         self._sent: float | None = None
@@ -261,11 +261,11 @@ class Target:
     def _status(self, next_poll: float | None) -> DeviceStatus:
         now, wall = self._clock.now(), self._clock.wall()
         if self._up is None:
-            state = State.WAITING
+            state = DeviceState.WAITING
         elif not self._up:
-            state = State.FAILING
+            state = DeviceState.FAILING
         else:
-            state = State.UP if self._stale is None else State.STALE
+            state = DeviceState.UP if self._stale is None else DeviceState.STALE
         if self._success_wall is None:
             age = None
         else:
@@ -290,7 +290,7 @@ class Target:
 
     def _remember(self, now: float, reason: str | None) -> None:
         began = self._clock.wall() - (0.0 if self._began is None else now - self._began)
-        self._history.add(Poll(began, self._time_taken(now), reason))
+        self._history.add(PollResult(began, self._time_taken(now), reason))
         self._reason = reason
         self.ended()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class State(StrEnum):
+class DeviceState(StrEnum):
     """What is to be said of a device first."""
 
     #: Its last poll failed, as atess_device_up 0 says.
@@ -18,7 +18,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Poll:
+class PollResult:
     """One poll: when its request went out, how long it took, and the reason why it failed (None: it gave a reading)."""
 
     at: float
@@ -40,7 +40,7 @@ class DeviceStatus:
     type: str
     sn: str
     info: Mapping[str, str]
-    state: State
+    state: DeviceState
     reason: str | None
     withheld: str | None
     lost: bool | None
@@ -48,7 +48,7 @@ class DeviceStatus:
     data_timestamp: float | None
     data_age: float | None
     last_success: float | None
-    last_poll: Poll | None
+    last_poll: PollResult | None
     interval: float
     next_poll: float | None
     data_time_is_read: bool = True
@@ -63,9 +63,9 @@ class Fleet:
     devices: list[DeviceStatus]
 
     @property
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[DeviceState, int]:
         """How many devices are in each state."""
-        counts = dict.fromkeys(State, 0)
+        counts = dict.fromkeys(DeviceState, 0)
         for device in self.devices:
             counts[device.state] += 1
         return counts
@@ -110,5 +110,5 @@ class DeviceDetail:
     path_evidence: str
     error: str | None
     fields: list[FieldValue] = field(default_factory=list)
-    polls: list[Poll] = field(default_factory=list)
+    polls: list[PollResult] = field(default_factory=list)
     texts: list[FieldText] = field(default_factory=list)

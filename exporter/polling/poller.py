@@ -13,7 +13,7 @@ from exporter.api.session import Session, SuspendedError
 from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.target import Target
+from exporter.polling.target import Target
 
 _log = structlog.get_logger()
 

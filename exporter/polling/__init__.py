@@ -1,0 +1,1 @@
+"""Everything that asks the cloud at intervals: readings, device lists, settings."""
