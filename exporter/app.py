@@ -30,7 +30,6 @@ from exporter.metrics.exposition import Snapshot
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.overview import Overview
 from exporter.polling.device_settings import SettingsPlan, SettingsReader
 from exporter.polling.discovery import Discovery, Search
 from exporter.polling.pacing import Pace
@@ -39,7 +38,8 @@ from exporter.polling.scheduler import PollingPlan, Scheduler, Task
 from exporter.polling.workers import Workers
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
-from exporter.web import Listener, Rotation, Site, create_app
+from exporter.web import Rotation, Server, Site, create_app
+from exporter.web.overview import Overview
 
 _log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class App:
         self.telemetry.show_shard(config.shard.index, config.shard.total)
         self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
         self._overview = Overview(self._scheduler, self._account, self._clock, config.types)
-        self._listener = Listener(*options.listen, Rotation(options.web_config))
+        self._listener = Server(*options.listen, Rotation(options.web_config))
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,

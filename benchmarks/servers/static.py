@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from benchmarks.servers.protocol import serve
-from exporter.web import Listener
+from exporter.web import Server
 
 
 def main(file: Path) -> None:
@@ -26,7 +26,7 @@ def main(file: Path) -> None:
             return Response(packed, media_type="text/plain", headers={"Content-Encoding": "gzip"})
         return Response(plain, media_type="text/plain")
 
-    listener = Listener("127.0.0.1", 0)
+    listener = Server("127.0.0.1", 0)
     listener.start(Starlette(routes=[Route("/metrics", metrics)]))
     serve(listener.url, change=lambda: None)
     listener.stop()

@@ -1,7 +1,7 @@
 """The HTTP side: pages, health, and the listener. Knows nothing of what a field means."""
 
 from exporter.web.app import Site, create_app
-from exporter.web.listener import Listener, ListenError
 from exporter.web.rotation import Rotation
+from exporter.web.server import ListenError, Server
 
-__all__ = ["ListenError", "Listener", "Rotation", "Site", "create_app"]
+__all__ = ["ListenError", "Server", "Rotation", "Site", "create_app"]

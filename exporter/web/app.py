@@ -14,13 +14,13 @@ from starlette.routing import Route
 from exporter.metrics.exposition import Snapshot
 from exporter.web.compression import Latest, in_chunks
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
-from exporter.web.pages import Overview, Pages
-from exporter.web.policy import Policy
+from exporter.web.pages import FleetView, Pages
+from exporter.web.policy import BrowserPolicy
 from exporter.web.shared import Shared
 from exporter.web.streamed import Streamed
 
 
-class Exposition(Protocol):
+class ExpositionSource(Protocol):
     """Gives what the page of metrics has of the devices, and what stands behind that: the exporter's own."""
 
     def __call__(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]: ...
@@ -36,8 +36,8 @@ class Site:
 
     version: str
     telemetry_path: str
-    exposition: Exposition
-    overview: Overview
+    exposition: ExpositionSource
+    overview: FleetView
     problems: Callable[[], list[str]]
     ready: Callable[[], bool]
     reload: Callable[[], str | None]
@@ -90,7 +90,7 @@ def create_app(site: Site) -> Starlette:
             Route("/-/ready", ready),
             Route("/-/reload", reload, methods=["POST"]),
         ],
-        middleware=[Middleware(Policy)],
+        middleware=[Middleware(BrowserPolicy)],
         exception_handlers={404: not_found},
     )
     # one address for one page

@@ -15,9 +15,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.polling.status import DeviceDetail, DeviceState, Fleet
-from exporter.web import words
+from exporter.web import formatting as words
 from exporter.web.compression import gzip
-from exporter.web.documents import device_document, error_document, fleet_document
+from exporter.web.json_views import device_document, error_document, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
 from exporter.web.table import COLUMNS, Query, QueryError, Table
 
@@ -40,7 +40,7 @@ _ASSETS: Final = {
 }
 
 
-class Overview(Protocol):
+class FleetView(Protocol):
     """Who knows the devices. May be asked from any thread."""
 
     def fleet(self) -> Fleet: ...
@@ -59,7 +59,7 @@ register_url_convertor("anything", _Anything())
 class Pages:
     """The pages of an exporter of `version` that serves its metrics at `telemetry_path`."""
 
-    def __init__(self, version: str, telemetry_path: str, overview: Overview, *, simulated: bool) -> None:
+    def __init__(self, version: str, telemetry_path: str, overview: FleetView, *, simulated: bool) -> None:
         self._overview = overview
         self._simulated = simulated
         self._turns = asyncio.Semaphore(_AT_ONCE)

@@ -15,7 +15,7 @@ HEADERS: Final = {
 }
 
 
-class Policy:
+class BrowserPolicy:
     """Adds HEADERS to what `app` answers, unless it has set one itself."""
 
     def __init__(self, app: ASGIApp) -> None:

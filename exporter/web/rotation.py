@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 
 from exporter.config.errors import ConfigError
-from exporter.web.authentication import Users
-from exporter.web.gate import Admission
+from exporter.web.auth import Users
 from exporter.web.limits import LIMITS, Limits
+from exporter.web.middleware import AccessPolicy
 from exporter.web.webconfig import WebConfig, load
 
 _log = structlog.get_logger()
@@ -46,7 +46,7 @@ class Rotation:
         return self._config.context
 
     @property
-    def admission(self) -> Admission:
+    def admission(self) -> AccessPolicy:
         """What the next request goes by."""
         return self._admission
 
@@ -91,11 +91,11 @@ class Rotation:
         self._stamps = self._seen = stamps
         _log.info("read the web config again", web=str(config))
 
-    def _judge(self, config: WebConfig, before: WebConfig | None) -> Admission:
+    def _judge(self, config: WebConfig, before: WebConfig | None) -> AccessPolicy:
         """The admission of `config`, with the users as they are if they are the same: what they proved stays proven."""
         if before is not None and before.users == config.users:
-            return Admission(self._admission.users, config.headers)
-        return Admission(Users(config.users, self._limits) if config.users else None, config.headers)
+            return AccessPolicy(self._admission.users, config.headers)
+        return AccessPolicy(Users(config.users, self._limits) if config.users else None, config.headers)
 
 
 def _load(path: Path, files: tuple[Path, ...]) -> tuple[WebConfig, tuple[_Stamp, ...]]:

@@ -1,181 +1,123 @@
-"""The event loop of the web side: takes connections in, and no more than it can serve."""
+"""The listening sockets and the server behind them, in a thread of its own."""
 
-import asyncio
 import errno
+import os
 import socket
-import ssl
-from asyncio import sslproto
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import Any, Final
+import threading
+from collections.abc import Sequence
+from typing import Final
 
-import structlog
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
-from exporter.web.connection import Connection
-from exporter.web.limits import Limits
+from exporter.web.acceptor import GRACE, Acceptor
+from exporter.web.limits import LIMITS, Limits
+from exporter.web.middleware import AccessMiddleware
+from exporter.web.rotation import Rotation
 
-_log = structlog.get_logger()
 
-#: Seconds that answers under way get to finish when the exporter stops.
-GRACE: Final = 0.7
-
-#: Seconds until the next try after the system refused another connection.
-_RETRY: Final = 1.0
-
-#: Bytes of asyncio's read buffer for a TLS connection, which it would make 256 KiB: 50 MB for 200 that only hold a handshake
-#: open. Requests are smaller than this.
-_TLS_READ_BUFFER: Final = 4 * 1024
-
-#: Bytes that the system holds for a client. It would take up to 4 MB by itself, of an answer that nobody reads, and who does not
-#: read would not be noticed. Enough for 10 Mbit/s across the world.
-_SEND_BUFFER: Final = 256 * 1024
-
-_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+class ListenError(OSError):
+    """The address cannot be listened on; the message says why."""
 
 
 class Server:
-    """Serves `app` on `listeners`, with what `tls` gives for each new connection (None: without TLS)."""
+    """Serves an application on `host` and `port` (0: any free one) from start() to stop(). Raises ListenError if it cannot.
 
-    def __init__(
-        self, app: ASGIApp, listeners: Sequence[socket.socket], tls: Callable[[], ssl.SSLContext | None], limits: Limits
-    ) -> None:
-        self._listeners = listeners
-        self._tls = tls
+    `host` is a name or an address; "" and "::" are every address of the machine, of IPv4 too.
+    """
+
+    def __init__(self, host: str, port: int, rotation: Rotation | None = None, limits: Limits = LIMITS) -> None:
+        try:
+            self._sockets = _listen(host, port)
+        except (OSError, UnicodeError) as error:
+            # create_server() words the errors of bind() in its own way
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
+            raise ListenError(f"cannot listen on {_show(host, port)}: {reason}") from None
+        self._host = host
+        self._rotation = rotation or Rotation(None)
         self._limits = limits
-        self._config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            # uvicorn says a whole number, and only hands it to call_later()
-            timeout_keep_alive=limits.idle,  # type: ignore[arg-type]
-            h11_max_incomplete_event_size=limits.head_size,
-        )
-        self._state = ServerState()
-        self._connections: set[Connection] = set()
-        self._handshakes: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._lost = asyncio.Event()
-        self._starved = False
+        self._server: Acceptor | None = None
+        self._thread: threading.Thread | None = None
 
-    def run(self) -> None:
-        """Serve until stopped; for a thread of its own."""
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+    @property
+    def url(self) -> str:
+        """An address that reaches the listener from this machine."""
+        port = self._sockets[0].getsockname()[1]
+        host = self._host if self._host not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104 - compared, not bound
+        return f"{'https' if self._rotation.context else 'http'}://{_show(host, port)}"
+
+    def start(self, app: ASGIApp) -> None:
+        """Begin to answer. Connections made since the constructor are answered too."""
+        rotation = self._rotation
+        gate = AccessMiddleware(app, lambda: rotation.admission, self._limits)
+        self._server = Acceptor(gate, self._sockets, lambda: rotation.context, self._limits)
+        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
+        self._thread.start()
+        threading.Thread(target=rotation.run, name="web-config", daemon=True).start()
 
     def stop(self) -> None:
-        """End soon; from any thread."""
-        # the loop is closed already if serving failed
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._ending.set)
+        """Stop listening, let answers under way finish for a moment, and end."""
+        self._rotation.stop()
+        if self._server is not None and self._thread is not None:
+            self._server.stop()
+            self._thread.join(2 * GRACE + 0.1)
+        for listener in self._sockets:
+            listener.close()
 
-    async def _serve(self) -> None:
-        self._loop.set_exception_handler(_report)
-        sslproto.SSLProtocol.max_size = _TLS_READ_BUFFER
-        self._config.load()
-        for listener in self._listeners:
-            listener.setblocking(False)
-            self._listen(listener)
-        await self._ending.wait()
-        for listener in self._listeners:
-            self._loop.remove_reader(listener)
-        for connection in list(self._connections):
-            connection.finish()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await self._all_gone()
-        for connection in list(self._connections):
-            connection.drop("the exporter stops")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await self._all_gone()
 
-    async def _all_gone(self) -> None:
-        while self._connections:
-            self._lost.clear()
-            await self._lost.wait()
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on what `host` stands for, as Prometheus' own programs do, and for `localhost` on both of its addresses."""
+    if host in ("", "::"):
+        # one socket for both kinds of addresses, where the system has both
+        both = ["::"] if socket.has_dualstack_ipv6() else []
+        return [_first([*both, "0.0.0.0"], port)]  # noqa: S104 - what was asked for
+    if host == "localhost":
+        return _both(port)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return [_first([socket.getnameinfo(entry[4], _NUMERIC)[0] for entry in found], port)]
 
-    def _on_lost(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self._lost.set()
 
-    def _listen(self, listener: socket.socket) -> None:
-        self._loop.add_reader(listener, self._accept, listener)
-
-    def _accept(self, listener: socket.socket) -> None:
-        """Take one client in; the loop comes back for the next after it has served those that are there."""
+def _first(addresses: Sequence[str], port: int) -> socket.socket:
+    """Listen on the first of the addresses that this machine has."""
+    for address in addresses[:-1]:
         try:
-            sock, address = listener.accept()
+            return _create(address, port)
         except OSError as error:
-            if error.errno in _OUT_OF_RESOURCES:
-                (_log.debug if self._starved else _log.error)("cannot take a connection, trying again", error=error.strerror)
-                self._starved = True
-                self._loop.remove_reader(listener)
-                self._loop.call_later(_RETRY, self._listen, listener)
-            # else the client has gone again
-            return
-        self._starved = False
-        self._welcome(sock, str(address[0]))
+            if error.errno not in _NOT_HERE:
+                raise
+    return _create(addresses[-1], port)
 
-    def _welcome(self, sock: socket.socket, peer: str) -> None:
-        handshakes = [it for it in self._connections if it.shaking_hands]
-        if len(handshakes) >= self._limits.handshakes:
-            self._drop_one(handshakes)
-        if len(self._connections) >= self._limits.connections:
-            spare = [it for it in self._connections if it.spare]
-            if not spare:
-                _log.debug("connection refused", client=peer, reason="all connections are in use")
-                sock.close()
-                return
-            self._drop_one(spare)
-        connection = Connection(self._config, self._state, self._limits, sock, peer, self._on_lost)
-        self._connections.add(connection)
-        task = self._loop.create_task(self._connect(sock, connection))
-        self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
 
-    def _drop_one(self, candidates: Iterable[Connection]) -> None:
-        """Drop the one that got nowhere for longest, of the client that has most connections."""
-        most = Counter(it.peer for it in self._connections)
-        victim = min(candidates, key=lambda it: (-most[it.peer], it.since))
-        self._connections.discard(victim)
-        victim.drop("others need the place")
-
-    async def _connect(self, sock: socket.socket, connection: Connection) -> None:
-        tls = self._tls()
-        timeout = self._limits.handshake if tls else None
+def _both(port: int) -> list[socket.socket]:
+    """Listen on the addresses of localhost, whatever the resolver makes of it (RFC 6761 6.3), or on the one that is there."""
+    first = _first(["127.0.0.1", "::1"], port)
+    try:
+        return [first, _create("::1", first.getsockname()[1])] if first.family == socket.AF_INET else [first]
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            return [first]
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-            await self._loop.connect_accepted_socket(
-                lambda: connection, sock, ssl=tls, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
-            )
-        except OSError as error:
-            _log.debug("TLS handshake failed", client=connection.peer, error=_shown(error))
-            self._on_lost(connection)
-            sock.close()
+            # any free port of one address may be taken for the other; while this one is kept, another is found
+            if port == 0 and error.errno == errno.EADDRINUSE:
+                return _both(port)
+            raise
+        finally:
+            first.close()
 
 
-def _shown(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate refused: {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
-    return error.strerror or str(error) or "the client hung up"
+def _create(address: str, port: int) -> socket.socket:
+    family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+    listener = socket.create_server(where, family=family, backlog=512, dualstack_ipv6=address == "::")
+    # asyncio switches Nagle's algorithm off only where a socket says that it speaks TCP, which create_server() leaves open;
+    # with it on, an answer that does not fill its last packet waits for the client's delayed acknowledgement
+    return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    error = context.get("exception")
-    if isinstance(error, OSError):
-        # a client that is gone, in one of the many ways to tell
-        _log.debug("connection broke", error=_shown(error))
-        return
-    _log.error("internal error in the web server", error=f"{type(error).__name__}: {error}" if error else context["message"])
+_NUMERIC: Final = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+
+#: The machine has no such address, or none of that kind, as where IPv6 is switched off.
+_NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+def _show(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

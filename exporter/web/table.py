@@ -14,22 +14,22 @@ _SEVERITY: Final = {state: rank for rank, state in enumerate(DeviceState)}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of the table; `key` is what it is sorted by, None is unknown and comes last either way."""
 
     title: str
     key: Callable[[DeviceStatus], float | str | None]
 
 
-COLUMNS: Final[Mapping[str, Column]] = {
-    "device": Column("Device", lambda it: it.sn.casefold()),
-    "type": Column("Type", lambda it: it.type),
-    "state": Column("DeviceState", lambda it: _SEVERITY[it.state]),
-    "age": Column("Data", lambda it: it.data_age),
-    "poll": Column("Last poll", lambda it: -it.last_poll.at if it.last_poll else None),
-    "duration": Column("Took", lambda it: it.last_poll.duration if it.last_poll else None),
-    "interval": Column("Interval", lambda it: it.interval),
-    "next": Column("Next poll", lambda it: it.next_poll),
+COLUMNS: Final[Mapping[str, TableColumn]] = {
+    "device": TableColumn("Device", lambda it: it.sn.casefold()),
+    "type": TableColumn("Type", lambda it: it.type),
+    "state": TableColumn("DeviceState", lambda it: _SEVERITY[it.state]),
+    "age": TableColumn("Data", lambda it: it.data_age),
+    "poll": TableColumn("Last poll", lambda it: -it.last_poll.at if it.last_poll else None),
+    "duration": TableColumn("Took", lambda it: it.last_poll.duration if it.last_poll else None),
+    "interval": TableColumn("Interval", lambda it: it.interval),
+    "next": TableColumn("Next poll", lambda it: it.next_poll),
 }
 
 

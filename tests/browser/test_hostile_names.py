@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.simulator import SimClock, SimDevice
-from exporter.web.words import device_url
+from exporter.web.formatting import device_url
 from tests.browser.chromium import chromium, later, tab
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, Exporter, eventually, exporter

@@ -7,8 +7,8 @@ from typing import Any
 import bcrypt
 import pytest
 
-from exporter.web import authentication
-from exporter.web.authentication import Users, Verdict
+from exporter.web import auth as authentication
+from exporter.web.auth import Users, Verdict
 from exporter.web.limits import LIMITS, Limits
 
 HASHES = {"alice": bcrypt.hashpw(b"correct horse", bcrypt.gensalt(4)), "bob": bcrypt.hashpw(b"battery", bcrypt.gensalt(5))}

@@ -10,7 +10,7 @@ import requests
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from exporter.web import Listener, Rotation, Site, create_app
+from exporter.web import Rotation, Server, Site, create_app
 from tests.unit.test_web import Parts
 
 USERS = f"basic_auth_users: {{alice: {bcrypt.hashpw(b'correct horse', bcrypt.gensalt(4)).decode()}}}\n"
@@ -26,7 +26,7 @@ def parts() -> Parts:
 def url(parts: Parts, tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "web.yaml"
     path.write_text(USERS + "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: sandbox}}\n")
-    listener = Listener("127.0.0.1", 0, Rotation(path))
+    listener = Server("127.0.0.1", 0, Rotation(path))
     site = Site(
         "0", "/metrics", parts.exposition, parts, lambda: parts.problems, lambda: parts.ready, lambda: parts.reload_problem
     )
@@ -87,7 +87,7 @@ def test_the_operators_headers_take_the_place_of_the_pages_own(tmp_path: Path) -
 
     path = tmp_path / "web.yaml"
     path.write_text("http_server_config: {headers: {Content-Security-Policy: sandbox}}\n")
-    listener = Listener("127.0.0.1", 0, Rotation(path))
+    listener = Server("127.0.0.1", 0, Rotation(path))
     listener.start(page)
     try:
         headers = requests.get(listener.url, timeout=30).headers

@@ -13,7 +13,7 @@ import structlog
 from structlog.typing import EventDict
 
 from exporter.metrics.exposition import Snapshot
-from exporter.web import Listener, Site, create_app
+from exporter.web import Server, Site, create_app
 from exporter.web.limits import LIMITS, Limits
 from tests.unit.test_web import Parts
 
@@ -36,7 +36,7 @@ def listening(
             hold.wait(60)
         return Snapshot(1, len(page), [page]), b""
 
-    listener = Listener("127.0.0.1", 0, limits=limits)
+    listener = Server("127.0.0.1", 0, limits=limits)
     listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
     try:
         yield int(listener.url.rpartition(":")[2])
@@ -368,7 +368,7 @@ def test_an_answer_under_way_is_finished_when_the_exporter_stops() -> None:
         hold.wait(60)
         return Snapshot(1, 6, [b"whole\n"]), b""
 
-    listener = Listener("127.0.0.1", 0)
+    listener = Server("127.0.0.1", 0)
     listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
     with connect(int(listener.url.rpartition(":")[2])) as client:
         client.sendall(get(b"/metrics"))
@@ -382,7 +382,7 @@ def test_errors_of_a_page_are_one_line_and_no_traceback(log: list[EventDict]) ->
     def broken(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         raise ValueError("made up")
 
-    listener = Listener("127.0.0.1", 0)
+    listener = Server("127.0.0.1", 0)
     listener.start(create_app(Site("0", "/metrics", broken, Parts(), list, lambda: True, lambda: None)))
     try:
         with connect(int(listener.url.rpartition(":")[2])) as client:

@@ -8,9 +8,9 @@ import structlog
 from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import DeviceType, load_catalogue
-from exporter.overview import Overview
 from exporter.polling.scheduler import TICK, PollingPlan
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, PollResult
+from exporter.web.overview import Overview
 from tests.support import FakeClock, device
 from tests.unit.test_scheduler import Fleet, devices, failing
 

@@ -15,7 +15,7 @@ import requests
 from exporter.config.address import is_taken
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, Fleet, PollResult
-from exporter.web import Listener, Site, create_app
+from exporter.web import Server, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
 from tests.integration.processes import eventually
@@ -90,7 +90,7 @@ def text_of(html: str) -> str:
 
 @contextmanager
 def serving(devices: Devices, telemetry_path: str = "/metrics", *, simulated: bool = False) -> Iterator[Web]:
-    listener = Listener("127.0.0.1", 0)
+    listener = Server("127.0.0.1", 0)
 
     def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         return Snapshot(1, 4, [b"x 1\n"]), b""

@@ -17,7 +17,7 @@ from structlog.typing import EventDict
 
 from exporter.config.errors import ConfigError
 from exporter.metrics.exposition import Snapshot
-from exporter.web import Listener, Rotation, Site, create_app
+from exporter.web import Rotation, Server, Site, create_app
 from tests.unit.test_web import Parts
 
 
@@ -66,7 +66,7 @@ def log() -> Iterator[list[EventDict]]:
 
 @contextmanager
 def serving(rotation: Rotation) -> Iterator[str]:
-    listener = Listener("127.0.0.1", 0, rotation)
+    listener = Server("127.0.0.1", 0, rotation)
     listener.start(
         create_app(
             Site(

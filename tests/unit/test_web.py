@@ -16,7 +16,7 @@ from exporter.config.address import parse_address
 from exporter.healthcheck import problem
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, Fleet
-from exporter.web import Listener, ListenError, Site, compression, create_app
+from exporter.web import ListenError, Server, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
 from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics
 from tests.integration.processes import free_port
@@ -200,7 +200,7 @@ def test_what_is_no_address(text: str) -> None:
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1", "x" * 300])
 def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
     with pytest.raises(ListenError, match=f"cannot listen on {host}:0: "):
-        Listener(host, 0)
+        Server(host, 0)
 
 
 def answers(url: str, *addresses: str) -> list[bool]:
@@ -261,7 +261,7 @@ def test_a_port_that_is_taken_for_one_family_is_an_error(taken: str) -> None:
         port = other.getsockname()[1]
         for host in ("localhost", "::", ""):
             with pytest.raises(ListenError, match="Address already in use"):
-                Listener(host, port)
+                Server(host, port)
     # and nothing is left of the other family's
     with socket.create_server(("127.0.0.1", port)), socket.create_server(("::1", port), family=socket.AF_INET6):
         pass
@@ -289,7 +289,7 @@ class Parts:
 
 @contextmanager
 def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **site: Any) -> Iterator[str]:
-    listener = Listener(host, port)
+    listener = Server(host, port)
     listener.start(
         create_app(
             Site(
@@ -375,7 +375,7 @@ def test_only_a_demo_says_that_its_data_are_simulated(simulated: bool) -> None:
 
 
 def test_small_answers_are_not_held_back() -> None:
-    listener = Listener("127.0.0.1", 0)
+    listener = Server("127.0.0.1", 0)
     listener.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
     try:
         accepted = listener._sockets[0]

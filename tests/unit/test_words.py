@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.web.words import ago, device_url, iso, number, span, utc
+from exporter.web.formatting import ago, device_url, iso, number, span, utc
 
 
 @pytest.mark.parametrize(

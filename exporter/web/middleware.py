@@ -13,10 +13,10 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.authentication import Users, Verdict
+from exporter.web.auth import Users, Verdict
 from exporter.web.connection import WRITE_BUFFER, Connection
-from exporter.web.held import Held, Reader
 from exporter.web.limits import Limits
+from exporter.web.pending import PendingAnswers, Reader
 
 _log = structlog.get_logger()
 
@@ -38,21 +38,21 @@ _ABSOLUTE: Final = re.compile(r"https?://(?=[^:/])([^/]*)(/.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class AccessPolicy:
     """Whom the pages are for (None: for everybody), and the headers that every answer carries."""
 
     users: Users | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Gate:
+class AccessMiddleware:
     """The application behind it sees only requests that may pass. `admission` is asked at every request."""
 
-    def __init__(self, app: ASGIApp, admission: Callable[[], Admission], limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, admission: Callable[[], AccessPolicy], limits: Limits) -> None:
         self._app = app
         self._admission = admission
         self._limits = limits
-        self._held = Held(limits, lambda: asyncio.get_running_loop().time())
+        self._held = PendingAnswers(limits, lambda: asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -135,7 +135,7 @@ class _Refusal:
 class _Answer:
     """An answer on its way: with the headers that all have, and a large body a slice at a time."""
 
-    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]], held: Held) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]], held: PendingAnswers) -> None:
         self.begun = False
         self._scope = scope
         self._send = send

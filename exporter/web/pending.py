@@ -27,7 +27,7 @@ class Reader:
         return self.body.memory if isinstance(self.body, Snapshot) else len(self.body)
 
 
-class Held:
+class PendingAnswers:
     """The answers under way. A body that several clients are sent counts once."""
 
     def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
