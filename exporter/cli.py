@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter import __version__, arguments
+from exporter import __version__
+from exporter.commands import arguments
 from exporter.process.signals import Signals, end
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _shard(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Sha
 
 
 def _check(options: argparse.Namespace, shard: "Shard") -> int:
-    from exporter.check import table
+    from exporter.commands.check import table
     from exporter.config.load import ConfigError, load
     from exporter.web import webconfig
 
@@ -233,8 +234,8 @@ def _check(options: argparse.Namespace, shard: "Shard") -> int:
 
 def _discover(options: argparse.Namespace) -> int:
     from exporter import logs
+    from exporter.commands.discover import device_list
     from exporter.config.load import ConfigError, load
-    from exporter.discover import device_list
 
     try:
         config = load(options.config, devices_needed=False)
@@ -263,7 +264,7 @@ def _backfill(options: argparse.Namespace) -> int:
 
 
 def _healthcheck(options: argparse.Namespace) -> int:
-    from exporter.healthcheck import problem
+    from exporter.commands.healthcheck import problem
 
     found = problem(*options.listen)
     print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
@@ -272,8 +273,8 @@ def _healthcheck(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace, signals: Signals) -> int:
     with signals.leaving_at_once():
+        from exporter.commands.demo import run
         from exporter.config.load import ConfigError
-        from exporter.demo import run
         from exporter.web import ListenError
 
     try:

@@ -11,7 +11,7 @@ import requests
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import Browser, Page, expect
 
-from exporter import demo as exporter_demo
+from exporter.commands import demo as exporter_demo
 from tests.browser.chromium import PERIOD, chromium, later, tab
 from tests.conftest import Sized
 from tests.integration.processes import Process, demo_command, eventually, running

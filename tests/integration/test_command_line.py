@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from exporter import __version__, demo
+from exporter import __version__
+from exporter.commands import demo
 from tests.conftest import Sized
 from tests.integration.processes import demo_command, eventually, exporter, nobody_listens, running, simulated_cloud
 from tests.support import samples

@@ -96,7 +96,7 @@ def test_it_ends_at_any_moment_of_the_start(config: Path, moments: list[str], nu
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_so_does_the_demo(number: signal.Signals) -> None:
-    for moment in ("argparse", "pydantic", "exporter.app", "exporter.demo"):
+    for moment in ("argparse", "pydantic", "exporter.app", "exporter.commands.demo"):
         with start("demo") as process:
             at(process, moment)
             process.signal(number)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.catalogue.types import Evidence
-from exporter.check import table
+from exporter.commands.check import table
 from exporter.config.load import Config, ConfigError, load
 from exporter.config.sharding import Shard
 

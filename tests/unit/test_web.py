@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
+from exporter.commands.healthcheck import problem
 from exporter.config.address import parse_address
-from exporter.healthcheck import problem
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, Fleet
 from exporter.web import ListenError, Server, Site, compression, create_app
