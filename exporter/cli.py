@@ -250,10 +250,12 @@ def _discover(options: argparse.Namespace) -> int:
 
 def _backfill(options: argparse.Namespace) -> int:
     from exporter import logs
-    from exporter.backfill.run import BackfillError, Wishes, backfill
+    from exporter.backfill.runner import BackfillError, BackfillOptions, backfill
     from exporter.config.load import ConfigError, load
 
-    wishes = Wishes(options.start, options.end, options.devices, options.output, options.split_by == "day", options.dry_run)
+    wishes = BackfillOptions(
+        options.start, options.end, options.devices, options.output, options.split_by == "day", options.dry_run
+    )
     try:
         config = load(options.config, devices_needed=False)
         logs.configure(options.log_level, options.log_format, config.token.reveal)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from structlog.testing import capture_logs
 
-from exporter.backfill.run import BackfillError, Wishes, backfill
+from exporter.backfill.runner import BackfillError, BackfillOptions, backfill
 from exporter.config.load import load
 from exporter.metrics.names import metric_name
 from exporter.simulator import SimClock, SimDevice
@@ -84,7 +84,7 @@ class Bench:
         error, code = "", 1
         with capture_logs() as logs:
             try:
-                code = backfill(config, Wishes(start, end, devices, self.output, by_day))
+                code = backfill(config, BackfillOptions(start, end, devices, self.output, by_day))
             except BackfillError as mistake:
                 error = str(mistake)
         return Outcome(code, error, [dict(line) for line in logs])

@@ -12,7 +12,7 @@ from exporter.api.errors import EnercloError, NotFound, RateLimited, Unauthorize
 from exporter.api.rate_limiter import Closed
 from exporter.api.session import Session, SuspendedError
 from exporter.backfill.plan import Range, Source
-from exporter.backfill.rows import Page, read_page
+from exporter.backfill.rows import HistoryPage, read_page
 from exporter.catalogue.kinds import Kinds
 from exporter.clock import Clock
 from exporter.config.field_filter import FieldFilter
@@ -67,7 +67,7 @@ class Fetcher:
         self._condition = threading.Condition()
         self._closed = False
 
-    def page(self, source: Source, window: Range, number: int, choice: FieldFilter) -> Page:
+    def page(self, source: Source, window: Range, number: int, choice: FieldFilter) -> HistoryPage:
         """Page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
         query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._page_size)}
         failures = 0

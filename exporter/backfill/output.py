@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from exporter.backfill.plan import Source
-from exporter.backfill.spill import Column, Spill
+from exporter.backfill.spill import SampleColumn, Spill
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 
@@ -124,9 +124,9 @@ class Samples:
                 self._progress(len(times))
 
 
-def in_order(columns: Iterable[Column]) -> Iterator[Column]:
+def in_order(columns: Iterable[SampleColumn]) -> Iterator[SampleColumn]:
     """The columns of a series in order of time, each time once. Only at a change of clocks do two windows overlap."""
-    held: Column | None = None
+    held: SampleColumn | None = None
     for column in columns:
         if held is None:
             held = column

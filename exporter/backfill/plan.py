@@ -93,7 +93,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BackfillPlan:
     """The history of `sources` in `range` by the clocks of `zone`, asked in `windows` and pages of `page_size` rows."""
 
     sources: tuple[Source, ...]
@@ -117,7 +117,9 @@ def pages(window: Range, page_size: int) -> int:
     return math.floor((window.end - window.start) / UPLOAD_INTERVAL / page_size) + 1
 
 
-def make_plan(config: Config, start: datetime, end: datetime, devices: Sequence[tuple[str, str]] | None, now: float) -> Plan:
+def make_plan(
+    config: Config, start: datetime, end: datetime, devices: Sequence[tuple[str, str]] | None, now: float
+) -> BackfillPlan:
     """The plan for the devices named, or all that the config lists. Raises PlanError."""
     zone = config.api.zone
     if zone is None:
@@ -139,7 +141,7 @@ def make_plan(config: Config, start: datetime, end: datetime, devices: Sequence[
         raise PlanError(f"{config.path}: no devices; expected some under devices, or in --devices")
     sources = tuple(_source(config.types, name, sn) for (name, _), sn in wanted.items())
     span = Range(local_seconds(start), local_seconds(end))
-    return Plan(sources, zone, span, span.windows(int(config.history.window), zone), config.history.page_size)
+    return BackfillPlan(sources, zone, span, span.windows(int(config.history.window), zone), config.history.page_size)
 
 
 def _source(types: Mapping[str, DeviceType], name: str, sn: str) -> Source:

@@ -11,7 +11,7 @@ import structlog
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from exporter.backfill.plan import Plan, Source, pages
+from exporter.backfill.plan import BackfillPlan, Source, pages
 from exporter.clock import Clock
 
 _log = structlog.get_logger()
@@ -23,7 +23,7 @@ _LINE_EVERY: Final = 30.0
 class Progress:
     """Counts what is done; `budget` gives the requests a minute that may be sent. Safe to use from several threads."""
 
-    def __init__(self, plan: Plan, clock: Clock, budget: Callable[[], float]) -> None:
+    def __init__(self, plan: BackfillPlan, clock: Clock, budget: Callable[[], float]) -> None:
         self._plan = plan
         self._clock = clock
         self._budget = budget

@@ -26,7 +26,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Page:
+class HistoryPage:
     """`count` rows came, and the cloud says that there are `total`; `times` are those of the usable ones, in local_seconds().
 
     `left_out` counts the rows that are not usable, by cause. `instants` has the Unix times of rows that name their zone, by their
@@ -40,7 +40,7 @@ class Page:
     left_out: Counter[str] = field(default_factory=Counter)
     instants: dict[int, int] = field(default_factory=dict)
 
-    def repeats(self, other: "Page") -> bool:
+    def repeats(self, other: "HistoryPage") -> bool:
         """Whether it is the same page again."""
         return bool(self.times) and self.times == other.times and self.blocks == other.blocks
 
@@ -50,19 +50,19 @@ class Page:
         return marshal.dumps((self.count, self.total, self.times, blocks, dict(self.left_out), self.instants))
 
     @classmethod
-    def load(cls, data: bytes) -> "Page":
+    def load(cls, data: bytes) -> "HistoryPage":
         """The page that dump() made bytes of."""
         count, total, times, blocks, left_out, instants = marshal.loads(data)  # noqa: S302 - our own file, see spill
         return cls(count, total, times, [Block(*block) for block in blocks], Counter(left_out), instants)
 
 
-def read_page(data: Any, device_sn: str, window: Range, choice: FieldFilter, zone: tzinfo, kinds: Kinds) -> Page:
+def read_page(data: Any, device_sn: str, window: Range, choice: FieldFilter, zone: tzinfo, kinds: Kinds) -> HistoryPage:
     """Return the page in an answer's `data`; `zone` is the window's, for rows whose times name one of their own.
 
     Raises InvalidReadingError where there is none.
     """
     rows, total = _rows(data)
-    page = Page(len(rows), total)
+    page = HistoryPage(len(rows), total)
     blocks: dict[tuple[str, ...], tuple[list[int], list[Sequence[int | float]]]] = {}
     for row in rows:
         try:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from exporter.backfill.plan import Source
-from exporter.backfill.rows import Page
+from exporter.backfill.rows import HistoryPage
 
 #: The samples of one field: Unix times in seconds, and the values.
-Column = tuple[list[int], list[int | float]]
+SampleColumn = tuple[list[int], list[int | float]]
 
 #: What is written here is for this layout of the file and this Python.
 _FORMAT: Final = f"2, Python {sys.version_info[0]}.{sys.version_info[1]}"
@@ -80,24 +80,24 @@ class Spill:
         with self._lock:
             return {window for (window,) in self._db.execute("SELECT window FROM windows WHERE source = ?", [self._id(source)])}
 
-    def pages(self, source: Source, window: int) -> list[list[Page]]:
+    def pages(self, source: Source, window: int) -> list[list[HistoryPage]]:
         """The pages kept of a window that is not whole yet, by passes."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT pass, data FROM pages WHERE source = ? AND window = ? ORDER BY pass, page", [self._id(source), window]
             ).fetchall()
-        passes: dict[int, list[Page]] = {}
+        passes: dict[int, list[HistoryPage]] = {}
         for number, data in rows:
-            passes.setdefault(number, []).append(Page.load(data))
+            passes.setdefault(number, []).append(HistoryPage.load(data))
         return list(passes.values())
 
-    def keep(self, source: Source, window: int, place: tuple[int, int], page: Page) -> None:
+    def keep(self, source: Source, window: int, place: tuple[int, int], page: HistoryPage) -> None:
         """Keep a page; `place` is the number of its pass and its own."""
         data = page.dump()
         with self._transaction():
             self._db.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?)", [self._id(source), window, *place, data])
 
-    def finish(self, source: Source, window: int, columns: Mapping[str, Column], notes: Mapping[str, int]) -> int:
+    def finish(self, source: Source, window: int, columns: Mapping[str, SampleColumn], notes: Mapping[str, int]) -> int:
         """The window is whole: keep its columns in place of its pages. Returns the number of its samples."""
         rows = [(name, position, marshal.dumps(column)) for position, (name, column) in enumerate(columns.items())]
         samples = sum(len(times) for times, _ in columns.values())
@@ -130,7 +130,7 @@ class Spill:
             )
             return [name for (name,) in found]
 
-    def columns(self, source: Source, field: str) -> Iterator[Column]:
+    def columns(self, source: Source, field: str) -> Iterator[SampleColumn]:
         """The columns of one field, window by window, one at a time."""
         window = -1
         while True:

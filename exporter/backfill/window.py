@@ -14,8 +14,8 @@ from typing import Final
 from exporter.backfill.fetch import Fetcher, SourceFailed
 from exporter.backfill.localtime import Dated, date_rows
 from exporter.backfill.plan import Range, Source
-from exporter.backfill.rows import Page
-from exporter.backfill.spill import Column, Spill
+from exporter.backfill.rows import HistoryPage
+from exporter.backfill.spill import SampleColumn, Spill
 from exporter.config.field_filter import FieldFilter
 
 #: How often a window is read, at the most.
@@ -38,7 +38,7 @@ USED = "rows that could be used"
 #: What is said of the pages and of rows that are kept all the same.
 ABOUT_PAGES: Final = frozenset({SHIFTED, RESTLESS, WRONG_TOTAL, UNORDERED, DOUBLED, TWICE, NEVER, USED})
 
-Passes = list[list[Page]]
+Passes = list[list[HistoryPage]]
 
 _Part = tuple[list[int], Sequence[int | float]]
 
@@ -75,7 +75,7 @@ class WindowReader:
         return self._spill.finish(source, index, columns, notes)
 
 
-def is_over(pages: Sequence[Page], page_size: int) -> bool:
+def is_over(pages: Sequence[HistoryPage], page_size: int) -> bool:
     """Whether these pages are a whole pass: the last is empty, or not full and `total` expects no more, or the same again."""
     if not pages:
         return False
@@ -91,7 +91,7 @@ def is_settled(passes: Passes, zone: tzinfo) -> bool:
     return _fits(last, zone) or len(passes) >= MAX_PASSES or len(last) >= MAX_PAGES or _agree(passes)
 
 
-def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, Column], dict[str, int]]:
+def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dict[str, int]]:
     """The columns of all fields that any pass found, in order of time, and what there is to say, by how many rows.
 
     Of two values for one time the one that was read last counts.
@@ -122,7 +122,7 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, Column], dict[str,
     return _joined(parts), dict(notes)
 
 
-def _note(notes: Counter[str], pages: Sequence[Page], dated: Dated) -> None:
+def _note(notes: Counter[str], pages: Sequence[HistoryPage], dated: Dated) -> None:
     for page in _distinct(pages):
         notes.update(page.left_out)
     if pages[-1].total is not None and pages[-1].total != _received(pages):
@@ -136,7 +136,7 @@ def _note(notes: Counter[str], pages: Sequence[Page], dated: Dated) -> None:
         del notes[name]
 
 
-def _problem(pages: Sequence[Page]) -> str | None:
+def _problem(pages: Sequence[HistoryPage]) -> str | None:
     """Why a settled pass cannot be the whole window, if it cannot."""
     if len(pages) >= MAX_PAGES:
         return f"the pages do not end, {MAX_PAGES} were read"
@@ -148,24 +148,24 @@ def _problem(pages: Sequence[Page]) -> str | None:
     return None
 
 
-def _repeats(pages: Sequence[Page]) -> bool:
+def _repeats(pages: Sequence[HistoryPage]) -> bool:
     return any(pages[-1].repeats(page) for page in pages[:-1])
 
 
-def _distinct(pages: Sequence[Page]) -> Sequence[Page]:
+def _distinct(pages: Sequence[HistoryPage]) -> Sequence[HistoryPage]:
     """The pages without a last one that is another one again."""
     return pages[:-1] if _repeats(pages) else pages
 
 
-def _received(pages: Sequence[Page]) -> int:
+def _received(pages: Sequence[HistoryPage]) -> int:
     return sum(page.count for page in _distinct(pages))
 
 
-def _times(pages: Sequence[Page]) -> list[int]:
+def _times(pages: Sequence[HistoryPage]) -> list[int]:
     return list(chain.from_iterable(page.times for page in _distinct(pages)))
 
 
-def _known(pages: Sequence[Page]) -> dict[int, int]:
+def _known(pages: Sequence[HistoryPage]) -> dict[int, int]:
     """Return the Unix times of rows that name their zone, by their positions in _times()."""
     known = {}
     first = 0
@@ -179,7 +179,7 @@ def _agree(passes: Passes) -> bool:
     return len(passes) > 1 and sorted(_times(passes[-1])) == sorted(_times(passes[-2]))
 
 
-def _fits(pages: Sequence[Page], zone: tzinfo) -> bool:
+def _fits(pages: Sequence[HistoryPage], zone: tzinfo) -> bool:
     """Whether the pages of a pass are of one state of the cloud: `total` stood still and was reached, no row was on two pages."""
     totals = {page.total for page in pages if page.total is not None}
     if not totals and not _received(pages):
@@ -203,9 +203,9 @@ def _on_two_pages(times: set[int], zone: tzinfo) -> bool:
     return len(date_rows(shared, zone).twice) < len(shared)
 
 
-def _joined(parts: Mapping[str, Sequence[_Part]]) -> dict[str, Column]:
+def _joined(parts: Mapping[str, Sequence[_Part]]) -> dict[str, SampleColumn]:
     """The parts of each field as one column in order of time."""
-    joined: dict[str, Column] = {}
+    joined: dict[str, SampleColumn] = {}
     # most fields have the very same times
     known: dict[tuple[int, ...], tuple[list[int], bool]] = {}
     for name, columns in parts.items():

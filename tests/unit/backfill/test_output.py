@@ -8,7 +8,7 @@ import pytest
 from exporter.backfill import output
 from exporter.backfill.output import Families, Samples, in_order, write_days, write_file
 from exporter.backfill.plan import Source
-from exporter.backfill.spill import Column, Spill
+from exporter.backfill.spill import SampleColumn, Spill
 from exporter.catalogue.types import ApiPath, Evidence, HelpTexts, load_catalogue
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
@@ -126,5 +126,5 @@ def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: 
         ([([5], [5]), ([1], [1]), ([3], [3]), ([7], [7])], [([1, 3, 5], [1, 3, 5]), ([7], [7])]),
     ],
 )
-def test_windows_that_overlap_are_put_in_order(columns: list[Column], wanted: list[Column]) -> None:
+def test_windows_that_overlap_are_put_in_order(columns: list[SampleColumn], wanted: list[SampleColumn]) -> None:
     assert list(in_order(columns)) == wanted

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from exporter.backfill.plan import PlanError, Range, local_seconds, local_time, make_plan, pages, parse_time
 from exporter.backfill.progress import Progress, duration
-from exporter.backfill.run import forecast
+from exporter.backfill.runner import forecast
 from exporter.config.load import Config, load
 from tests.support import FakeClock
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.backfill.plan import Source
-from exporter.backfill.rows import Block, Page
+from exporter.backfill.rows import Block, HistoryPage
 from exporter.backfill.spill import Spill, SpillError
 from exporter.catalogue.types import ApiPath, Evidence
 
@@ -16,8 +16,8 @@ ONE = Source("pbd", "A", ApiPath(path="pbd/data-list", evidence=Evidence.INFERRE
 TWO = Source("pcs", "A", ApiPath(path="pcs/data-list", evidence=Evidence.INFERRED))
 
 
-def page(*times: int) -> Page:
-    return Page(len(times), None, list(times), [Block(("ppv",), list(range(len(times))), [tuple(times)])])
+def page(*times: int) -> HistoryPage:
+    return HistoryPage(len(times), None, list(times), [Block(("ppv",), list(range(len(times))), [tuple(times)])])
 
 
 def test_pages_are_there_again_by_passes(tmp_path: Path) -> None:

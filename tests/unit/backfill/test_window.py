@@ -10,7 +10,7 @@ import pytest
 from exporter.api.reading import InvalidReadingError
 from exporter.backfill import window
 from exporter.backfill.plan import Range, local_seconds, local_time
-from exporter.backfill.rows import NO_TIME, OUTSIDE, Page, read_page
+from exporter.backfill.rows import NO_TIME, OUTSIDE, HistoryPage, read_page
 from exporter.backfill.window import assemble, is_over, is_settled
 from exporter.catalogue.kinds import BY_NAME
 from exporter.config.field_filter import EVERYTHING, FieldFilter
@@ -23,11 +23,11 @@ def row(minute: int, **fields: Any) -> dict[str, Any]:
     return {"deviceSn": "A", "time": str(local_time(START + 60 * minute)), **(fields or {"ppv": minute})}
 
 
-def page(*rows: Any, total: Any = None) -> Page:
+def page(*rows: Any, total: Any = None) -> HistoryPage:
     return read_page({"datas": list(rows), "total": len(rows) if total is None else total}, "A", WINDOW, EVERYTHING, UTC, BY_NAME)
 
 
-def pages(*counts: int, total: int) -> list[Page]:
+def pages(*counts: int, total: int) -> list[HistoryPage]:
     """Pages of so many rows, one a minute."""
     found, minute = [], 0
     for count in counts:
@@ -70,7 +70,7 @@ def test_a_page_that_comes_again_ends_a_pass() -> None:
 
 
 def test_pages_without_end_end() -> None:
-    endless = [Page(10, None, [START + number], []) for number in range(window.MAX_PAGES)]
+    endless = [HistoryPage(10, None, [START + number], []) for number in range(window.MAX_PAGES)]
     assert not is_over(endless[:-1], 10)
     assert is_over(endless, 10)
     assert is_settled([endless], UTC)
@@ -91,7 +91,7 @@ def test_pages_without_end_end() -> None:
         ([pages(10, number, 0, total=20) for number in range(1, window.MAX_PASSES + 1)], True),
     ],
 )
-def test_pages_that_do_not_fit_together_are_read_again(passes: list[list[Page]], settled: bool) -> None:
+def test_pages_that_do_not_fit_together_are_read_again(passes: list[list[HistoryPage]], settled: bool) -> None:
     assert is_settled(passes, UTC) is settled
 
 
@@ -114,7 +114,7 @@ def test_an_hour_that_occurs_twice_is_dated_by_the_last_pass() -> None:
     zone = ZoneInfo("Europe/Berlin")
     day = Range(local_seconds(datetime(2024, 10, 27)), local_seconds(datetime(2024, 10, 28)))
 
-    def of(*texts: str, total: int) -> Page:
+    def of(*texts: str, total: int) -> HistoryPage:
         rows = [{"deviceSn": "A", "time": f"2024-10-27 {text}:00", "ppv": number} for number, text in enumerate(texts)]
         return read_page({"datas": rows, "total": total}, "A", day, EVERYTHING, zone, BY_NAME)
 
@@ -183,8 +183,8 @@ def test_a_total_that_is_no_number_says_nothing(total: Any) -> None:
 
 def test_a_page_survives_the_disk() -> None:
     it = page(row(1, a=1, b=0.1 + 0.2, c=10**30), row(2, a=-0.0), "row")
-    assert Page.load(it.dump()) == it
-    assert repr(Page.load(it.dump())) == repr(it)
+    assert HistoryPage.load(it.dump()) == it
+    assert repr(HistoryPage.load(it.dump())) == repr(it)
 
 
 @pytest.mark.parametrize("times", [["2024-05-01T00:01:00", "2024-05-01 00:02:00.0"], ["2024/05/01 0:01", "20240501T000200"]])
@@ -206,7 +206,7 @@ def test_a_row_that_names_its_zone_is_dated_by_it() -> None:
     ]
     rows = [{"deviceSn": "A", "time": text, "ppv": number} for number, text in enumerate(texts)]
     found = read_page({"datas": rows, "total": 4}, "A", day, EVERYTHING, zone, BY_NAME)
-    assert Page.load(found.dump()) == found
+    assert HistoryPage.load(found.dump()) == found
     columns, notes = assemble([[found]], zone)
     instants = [
         datetime(2024, 10, 26, 23, 59, tzinfo=UTC),

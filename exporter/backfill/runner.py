@@ -22,7 +22,7 @@ from exporter.api.rate_limiter import Closed, RateLimiter
 from exporter.api.session import Session
 from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
 from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
-from exporter.backfill.plan import Plan, PlanError, Source, make_plan
+from exporter.backfill.plan import BackfillPlan, PlanError, Source, make_plan
 from exporter.backfill.progress import Progress, duration
 from exporter.backfill.report import describe_loss, failures, lost_rows, tell_notes
 from exporter.backfill.spill import Spill, SpillError
@@ -48,7 +48,7 @@ class BackfillError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class BackfillOptions:
     """What the command line asks for: local times from `start` up to but not including `end`; no `devices`: the config's."""
 
     start: datetime
@@ -59,7 +59,7 @@ class Wishes:
     dry_run: bool = False
 
 
-def backfill(config: Config, wishes: Wishes) -> int:
+def backfill(config: Config, wishes: BackfillOptions) -> int:
     """Do as wished. Returns the exit code. Raises BackfillError with what is wrong; what was read by then is kept."""
     clock = Clock()
     try:
@@ -85,7 +85,7 @@ def backfill(config: Config, wishes: Wishes) -> int:
         raise BackfillError(f"{error.filename or wishes.output}: {error.strerror or error}") from None
 
 
-def forecast(config: Config, plan: Plan) -> str:
+def forecast(config: Config, plan: BackfillPlan) -> str:
     """What a run would ask for, and how long that takes."""
     api = config.api
     lines = [f"{plan.range} ({api.timezone}), in {len(plan.windows)} windows of at most {config.history.window / 3600:g}h"]
@@ -99,7 +99,7 @@ def forecast(config: Config, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _facts(config: Config, plan: Plan) -> dict[str, str]:
+def _facts(config: Config, plan: BackfillPlan) -> dict[str, str]:
     """What a run must have in common with the one that it goes on from. Devices may come and go."""
     return {
         "range (--from, --to)": str(plan.range),
@@ -114,7 +114,7 @@ def _facts(config: Config, plan: Plan) -> dict[str, str]:
 class _Run:
     """One run of the command."""
 
-    def __init__(self, config: Config, plan: Plan, spill: Spill, clock: Clock, wishes: Wishes) -> None:
+    def __init__(self, config: Config, plan: BackfillPlan, spill: Spill, clock: Clock, wishes: BackfillOptions) -> None:
         api = config.api
         self._plan = plan
         self._spill = spill
