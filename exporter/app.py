@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from exporter import __version__, memory
+from exporter import __version__
 from exporter.api.circuit_breaker import Breaker, CircuitBreaker
 from exporter.api.client import Client
 from exporter.api.device_list import ListedDevice
@@ -32,10 +32,11 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.device_settings import SettingsPlan, SettingsReader
 from exporter.polling.discovery import Discovery, Search
-from exporter.polling.pacing import Pace
+from exporter.polling.pacing import Pace, pace
 from exporter.polling.poller import Poller
 from exporter.polling.scheduler import PollingPlan, Scheduler, Task
 from exporter.polling.workers import Workers
+from exporter.process.malloc import limit_malloc
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
 from exporter.web import Rotation, Server, Site, create_app
@@ -63,7 +64,7 @@ class App:
 
     def __init__(self, config: Config, options: Options, environment: Mapping[str, str] = os.environ) -> None:
         pin_timezone()
-        memory.tame()
+        limit_malloc()
         sys.setswitchinterval(_TURN)
         self._environment = environment
         self._config = config
@@ -202,16 +203,16 @@ class App:
     def _poll(self, config: Config) -> None:
         """Poll what the config lists and what was discovered."""
         devices = _merge(config, self._discovery.known)
-        pace = config.pace(devices)
-        if not pace.fits:
-            _warn_of_stretch(pace, config)
+        fitted = pace(config, devices)
+        if not fitted.fits:
+            _warn_of_stretch(fitted, config)
         counts = Counter(device.type for device in devices)
         self.telemetry.count_devices(dict.fromkeys(config.types, 0) | counts)
-        self.telemetry.demand.set(pace.demand)
+        self.telemetry.demand.set(fitted.demand)
         self._scheduler.apply(
             PollingPlan(
                 devices=devices,
-                stretch=pace.stretch,
+                stretch=fitted.stretch,
                 stale_after=config.poll.stale_after,
                 requests_per_minute=config.requests_per_minute,
                 zone=config.api.zone,
@@ -284,10 +285,10 @@ def pin_timezone() -> None:
     time.tzset()
 
 
-def _warn_of_stretch(pace: Pace, config: Config) -> None:
+def _warn_of_stretch(fitted: Pace, config: Config) -> None:
     _log.warning(
         "the schedule does not fit the request budget: intervals are stretched",
-        demand_per_minute=round(pace.demand, 2),
+        demand_per_minute=round(fitted.demand, 2),
         requests_per_minute=config.requests_per_minute,
-        stretch=round(pace.stretch, 3),
+        stretch=round(fitted.stretch, 3),
     )

@@ -1,6 +1,6 @@
 """Devices, their types, and the catalogue of types that ships with the exporter.
 
-The catalogue is data: one YAML file a type in `exporter/catalogue/`, with where each fact is from.
+The catalogue is data: one YAML file a type in `exporter/catalogue/data/`, with where each fact is from.
 """
 
 from collections.abc import Iterable, Mapping
@@ -141,7 +141,7 @@ def load_catalogue() -> Mapping[str, DeviceType]:
     """The device types that ship with the exporter, by name."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     types = {}
-    for file in sorted(resources.files("exporter.catalogue").iterdir(), key=lambda entry: entry.name):
+    for file in sorted((resources.files("exporter.catalogue") / "data").iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".yaml"):
             # a safe loader either way: the C one where PyYAML was built with libyaml
             found = DeviceType.model_validate(yaml.load(file.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506

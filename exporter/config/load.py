@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,7 +30,6 @@ from exporter.config.schema import (
 from exporter.config.sharding import Shard
 from exporter.config.token import TOKEN_VARIABLE, Token, TokenError
 from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
-from exporter.polling.pacing import Pace, fit
 
 _WHOLE: Final = Shard()
 
@@ -70,16 +69,6 @@ class Config:
         """The types whose settings are read."""
         wanted = self.settings.types if self.settings else []
         return frozenset(name for name, it in self.types.items() if it.paths.settings and (wanted is None or name in wanted))
-
-    def pace(self, devices: Sequence[Device]) -> Pace:
-        """The pace at which `devices` can be polled within the budget, beside the requests for lists and settings."""
-        beside = 0.0
-        if self.discovery:
-            beside += len(self.discovery.datalog_sns) * len(self.discovered_types) * 60.0 / self.discovery.interval
-        if self.settings:
-            types = self.settings_types
-            beside += sum(device.type in types for device in devices) * 60.0 / self.settings.interval
-        return fit((device.interval for device in devices), self.requests_per_minute, beside)
 
 
 def load(

@@ -1,9 +1,12 @@
 """Fits the schedule into the request budget."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from exporter.catalogue.types import Device
+from exporter.config.load import Config
 
 #: The part of the budget that scheduled polls may fill; the rest is for retries and probes, and lets a queue that once
 #: built up drain again.
@@ -30,3 +33,14 @@ def fit(intervals: Iterable[float], requests_per_minute: float, beside: float = 
     polls = math.fsum(60.0 / interval for interval in intervals)
     share = requests_per_minute * POLL_SHARE
     return Pace(polls + beside, max(1.0, polls / max(share - beside, share / 2)))
+
+
+def pace(config: Config, devices: Sequence[Device]) -> Pace:
+    """Return the pace at which `devices` can be polled within the budget, beside the requests for lists and settings."""
+    beside = 0.0
+    if config.discovery:
+        beside += len(config.discovery.datalog_sns) * len(config.discovered_types) * 60.0 / config.discovery.interval
+    if config.settings:
+        types = config.settings_types
+        beside += sum(device.type in types for device in devices) * 60.0 / config.settings.interval
+    return fit((device.interval for device in devices), config.requests_per_minute, beside)

@@ -4,4 +4,4 @@ from exporter.web.app import Site, create_app
 from exporter.web.rotation import Rotation
 from exporter.web.server import ListenError, Server
 
-__all__ = ["ListenError", "Server", "Rotation", "Site", "create_app"]
+__all__ = ["ListenError", "Rotation", "Server", "Site", "create_app"]

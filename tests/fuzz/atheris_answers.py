@@ -19,11 +19,13 @@ import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore] 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 with atheris.instrument_imports(
-    include=[f"exporter.{name}" for name in ("enerclo", "exposition", "kinds", "nesting", "reading", "series", "settings")]
+    include=[
+        f"exporter.{name}" for name in ("api.client", "api.reading", "catalogue.kinds", "metrics", "polling.device_settings")
+    ]
 ):
-    import exporter.reading
-    import exporter.series
-    import exporter.settings  # noqa: F401  # these only to be instrumented before others import them
+    import exporter.api.reading
+    import exporter.metrics.series
+    import exporter.polling.device_settings  # noqa: F401  # these only to be instrumented before others import them
 
     # the private half of Client.get, because a request over HTTP takes as long as ten executions
     from exporter.api.client import _open_envelope

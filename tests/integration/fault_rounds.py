@@ -11,14 +11,15 @@ import threading
 
 import psutil
 
-from exporter import logs, memory
+from exporter import logs
+from exporter.process.malloc import limit_malloc
 from tests.integration.processes import TOKEN, SimulatedCloud
 from tests.integration.test_fault_matrix import MATRIX, SICK, WELL, Bench
 
 
 def main(url: str, rounds: int) -> None:
     """Print what the process holds after each of the rounds."""
-    memory.tame()
+    limit_malloc()
     logs.configure("debug", "logfmt", lambda: TOKEN)
     cloud = SimulatedCloud(url)
     bench = Bench(url, timeout=0.3, authorization=TOKEN)

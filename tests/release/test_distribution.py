@@ -62,7 +62,7 @@ def test_both_carry_all_that_is_not_python(dist: Path) -> None:
         for file in Path("exporter").rglob("*")
         if file.is_file() and file.suffix != ".pyc" and "__pycache__" not in file.parts
     }
-    assert {"exporter/catalogue/pbd.yaml", "exporter/py.typed"} <= data
+    assert {"exporter/catalogue/data/pbd.yaml", "exporter/py.typed"} <= data
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         assert data <= set(wheel.namelist())
         assert not [name for name in wheel.namelist() if not name.startswith(("exporter/", "atess_exporter-"))]

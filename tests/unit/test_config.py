@@ -9,6 +9,7 @@ from exporter.catalogue.types import Evidence
 from exporter.commands.check import table
 from exporter.config.load import Config, ConfigError, load
 from exporter.config.sharding import Shard
+from exporter.polling.pacing import pace
 
 TOKEN = "Basic bWFkZTp1cA=="
 ENVIRONMENT = {"ATESS_API_TOKEN": TOKEN}
@@ -467,11 +468,11 @@ def test_lists_and_settings_come_out_of_the_same_budget(tmp_path: Path) -> None:
     text = "devices: {bcu: [A, B]}\napi: {requests_per_minute: 1}\npoll: {interval: 4m}\n"
     beside = "discovery: {datalog_sns: [L], interval: 10m, types: [bcu, pbd]}\nsettings: {interval: 10m, types: [bcu]}\n"
     alone, both = (config(tmp_path, it) for it in (text, text + beside))
-    assert (alone.pace(alone.devices).demand, alone.pace(alone.devices).stretch) == (0.5, 1)
-    assert both.pace(both.devices).demand == pytest.approx(0.5 + 0.2 + 0.2)
-    assert both.pace(both.devices).stretch == 1
+    assert (pace(alone, alone.devices).demand, pace(alone, alone.devices).stretch) == (0.5, 1)
+    assert pace(both, both.devices).demand == pytest.approx(0.5 + 0.2 + 0.2)
+    assert pace(both, both.devices).stretch == 1
     tight = config(tmp_path, (text + beside).replace("minute: 1", "minute: 0.8"))
-    assert tight.pace(tight.devices).stretch == pytest.approx(0.5 / 0.38)
+    assert pace(tight, tight.devices).stretch == pytest.approx(0.5 / 0.38)
     assert f"{240 * 0.5 / 0.38:g}s" in table(tight)
 
 
@@ -491,7 +492,7 @@ def test_a_shard_has_its_own_devices_and_its_part_of_the_budget(tmp_path: Path) 
 def test_a_shard_stretches_when_its_part_of_the_budget_is_too_small(tmp_path: Path) -> None:
     path = write(tmp_path, "devices: {bcu: [A, B, C, D, E, F]}\napi: {requests_per_minute: 0.3}\n")
     it = load(path, ENVIRONMENT, shard=Shard(0, 3))
-    assert it.pace(it.devices).stretch == pytest.approx(len(it.devices) / 5 / 0.095)
+    assert pace(it, it.devices).stretch == pytest.approx(len(it.devices) / 5 / 0.095)
 
 
 def test_a_shard_without_devices_is_no_mistake(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from exporter import __version__
 from exporter.api import client as enerclo
 from exporter.api import deadline as transport
+from exporter.api import errors
 from exporter.api.client import MAX_ANSWER, Client
 from exporter.api.errors import (
     ApiError,
@@ -565,7 +566,7 @@ def test_the_token_is_in_no_error_and_no_repr(cloud: FaultyCloud, served: Served
 
 
 def test_every_reason_has_one_error_and_the_contract_s_name() -> None:
-    assert enerclo.REASONS == (
+    assert errors.REASONS == (
         "timeout",
         "connection",
         "http_status",

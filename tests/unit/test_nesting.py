@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.api.nesting import MOST, is_deep
+from exporter.api.client import MAX_DEPTH, is_deep
 
 
 def nested(levels: int, inside: str = "") -> str:
@@ -16,16 +16,16 @@ def nested(levels: int, inside: str = "") -> str:
     ("text", "deep"),
     [
         ("", False),
-        ("[" + ",".join(["[{}]"] * MOST) + "]", False),
-        (nested(MOST), False),
-        (nested(MOST + 1), True),
-        (nested(MOST - 1, ",".join(["[]"] * 3)), False),
-        (nested(MOST - 1, ",".join(["[]", "[[]]", "[]"])), True),
+        ("[" + ",".join(["[{}]"] * MAX_DEPTH) + "]", False),
+        (nested(MAX_DEPTH), False),
+        (nested(MAX_DEPTH + 1), True),
+        (nested(MAX_DEPTH - 1, ",".join(["[]"] * 3)), False),
+        (nested(MAX_DEPTH - 1, ",".join(["[]", "[[]]", "[]"])), True),
         ("[" * 100_000, True),
         (json.dumps(["[" * 1000, "{" * 1000]), False),
         (json.dumps(['"' + "[" * 1000, '\\"' + "[" * 1000, "\\"]), False),
-        (nested(MOST + 1, json.dumps("]" * 1000)), True),
-        (nested(MOST + 1, json.dumps('"\\')), True),
+        (nested(MAX_DEPTH + 1, json.dumps("]" * 1000)), True),
+        (nested(MAX_DEPTH + 1, json.dumps('"\\')), True),
     ],
 )
 def test_only_levels_count_and_only_those_outside_of_strings(text: str, deep: bool, encoding: str) -> None:
@@ -33,7 +33,7 @@ def test_only_levels_count_and_only_those_outside_of_strings(text: str, deep: bo
 
 
 def test_a_lone_surrogate_is_text_like_any_other() -> None:
-    assert not is_deep(json.dumps("\ud800", ensure_ascii=False).encode("utf-8", "surrogatepass") + b"[]" * (MOST + 1))
+    assert not is_deep(json.dumps("\ud800", ensure_ascii=False).encode("utf-8", "surrogatepass") + b"[]" * (MAX_DEPTH + 1))
 
 
 def depth(value: object) -> int:
@@ -45,8 +45,8 @@ texts = st.text(st.sampled_from('[]{}"\\,:a'), max_size=6)
 values = st.recursive(texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=9)
 
 
-@given(values, st.integers(MOST - 8, MOST + 1))
+@given(values, st.integers(MAX_DEPTH - 8, MAX_DEPTH + 1))
 def test_it_agrees_with_the_parsed_value(value: object, outer: int) -> None:
     for _ in range(outer):
         value = [value]
-    assert is_deep(json.dumps(value).encode()) is (depth(value) > MOST)
+    assert is_deep(json.dumps(value).encode()) is (depth(value) > MAX_DEPTH)

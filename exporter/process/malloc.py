@@ -1,4 +1,4 @@
-"""Keeps the C library from holding on to memory that Python has given back."""
+"""The C library's memory: what Python frees goes back to the system."""
 
 import ctypes
 from typing import Final
@@ -13,8 +13,8 @@ _M_ARENA_MAX: Final = -8
 _LARGE: Final = 256 * 1024
 
 
-def tame() -> None:
-    """Have one heap for all threads, and large blocks given back to the system when they are freed.
+def limit_malloc() -> None:
+    """Return freed memory to the system: one malloc arena for all threads, fixed thresholds for large blocks.
 
     glibc gives every thread a heap of its own, against a contention that Python's lock rules out, and each keeps the space of
     the largest answer that ever passed through it. Does nothing where the C library is another.
