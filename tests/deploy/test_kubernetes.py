@@ -18,8 +18,8 @@ from exporter import __version__, cli
 from exporter.config.load import load
 from exporter.config.sharding import Shard, ordinal
 from tests.deploy.kustomize import FOLDER, Document, Manifests, build, selectors
-from tests.deploy.prometheus_rules import SOURCES, prometheus_rule
 from tests.integration.processes import eventually, exporter, nobody_listens, prometheus_server
+from tools.kubernetes_rules import SOURCES, prometheus_rule
 
 #: The oldest and the newest Kubernetes whose schemas the manifests are held against.
 VERSIONS: Final = ("1.31", "1.37")

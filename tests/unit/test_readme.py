@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import README, written_anew
+from tools.readme import README, written_anew
 
 SEPARATOR = re.compile(r"\|(?: *:?-+:? *\|)+")
 

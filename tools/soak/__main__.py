@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from tests.soak import report
-from tests.soak.report import Check, none
-from tests.soak.run import CONCURRENCY, Options, Soak, soak
-from tests.soak.verdict import LATENCY
+from tools.soak import report
+from tools.soak.report import Check, none
+from tools.soak.run import CONCURRENCY, Options, Soak, soak
+from tools.soak.verdict import LATENCY
 
 _STOP_WITHIN = 2.0
 

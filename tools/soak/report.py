@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.soak.watch import Size
+from tools.soak.watch import Size
 
 _MOST_GROWTH: Final = 0.02
 #: What may be there beyond that at a moment; a leak of one in a few minutes is beyond this.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
-from tests.soak.history import Key
+from tools.soak.history import Key
 
 #: These slow the whole account down, by design for minutes: they come as events, one at a time.
 TOO_FREQUENT: Final = ("http_429", "code_10012")

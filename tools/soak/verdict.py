@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.soak.history import Device, History, Sent
-from tests.soak.page import Page, Shown
+from tools.soak.history import Device, History, Sent
+from tools.soak.page import Page, Shown
 
 #: Seconds from the moment at which the cloud is about to send a reading to when the exporter must show it, and by which it
 #: may take a reading for younger than the cloud does. All of it is waiting for the processor: this process writes the answer

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from exporter.simulator import SimClock, fleet
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.integration.processes import TOKEN, Exporter, device_lists, running, write_config
-from tests.soak.faults import Injector
-from tests.soak.history import History
-from tests.soak.page import Page, PageError
-from tests.soak.scrape import Scrape, ScrapeError, Scraper, SecondOpinion
-from tests.soak.verdict import Judge, Moment
-from tests.soak.watch import Log, Watch
+from tools.soak.faults import Injector
+from tools.soak.history import History
+from tools.soak.page import Page, PageError
+from tools.soak.scrape import Scrape, ScrapeError, Scraper, SecondOpinion
+from tools.soak.verdict import Judge, Moment
+from tools.soak.watch import Log, Watch
 
 #: Ten times as fast as in real life: loggers upload every 300 simulated seconds, and the exporter polls as often.
 SPEED: Final = 10.0

@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tests.helpers.faulty_cloud import FaultyCloud, RequestRecord
-from tests.soak.rules import sign_of_life, unix_time, usable
+from tools.soak.rules import sign_of_life, unix_time, usable
 
 Key = tuple[str, str]
 

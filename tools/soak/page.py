@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.soak.history import Key
-from tests.soak.rules import ABOUT
+from tools.soak.history import Key
+from tools.soak.rules import ABOUT
 
 _SAMPLE: Final = re.compile(
     rb'(atess_[a-z0-9_]+)\{deviceSn="([^"\\\n]*)",type="([a-z_]+)"((?:,[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*")*)\} (-?\d\S*)'
