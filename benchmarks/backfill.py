@@ -25,7 +25,7 @@ import requests
 from exporter.backfill.plan import Range, local_seconds
 from exporter.simulator import Cloud, SimClock, SimDevice
 from exporter.simulator.jsontypes import Reading
-from tests.integration.processes import running, write_config
+from tests.helpers.processes import running, write_config
 
 START = datetime(2024, 5, 1)
 STEP = 300

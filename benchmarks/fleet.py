@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.integration.processes import device_lists, exporter, simulated_cloud
-from tests.support import samples
+from tests.helpers.fakes import samples
+from tests.helpers.processes import device_lists, exporter, simulated_cloud
 
 
 def main(devices: int = 1000, minutes: float = 16) -> None:

@@ -16,9 +16,9 @@ import psutil
 import requests
 import trustme
 
-from tests.integration.attackers import Attackers
-from tests.integration.processes import Exporter, device_lists, eventually, exporter, simulated_cloud
-from tests.support import samples
+from tests.helpers.attackers import Attackers
+from tests.helpers.fakes import samples
+from tests.helpers.processes import Exporter, device_lists, eventually, exporter, simulated_cloud
 
 SCRAPES = 30
 SLOW_HEADS = 200

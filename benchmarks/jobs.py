@@ -10,7 +10,7 @@ from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.poller import Poller
 from exporter.polling.scheduler import PollingPlan, Scheduler, Task
-from tests.support import FakeClock, device
+from tests.helpers.fakes import FakeClock, device
 
 _DEVICES = 10_000
 _INTERVAL = 300.0

@@ -24,8 +24,8 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.poller import Poller
 from exporter.polling.target import Target
-from tests.integration.processes import TOKEN, simulated_cloud
-from tests.support import device
+from tests.helpers.fakes import device
+from tests.helpers.processes import TOKEN, simulated_cloud
 
 _ROUNDS = 20
 _POLLS = 50

@@ -13,7 +13,7 @@ from benchmarks.contestant import GZIP, PLAIN, Contestant, Cost, contestant
 from benchmarks.figures import Row, mb, ms, ratio
 from benchmarks.verdict import Target
 from benchmarks.workload import FIELDS, METRICS
-from tests.support import samples
+from tests.helpers.fakes import samples
 
 EXPORTER = "this exporter"
 FLOOR = "static body, same server"

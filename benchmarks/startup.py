@@ -13,7 +13,7 @@ import requests
 from benchmarks.figures import Row, alternately, ms, ratio
 from benchmarks.verdict import Target
 from benchmarks.workload import TYPE, serial
-from tests.integration.processes import TOKEN, running
+from tests.helpers.processes import TOKEN, running
 
 _ROUNDS = 9
 

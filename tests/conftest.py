@@ -10,7 +10,7 @@ import pytest
 import trustme
 from hypothesis import settings
 
-from tests.support import FakeClock
+from tests.helpers.fakes import FakeClock
 
 Value = TypeVar("Value")
 
@@ -49,7 +49,7 @@ def sized(pytestconfig: pytest.Config) -> Sized:
 def simulated_day_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prometheus that holds a simulated day of the demo's site, which is written once for all workers."""
     # imported here, because it loads half the project and few tests want it
-    from tests.grafana.simulated_day import holding, write_day
+    from tests.helpers.simulated_day import holding, write_day
 
     own = tmp_path_factory.mktemp("day")
     # pytest's workers have folders of their own below that of the run

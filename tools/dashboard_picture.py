@@ -17,8 +17,8 @@ import matplotlib.ticker
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from tests.grafana.expressions import FOLDER, Expression, load, of_panel
-from tests.grafana.simulated_day import START, ZONE, clock_time, sample, simulated_day, window
+from tests.helpers.expressions import FOLDER, Expression, load, of_panel
+from tests.helpers.simulated_day import START, ZONE, clock_time, sample, simulated_day, window
 
 _NOW: Final = clock_time(17, 30)
 _STEP: Final = 300

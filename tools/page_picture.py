@@ -13,9 +13,9 @@ from exporter.app import App, Options
 from exporter.config.load import load
 from exporter.polling.status import DeviceState
 from exporter.simulator import Cloud, SimClock, demo_site
-from tests.browser.chromium import chromium, tab
+from tests.helpers.chromium import chromium, tab
 from tests.helpers.faulty_cloud import FaultyCloud, serve
-from tests.integration.processes import TOKEN, eventually, write_config
+from tests.helpers.processes import TOKEN, eventually, write_config
 
 PICTURE: Final = Path("docs/devices.png")
 

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.simulator import SimClock, SimDevice
 from exporter.web.formatting import device_url
-from tests.browser.chromium import chromium, later, tab
+from tests.helpers.chromium import chromium, later, tab
 from tests.helpers.faulty_cloud import FaultyCloud, serve
-from tests.integration.processes import TOKEN, Exporter, eventually, exporter
+from tests.helpers.processes import TOKEN, Exporter, eventually, exporter
 
 SCRIPT = "<script>window.harm=1</script>"
 NAMES = (

@@ -12,9 +12,9 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from exporter.commands import demo as exporter_demo
-from tests.browser.chromium import PERIOD, chromium, later, tab
 from tests.conftest import Sized
-from tests.integration.processes import Process, demo_command, eventually, running
+from tests.helpers.chromium import PERIOD, chromium, later, tab
+from tests.helpers.processes import Process, demo_command, eventually, running
 
 DEVICE = "/devices/hps_central/TND0D20233"
 PATHS = ("/", "/devices", "/devices?q=no+such+device", DEVICE, "/devices/pbd/nobody")

@@ -17,8 +17,8 @@ import yaml
 from exporter import __version__, cli
 from exporter.config.load import load
 from exporter.config.sharding import Shard, ordinal
-from tests.deploy.kustomize import FOLDER, Document, Manifests, build, selectors
-from tests.integration.processes import eventually, exporter, nobody_listens, prometheus_server
+from tests.helpers.kustomize import FOLDER, Document, Manifests, build, selectors
+from tests.helpers.processes import eventually, exporter, nobody_listens, prometheus_server
 from tools.kubernetes_rules import SOURCES, prometheus_rule
 
 #: The oldest and the newest Kubernetes whose schemas the manifests are held against.

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.schemas import mistakes
+from tests.helpers.schemas import mistakes
 
 COMPOSE: Final = Path("compose.yaml")
 

@@ -11,7 +11,7 @@ import yaml
 from exporter.catalogue.types import load_catalogue
 from exporter.metrics.names import metric_name
 from grafana.generate import DASHBOARDS, render
-from tests.grafana.expressions import FOLDER, NAMES, load, metrics_of, of_dashboard, panels
+from tests.helpers.expressions import FOLDER, NAMES, load, metrics_of, of_dashboard, panels
 
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 

@@ -11,9 +11,9 @@ from exporter.api.reading import read
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.simulator import Cloud, SimClock, fleet
-from tests.grafana.expressions import NAMES, Expression, labels_of, load, metrics_of, of_dashboard, of_panel, panels
-from tests.grafana.openmetrics import Pages
-from tests.grafana.simulated_day import END, NOON, START, ZONE, clock_time, loaded, sample, window
+from tests.helpers.expressions import NAMES, Expression, labels_of, load, metrics_of, of_dashboard, of_panel, panels
+from tests.helpers.openmetrics import Pages
+from tests.helpers.simulated_day import END, NOON, START, ZONE, clock_time, loaded, sample, window
 
 #: The device that goes offline at 14:00, and one that is well all day.
 _OFFLINE = "TND0D20234"

@@ -13,7 +13,7 @@ import psutil
 
 from exporter import logs
 from exporter.process.malloc import limit_malloc
-from tests.integration.processes import TOKEN, SimulatedCloud
+from tests.helpers.processes import TOKEN, SimulatedCloud
 from tests.integration.test_fault_matrix import MATRIX, SICK, WELL, Bench
 
 

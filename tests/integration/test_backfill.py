@@ -21,8 +21,8 @@ from exporter.backfill.runner import BackfillOptions, backfill
 from exporter.backfill.spill import Spill
 from exporter.config.load import load
 from exporter.simulator import SimDevice
-from tests.backfilling import START, Bench, bench, differences, read_samples
-from tests.integration.processes import TOKEN, running
+from tests.helpers.backfilling import START, Bench, bench, differences, read_samples
+from tests.helpers.processes import TOKEN, running
 
 WEEK = timedelta(days=7)
 

@@ -13,7 +13,7 @@ from exporter.backfill.fetch import MAX_TRIES
 from exporter.backfill.rows import NO_TIME, OUTSIDE
 from exporter.metrics.names import metric_name
 from exporter.simulator import SimDevice
-from tests.backfilling import START, Bench, Samples, bench, differences, read_samples
+from tests.helpers.backfilling import START, Bench, Samples, bench, differences, read_samples
 from tests.helpers.faulty_cloud import FAULTS
 
 SICK, WELL = "SICK", "WELL"

@@ -14,9 +14,9 @@ from typing import Any, Final
 import pytest
 
 from exporter.simulator import SimDevice
-from tests.backfilling import START, Bench, bench, differences, read_samples
 from tests.conftest import Sized
-from tests.integration.processes import TOKEN, eventually
+from tests.helpers.backfilling import START, Bench, bench, differences, read_samples
+from tests.helpers.processes import TOKEN, eventually
 
 END: Final = datetime(2024, 5, 29)
 DEVICES: Final = tuple(SimDevice("bcu", f"BCD000000{number}") for number in range(4))

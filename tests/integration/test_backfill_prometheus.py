@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from exporter.simulator import SimDevice
-from tests.backfilling import START, Bench, Samples, bench, read_samples
-from tests.integration.processes import TOKEN, prometheus_server
+from tests.helpers.backfilling import START, Bench, Samples, bench, read_samples
+from tests.helpers.processes import TOKEN, prometheus_server
 
 INTERVAL: Final = int(os.environ.get("ATESS_BACKFILL_INTERVAL", "1800"))
 END: Final = START + timedelta(days=31)

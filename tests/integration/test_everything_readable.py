@@ -11,15 +11,8 @@ import pytest
 import requests
 import yaml
 
-from tests.integration.processes import (
-    TOKEN,
-    SimulatedCloud,
-    eventually,
-    exporter,
-    simulated_cloud,
-    write_config,
-)
-from tests.support import samples
+from tests.helpers.fakes import samples
+from tests.helpers.processes import TOKEN, SimulatedCloud, eventually, exporter, simulated_cloud, write_config
 
 TYPES = {"pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms"}
 

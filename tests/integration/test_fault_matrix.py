@@ -33,9 +33,9 @@ from exporter.polling.poller import Poller
 from exporter.polling.target import Target
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.conftest import Certificates, Sized
+from tests.helpers.fakes import device, samples
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud, serve
-from tests.integration.processes import nobody_listens, simulated_cloud
-from tests.support import device, samples
+from tests.helpers.processes import nobody_listens, simulated_cloud
 
 SICK, WELL = "SICK", "WELL"
 

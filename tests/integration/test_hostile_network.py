@@ -10,9 +10,9 @@ import trustme
 
 from benchmarks.hostile import connections, web_config
 from exporter.web.limits import LIMITS
-from tests.integration.attackers import Attackers
-from tests.integration.processes import Exporter, device_lists, eventually, exporter, running, simulated_cloud, write_config
-from tests.support import samples
+from tests.helpers.attackers import Attackers
+from tests.helpers.fakes import samples
+from tests.helpers.processes import Exporter, device_lists, eventually, exporter, running, simulated_cloud, write_config
 
 DEVICES = 300
 MEMORY = 50_000_000

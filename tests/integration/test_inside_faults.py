@@ -11,8 +11,8 @@ import psutil
 import pytest
 import requests
 
-from tests.integration.processes import TOKEN, SimulatedCloud, eventually, running, simulated_cloud
-from tests.support import samples
+from tests.helpers.fakes import samples
+from tests.helpers.processes import TOKEN, SimulatedCloud, eventually, running, simulated_cloud
 
 DEVICES = [("pbd", f"S{n}") for n in range(3)]
 

@@ -17,7 +17,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics.names import DEVICE_FAMILIES
-from tests.integration.processes import (
+from tests.helpers.fakes import samples
+from tests.helpers.processes import (
     TOKEN,
     Exporter,
     SimulatedCloud,
@@ -29,7 +30,6 @@ from tests.integration.processes import (
     simulated_cloud,
     write_config,
 )
-from tests.support import samples
 
 TYPES = ("pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms")
 DEVICES = [(type, f"{type.upper().replace('_', '')}{n}") for type in TYPES for n in (1, 2)]

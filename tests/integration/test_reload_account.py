@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.processes import (
+from tests.helpers.fakes import samples
+from tests.helpers.processes import (
     TOKEN,
     Exporter,
     SimulatedCloud,
@@ -17,7 +18,6 @@ from tests.integration.processes import (
     simulated_cloud,
     write_config,
 )
-from tests.support import samples
 
 
 @pytest.fixture

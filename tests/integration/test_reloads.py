@@ -13,8 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.conftest import Sized
-from tests.integration.processes import TOKEN, Exporter, device_lists, eventually, exporter, simulated_cloud, write_config
-from tests.support import samples
+from tests.helpers.fakes import samples
+from tests.helpers.processes import TOKEN, Exporter, device_lists, eventually, exporter, simulated_cloud, write_config
 
 INTERVAL = 2.0
 CONCURRENCY = 4

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.conftest import Sized
-from tests.integration.processes import Exporter, device_lists, eventually, exporter, simulated_cloud
-from tests.support import samples
+from tests.helpers.fakes import samples
+from tests.helpers.processes import Exporter, device_lists, eventually, exporter, simulated_cloud
 
 SHARDS: Final = 3
 FLEET: Final = [(type, f"SN{number}") for number in range(8) for type in ("pbd", "pcs", "bcu")]

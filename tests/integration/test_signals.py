@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from tests.conftest import Sized
-from tests.integration.processes import Process, eventually, running, write_config
+from tests.helpers.processes import Process, eventually, running, write_config
 
 #: Nobody listens there, which is nothing to a start.
 CONFIG: Final = {"api": {"base_url": "http://127.0.0.1:9/api/v1", "token": "made up"}, "devices": {"pbd": ["A"]}}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.processes import Exporter, SimulatedCloud, eventually, exporter, simulated_cloud, write_config
-from tests.support import samples
+from tests.helpers.fakes import samples
+from tests.helpers.processes import Exporter, SimulatedCloud, eventually, exporter, simulated_cloud, write_config
 
 SN = "UMD0D23202"
 

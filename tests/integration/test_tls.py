@@ -13,15 +13,7 @@ import pytest
 import requests
 import trustme
 
-from tests.integration.processes import (
-    Exporter,
-    SimulatedCloud,
-    device_lists,
-    eventually,
-    exporter,
-    prometheus,
-    simulated_cloud,
-)
+from tests.helpers.processes import Exporter, SimulatedCloud, device_lists, eventually, exporter, prometheus, simulated_cloud
 
 DEVICE = ("pbd", "UMD0D23202")
 PASSWORD = "correct horse"

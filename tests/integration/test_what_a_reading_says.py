@@ -27,8 +27,8 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.poller import Poller
 from exporter.polling.target import Target
-from tests.integration.processes import Exporter, eventually, exporter, simulated_cloud, write_config
-from tests.support import FakeClock, device, samples
+from tests.helpers.fakes import FakeClock, device, samples
+from tests.helpers.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 
 SECRET = "Basic made-up-secret"
 LABELS = '{deviceSn="UMD0D23202",type="pbd"'

@@ -15,9 +15,9 @@ import yaml
 
 from exporter.catalogue.types import load_catalogue
 from exporter.metrics.names import metric_name
-from tests.grafana.simulated_day import END, START
-from tests.prometheus import day
-from tests.prometheus.promql import Matcher, Parts, Selector, parts
+from tests.helpers import recorded_day as day
+from tests.helpers.promql import Matcher, Parts, Selector, parts
+from tests.helpers.simulated_day import END, START
 
 #: Rule tests take seconds, but many of them on a busy machine.
 pytestmark = pytest.mark.timeout(400)

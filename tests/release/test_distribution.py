@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from exporter import __version__
-from tests.integration.processes import eventually, running
+from tests.helpers.processes import eventually, running
 
 WHEELHOUSE: Final = Path(".tools/wheelhouse").absolute()
 #: Nothing that a machine has set for pip, and no way out of it.

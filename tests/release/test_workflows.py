@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from exporter import __version__
-from tests.schemas import mistakes
+from tests.helpers.schemas import mistakes
 
 WORKFLOWS: Final = sorted(Path(".github/workflows").glob("*.yml"))
 

@@ -1,6 +1,6 @@
 from exporter.api.circuit_breaker import PROBE_INTERVAL, Breaker, CircuitBreaker
 from exporter.api.errors import ApiError, ConnectionFailed, EnercloError, HttpStatus, TimedOut, Unauthorized
-from tests.support import FakeClock
+from tests.helpers.fakes import FakeClock
 
 
 def account(clock: FakeClock, devices: int) -> CircuitBreaker:

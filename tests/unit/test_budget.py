@@ -6,7 +6,7 @@ import pytest
 
 from exporter.api.rate_limiter import Closed, RateLimiter
 from exporter.clock import Clock
-from tests.support import FakeClock
+from tests.helpers.fakes import FakeClock
 
 
 def most_in_a_minute(times: list[float]) -> int:

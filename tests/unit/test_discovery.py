@@ -21,9 +21,9 @@ from exporter.config.token import Token
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.discovery import Discovery, Search
 from exporter.simulator import ServedCloud, SimClock, SimDevice
+from tests.helpers.fakes import samples
 from tests.helpers.faulty_cloud import FaultyCloud, serve
-from tests.integration.processes import nobody_listens
-from tests.support import samples
+from tests.helpers.processes import nobody_listens
 
 NORTH, SOUTH = "NORTH", "SOUTH"
 TYPES = tuple(load_catalogue().values())

@@ -5,7 +5,7 @@ import pytest
 from exporter.metrics.exposition import Snapshot
 from exporter.web.limits import Limits
 from exporter.web.pending import PendingAnswers
-from tests.support import FakeClock
+from tests.helpers.fakes import FakeClock
 
 LIMITS = Limits(held_size=100, held_least=2)
 

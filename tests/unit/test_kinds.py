@@ -6,7 +6,7 @@ from exporter.api.reading import read
 from exporter.catalogue.kinds import BY_NAME, IDENTITY_FIELDS, Kind, Kinds
 from exporter.catalogue.types import load_catalogue
 from exporter.config.load import load
-from tests.integration.processes import TOKEN, write_config
+from tests.helpers.processes import TOKEN, write_config
 
 CODES = (
     *("alarmCode1", "sysFaultWord8", "status", "runModel", "bmsStatus", "runStatus", "electricState", "workMode", "faultCode"),

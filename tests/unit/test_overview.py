@@ -11,7 +11,7 @@ from exporter.catalogue.types import DeviceType, load_catalogue
 from exporter.polling.scheduler import TICK, PollingPlan
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, PollResult
 from exporter.web.overview import Overview
-from tests.support import FakeClock, device
+from tests.helpers.fakes import FakeClock, device
 from tests.unit.test_scheduler import Fleet, devices, failing
 
 

@@ -18,7 +18,7 @@ from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, Fie
 from exporter.web import Server, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
-from tests.integration.processes import eventually
+from tests.helpers.processes import eventually
 from tests.unit.test_table import NOW, status
 
 UP = status(

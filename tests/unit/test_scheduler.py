@@ -29,7 +29,7 @@ from exporter.metrics.series import Row, Series
 from exporter.polling.pacing import fit
 from exporter.polling.poller import Poller
 from exporter.polling.scheduler import TICK, PollingPlan, Scheduler
-from tests.support import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
+from tests.helpers.fakes import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
 
 
 class Fleet:

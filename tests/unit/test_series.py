@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.metrics.names import DEVICE_FAMILIES, metric_name
 from exporter.metrics.series import Row, Series
-from tests.support import samples
+from tests.helpers.fakes import samples
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
 from exporter.polling.device_settings import SettingsPlan, SettingsReader, read_settings
 from exporter.simulator import ServedCloud, SimClock, SimDevice
+from tests.helpers.fakes import FakeClock, TellingLock, device, samples
 from tests.helpers.faulty_cloud import FaultyCloud, serve
-from tests.support import FakeClock, TellingLock, device, samples
 
 SECONDS = tuple(f"setting_{name}_seconds" for name in "abcd")
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from exporter.process.signals import Signals
-from tests.integration.processes import running
+from tests.helpers.processes import running
 
 #: The signals reach another thread, so they interrupt nothing that the main thread waits for: as if they came just before that.
 ELSEWHERE = """

@@ -8,7 +8,7 @@ from exporter.api.reading import Reading
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.target import Target
-from tests.support import FakeClock, device, samples
+from tests.helpers.fakes import FakeClock, device, samples
 
 FAILURE = TimedOut("no whole answer within 15 s")
 KEY = '{deviceSn="UMD0D23202",type="pbd"'

@@ -2,7 +2,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from exporter.api.errors import REASONS
 from exporter.metrics.self_metrics import SelfMetrics
-from tests.support import samples
+from tests.helpers.fakes import samples
 
 
 def telemetry() -> SelfMetrics:

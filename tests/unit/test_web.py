@@ -19,7 +19,7 @@ from exporter.polling.status import DeviceDetail, Fleet
 from exporter.web import ListenError, Server, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
 from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics
-from tests.integration.processes import free_port
+from tests.helpers.processes import free_port
 
 
 @pytest.mark.parametrize(

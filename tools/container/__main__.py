@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.integration.processes import TOKEN, free_port, simulated_cloud
+from tests.helpers.processes import TOKEN, free_port, simulated_cloud
 
 BASE: Final = Path(".tools/container/base.tar")
 IMAGE: Final = "localhost/atess-exporter:test"

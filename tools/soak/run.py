@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.simulator import SimClock, fleet
 from tests.helpers.faulty_cloud import FaultyCloud, serve
-from tests.integration.processes import TOKEN, Exporter, device_lists, running, write_config
+from tests.helpers.processes import TOKEN, Exporter, device_lists, running, write_config
 from tools.soak.faults import Injector
 from tools.soak.history import History
 from tools.soak.page import Page, PageError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.integration.processes import Process
+from tests.helpers.processes import Process
 
 _RESIDENT: Final = re.compile(r"VmRSS:\s+(\d+) kB")
 _THREADS: Final = re.compile(r"Threads:\s+(\d+)")

@@ -12,7 +12,7 @@ from exporter.backfill.spill import SampleColumn, Spill
 from exporter.catalogue.types import ApiPath, Evidence, HelpTexts, load_catalogue
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from tests.backfilling import read_samples
+from tests.helpers.backfilling import read_samples
 
 PATH = ApiPath(path="x", evidence=Evidence.INFERRED)
 ONE, TWO = Source("pbd", "A", PATH), Source("bcu", 'B"\\\n', PATH)

@@ -10,7 +10,7 @@ from exporter.backfill.plan import PlanError, Range, local_seconds, local_time, 
 from exporter.backfill.progress import Progress, duration
 from exporter.backfill.runner import forecast
 from exporter.config.load import Config, load
-from tests.support import FakeClock
+from tests.helpers.fakes import FakeClock
 
 MAY, JUNE = datetime(2024, 5, 1), datetime(2024, 6, 1)
 NOW = datetime(2024, 7, 1, tzinfo=UTC).timestamp()

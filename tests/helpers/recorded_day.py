@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from tests.grafana.simulated_day import END, START, clock_time, sample
+from tests.helpers.simulated_day import END, START, clock_time, sample
 
 #: From before dawn until after the evening's last event.
 BEGIN: Final = clock_time(5)

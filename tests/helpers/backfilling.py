@@ -17,7 +17,7 @@ from exporter.config.load import load
 from exporter.metrics.names import metric_name
 from exporter.simulator import SimClock, SimDevice
 from tests.helpers.faulty_cloud import FaultyCloud, serve
-from tests.integration.processes import TOKEN, write_config
+from tests.helpers.processes import TOKEN, write_config
 
 BANGKOK: Final = ZoneInfo("Asia/Bangkok")
 START: Final = datetime(2024, 5, 1)

@@ -38,9 +38,9 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.target import Target
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
-from tests.grafana.openmetrics import Pages
-from tests.integration.processes import prometheus_server
-from tests.support import FakeClock
+from tests.helpers.fakes import FakeClock
+from tests.helpers.openmetrics import Pages
+from tests.helpers.processes import prometheus_server
 
 ZONE: Final = ZoneInfo("Asia/Bangkok")
 _MIDNIGHT: Final = datetime(2026, 6, 1, tzinfo=ZONE)
