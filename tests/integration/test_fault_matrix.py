@@ -340,7 +340,7 @@ class broken_network:  # noqa: N801 - used as a function
         self._stack = ExitStack()
 
     def __enter__(self) -> str:
-        from tests.unit.test_enerclo import tls_server
+        from tests.integration.api.test_client import tls_server
 
         if self._fault == "no_such_host":
             return "http://no-such-host.invalid/api/v1"

@@ -19,7 +19,7 @@ from exporter.web import Server, Site, create_app
 from exporter.web.policy import HEADERS
 from exporter.web.table import PAGE_SIZE
 from tests.helpers.processes import eventually
-from tests.unit.test_table import NOW, status
+from tests.unit.web.test_table import NOW, status
 
 UP = status(
     "UMD1",
