@@ -51,7 +51,7 @@ test-grafana-schema:
 # The image, built from the Dockerfile and run; needs root and Debian's archive
 test-container: $(VENV)/.dev
 	sh tests/setup/container.sh
-	$(BIN)/python -m tests.container
+	$(BIN)/python -m tools.container
 
 unit: $(VENV)/.dev
 	$(PYTEST) tests/unit
@@ -64,7 +64,7 @@ browser: $(VENV)/.dev $(TOOLS)/.chromium
 
 # 20 minutes of 1,000 devices at ten times their pace, with random faults
 soak: $(VENV)/.dev
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tools.soak
 
 # coverage-guided, until it finds something or RUNS are over
 RUNS ?= 10000000
@@ -78,17 +78,17 @@ bench: $(VENV)/.dev
 
 # the README's picture of the devices page
 picture: $(VENV)/.dev $(TOOLS)/.chromium
-	$(BIN)/python -m tests.browser.picture
+	$(BIN)/python -m tools.page_picture
 
 # every file that is made from code
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m grafana.generate
 
 kubernetes: $(VENV)/.dev
-	$(BIN)/python -m tests.deploy.prometheus_rules
+	$(BIN)/python -m tools.kubernetes_rules
 
 readme: $(VENV)/.dev
-	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tools.readme
 
 # the versions of everything that is installed here; UPGRADE=--upgrade takes the latest. Only this writes a lock file,
 UPGRADE ?=

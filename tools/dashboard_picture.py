@@ -1,4 +1,4 @@
-"""`python -m tests.grafana.picture`: draws the committed dashboards from the simulated day into grafana/pictures.
+"""`python -m tools.dashboard_picture`: draws the committed dashboards from the simulated day into grafana/pictures.
 
 Not by Grafana but by matplotlib: the panels' places, queries, units, colours and words are those of the dashboards' files, and
 the numbers come out of a real Prometheus. Needs matplotlib, which nothing else does.

@@ -1,4 +1,4 @@
-"""The operator's PrometheusRules, made from prometheus/*.yml: `python -m tests.deploy.prometheus_rules` writes them anew."""
+"""The operator's PrometheusRules, made from prometheus/*.yml: `python -m tools.kubernetes_rules` writes them anew."""
 
 from pathlib import Path
 from typing import Final

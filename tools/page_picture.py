@@ -1,4 +1,4 @@
-"""`python -m tests.browser.picture`: takes the README's picture of the devices page, and others into a folder if one is named.
+"""`python -m tools.page_picture`: takes the README's picture of the devices page, and others into a folder if one is named.
 
 The devices are those of the demo, and one of them fails.
 """

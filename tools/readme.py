@@ -1,4 +1,4 @@
-"""The parts of the README that are made from code: `python -m tests.readme` writes them anew."""
+"""The parts of the README that are made from code: `python -m tools.readme` writes them anew."""
 
 import re
 from pathlib import Path

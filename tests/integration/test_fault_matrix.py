@@ -295,7 +295,7 @@ def test_what_can_be_read_of_an_odd_answer_is_exact(
 def test_faults_leave_no_thread_no_connection_and_no_memory_behind(sized: Sized) -> None:
     rounds = sized(short=2, long=3)
     with simulated_cloud("--devices", f"pbd:{SICK},pbd:{WELL}") as own:
-        command = [sys.executable, "-m", "tests.integration.fault_rounds", own.url, str(rounds)]
+        command = [sys.executable, "-m", "tests.helpers.fault_rounds", own.url, str(rounds)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr[-5000:]
     first, *later = map(json.loads, done.stdout.splitlines())

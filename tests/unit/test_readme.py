@@ -40,4 +40,4 @@ def test_every_row_is_part_of_a_table_with_a_header(name: str) -> None:
 
 def test_the_generated_parts_of_the_readme_are_current() -> None:
     text = README.read_text(encoding="utf-8")
-    assert text == written_anew(text), "run: python -m tests.readme"
+    assert text == written_anew(text), "run: python -m tools.readme"

@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: a fleet at ten times real speed under random faults, every scraped value checked.
+"""`python -m tools.soak`: a fleet at ten times real speed under random faults, every scraped value checked.
 
 Run from the project's folder. Exit code 0 only if everything held.
 """
@@ -42,7 +42,7 @@ def give_up(number: int, frame: FrameType | None) -> None:
 
 
 def _options() -> Options:
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.soak", description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="default: %(default)g")
     parser.add_argument("--devices", type=int, default=1000, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other readings and faults (default: %(default)s)")
@@ -156,7 +156,7 @@ def failures(own: dict[str, float]) -> dict[str, int]:
 
 def say(text: str) -> None:
     """Print a line at once, for whoever watches."""
-    print(text, flush=True)  # noqa: T201
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

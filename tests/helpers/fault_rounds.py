@@ -1,4 +1,4 @@
-"""`python -m tests.integration.fault_rounds URL ROUNDS`: a client that lives through every fault, in a process of its own.
+"""`python -m tests.helpers.fault_rounds URL ROUNDS`: a client that lives through every fault, in a process of its own.
 
 The simulated cloud is another process, so whatever this one keeps, the client has left behind. After each round a line of JSON
 says what there is: bytes of resident memory, threads, and file descriptors.
