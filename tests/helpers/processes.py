@@ -232,7 +232,7 @@ def nobody_listens() -> Iterator[str]:
 def demo_command(*arguments: str, **constants: float) -> list[str]:
     """Return the command of the demo at a free port, with these constants of exporter.demo instead of its own."""
     changed = "".join(f"demo.{name} = {value!r}; " for name, value in constants.items())
-    program = f"from exporter import cli, demo; {changed}raise SystemExit(cli.main())"
+    program = f"from exporter import cli; from exporter.commands import demo; {changed}raise SystemExit(cli.main())"
     return [sys.executable, "-c", program, "demo", "--web.listen-address", "127.0.0.1:0", *arguments]
 
 

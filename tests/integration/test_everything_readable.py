@@ -180,7 +180,7 @@ def test_the_discover_command_survives_what_nobody_foresaw(cloud: SimulatedCloud
     path = tmp_path / "config.yaml"
     write_config(path, base(cloud))
     broken = (
-        "import exporter.discovery as d\nread = d.read_listing\n"
+        "import exporter.polling.discovery as d\nread = d.read_listing\n"
         "def broken(data, type, sn):\n    if type == 'pbd': raise RuntimeError('not foreseen')\n    return read(data, type, sn)\n"
         "d.read_listing = broken\nfrom exporter.cli import main\nraise SystemExit(main())"
     )

@@ -9,7 +9,7 @@ from tests.helpers.processes import running
 #: The signals reach another thread, so they interrupt nothing that the main thread waits for: as if they came just before that.
 ELSEWHERE = """
 import signal, threading
-from exporter.signals import Signals
+from exporter.process.signals import Signals
 
 signals = Signals(signal.SIGHUP, signal.SIGTERM)
 threading.Thread(target=threading.Event().wait, daemon=True).start()
