@@ -1,1 +1,1 @@
-"""The config file: its schema, its token, and what it says once it is read and checked."""
+"""The config file: read strictly, every mistake reported with file, line and key."""

@@ -1,4 +1,4 @@
-"""Mistakes in the files that users write, each as one line: where it is and what was expected."""
+"""Mistakes in the files that users write, each as one line: the place, the key and what was expected."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, TypeVar
@@ -9,7 +9,7 @@ from exporter.config.yaml import Key, YamlFile
 
 M = TypeVar("M", bound=BaseModel)
 
-#: The keys that are allowed where the key at a location is not.
+#: Returns the keys that are allowed beside an unknown one, given the file's model and the unknown key's path.
 KnownKeys = Callable[[type[BaseModel], Key], Iterable[str]]
 
 #: Keys whose values are never shown.
@@ -17,7 +17,7 @@ _SECRETS: Final = frozenset({"token", "basic_auth_users"})
 
 
 class ConfigError(ValueError):
-    """What is wrong with a file: `problems` holds one line for each mistake, with its place and what was expected."""
+    """The mistakes in a file: `problems` has one line for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -33,9 +33,10 @@ def validate(
     unsupported: Collection[str] = (),
     bare: bool = False,
 ) -> M:
-    """`data`, from `source`, as a `model`. Raises ConfigError.
+    """Return `data`, which was read from `source`, as a `model`. Raises ConfigError.
 
-    `unsupported` are keys that the format has but we do not; `bare`: the model's one key is not in the file.
+    `unsupported` are keys that the format has but the exporter does not. `bare` means that the model's only key is not in the
+    file, which has that key's value at the top.
     """
     try:
         return model.model_validate(data)
@@ -45,12 +46,16 @@ def validate(
             key: Key = mistake["loc"][1:] if bare else mistake["loc"]
             if key and key[-1] == "[key]":
                 key = key[:-1]
-            problems.append(f"{source.place(key)}: {dotted(key)}: {_expectation(model, mistake, known_keys, unsupported)}")
+            problems.append(problem_at(source, key, _expectation(model, mistake, known_keys, unsupported)))
         raise ConfigError(problems) from None
 
 
-def dotted(key: Key) -> str:
-    """A place in a file as text: `devices.pbd[0].interval`."""
+def problem_at(source: YamlFile, key: Key, problem: str) -> str:
+    """Return `problem` with its place before it: `config.yaml:12: devices.pbd[0].interval: problem`."""
+    return f"{source.place(key)}: {_dotted(key)}: {problem}"
+
+
+def _dotted(key: Key) -> str:
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

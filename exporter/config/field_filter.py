@@ -1,4 +1,4 @@
-"""Which fields of a type become series, for people who pay by the series."""
+"""Which fields of a type become series, for users who pay by the series."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -7,22 +7,22 @@ from typing import Final
 
 
 class FieldFilter:
-    """Chooses the fields whose API name matches a glob of `include` and none of `exclude`; upper and lower case differ."""
+    """Keeps the fields whose API name matches a glob of `include` and none of `exclude`. Case matters."""
 
     def __init__(self, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()) -> None:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._everything = "*" in self._include and not self._exclude
-        # bounded, because a broken device may send new names for ever
-        self._wants = lru_cache(maxsize=2048)(self._decide)
+        # bounded: a broken device may keep sending new names
+        self._keeps = lru_cache(maxsize=2048)(self._matches)
 
     def of(self, fields: Mapping[str, int | float]) -> Mapping[str, int | float]:
-        """The chosen ones of `fields`."""
+        """Return those of `fields` that the filter keeps."""
         if self._everything:
             return fields
-        return {name: value for name, value in fields.items() if self._wants(name)}
+        return {name: value for name, value in fields.items() if self._keeps(name)}
 
-    def _decide(self, name: str) -> bool:
+    def _matches(self, name: str) -> bool:
         included = any(fnmatchcase(name, pattern) for pattern in self._include)
         return included and not any(fnmatchcase(name, pattern) for pattern in self._exclude)
 

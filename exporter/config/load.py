@@ -1,4 +1,4 @@
-"""The config file: `load(path) -> Config`, with one clear line for every mistake."""
+"""Read the config file into a Config, or report every mistake in it."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, FieldInfo, Paths, load_catalogue
 from exporter.config.errors import ConfigError as ConfigError
-from exporter.config.errors import dotted, validate
+from exporter.config.errors import problem_at, validate
 from exporter.config.schema import (
     ApiSection,
     ConfigFile,
@@ -38,7 +38,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole, checked configuration. `devices` are those listed that `shard` owns; `discovery` finds more."""
+    """A complete, valid configuration. `devices` are those listed that `shard` owns; `discovery` may find more."""
 
     path: Path
     api: ApiSection
@@ -55,26 +55,31 @@ class Config:
 
     @property
     def requests_per_minute(self) -> float:
-        """This shard's part of the account's request budget."""
+        """Return this shard's part of the account's request budget."""
         return self.api.requests_per_minute / self.shard.total
 
     @property
     def discovered_types(self) -> tuple[DeviceType, ...]:
-        """The types that discovery looks for."""
+        """Return the types that discovery looks for."""
         wanted = self.discovery.types if self.discovery else []
-        return tuple(it for name, it in self.types.items() if it.paths.list and (wanted is None or name in wanted))
+        return tuple(known for name, known in self.types.items() if known.paths.list and (wanted is None or name in wanted))
 
     @property
     def settings_types(self) -> frozenset[str]:
-        """The types whose settings are read."""
+        """Return the types whose settings are read."""
         wanted = self.settings.types if self.settings else []
-        return frozenset(name for name, it in self.types.items() if it.paths.settings and (wanted is None or name in wanted))
+        return frozenset(
+            name for name, known in self.types.items() if known.paths.settings and (wanted is None or name in wanted)
+        )
 
 
 def load(
     path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True, shard: Shard = _WHOLE
 ) -> Config:
-    """Read `path` and the device files that it names. Raises ConfigError with every mistake found."""
+    """Read `path` and its device files. Raises ConfigError with every mistake found.
+
+    A config without devices is a mistake only if `devices_needed`.
+    """
     try:
         source = read_yaml(path)
     except YamlFileError as error:
@@ -82,16 +87,15 @@ def load(
     file = _validate(ConfigFile, source, source.data if source.data is not None else {})
     problems: list[str] = []
     types = _resolve_types(file, source, problems)
-    devices = _Devices(types, file.poll.interval, problems)
+    devices = _DeviceLists(types, file.poll.interval, problems)
     devices.add(source, file.devices, ("devices",))
     for device_file, lists, prefix in _device_files(path.parent, file.device_files, source, problems):
         devices.add(device_file, lists, prefix)
     token = _token(file.api, source, environment, problems)
     _check_type_names(file, types, source, problems)
     if not problems and not devices.found and file.discovery is None and devices_needed:
-        problems.append(
-            f"{source.place(('devices',))}: devices: no devices; expected at least one deviceSn under a type, or discovery"
-        )
+        missing = "no devices; expected at least one deviceSn under a type, or discovery"
+        problems.append(problem_at(source, ("devices",), missing))
     if problems or token is None:
         raise ConfigError(problems)
     return Config(
@@ -110,8 +114,8 @@ def load(
     )
 
 
-class _Devices:
-    """Gathers the devices of all lists and finds what is wrong with them."""
+class _DeviceLists:
+    """Collects the devices of all lists, and the mistakes in them."""
 
     def __init__(self, types: Mapping[str, DeviceType], interval: float, problems: list[str]) -> None:
         self.found: dict[tuple[str, str], Device] = {}
@@ -143,16 +147,16 @@ class _Devices:
         self._places[device.key] = source.place(key)
 
     def _report(self, source: YamlFile, key: Key, problem: str) -> None:
-        self._problems.append(f"{source.place(key)}: {dotted(key)}: {problem}")
+        self._problems.append(problem_at(source, key, problem))
 
 
 def _resolve_types(file: ConfigFile, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:
-    """The catalogue with what the config overrides and adds."""
+    """Return the catalogue with what the config overrides and adds."""
     types = dict(load_catalogue())
     for name, entry in file.types.items():
         known = types.get(name)
         if known is None and entry.path is None:
-            problems.append(f"{source.place(('types', name))}: types.{name}.path: missing; a type of your own needs one")
+            problems.append(problem_at(source, ("types", name, "path"), "missing; a type of your own needs one"))
             continue
         given = {
             "realtime": entry.path,
@@ -165,24 +169,24 @@ def _resolve_types(file: ConfigFile, source: YamlFile, problems: list[str]) -> d
             known = DeviceType(type=name, title=name, paths=Paths(**paths))
         else:
             known = known.model_copy(update={"paths": known.paths.model_copy(update=paths)})
-        fields = {**known.fields, **{field: _field(it) for field, it in entry.fields.items()}}
+        fields = {**known.fields, **{field: _field_info(given) for field, given in entry.fields.items()}}
         types[name] = known.model_copy(update={"fields": fields})
     return types
 
 
 def _kinds(file: ConfigFile, types: Mapping[str, DeviceType]) -> dict[str, Kinds]:
-    """Tell what the fields of each type are. What is a code for one type is taken for one everywhere."""
+    """Return the kinds of each type's fields. A field that is a code for one type is a code for all."""
     fields = [item for known_type in load_catalogue().values() for item in known_type.fields.items()]
     codes = {name for name, known in fields if known.kind in ("status", "identifier")}
     declared = {
-        # a kind that nobody wrote says nothing
+        # only kinds that the user wrote, not the default
         name: {field: given.kind for field, given in entry.fields.items() if "kind" in given.model_fields_set}
         for name, entry in file.types.items()
     }
     return {name: Kinds(codes, declared.get(name)) for name in types}
 
 
-def _field(entry: FieldEntry) -> FieldInfo:
+def _field_info(entry: FieldEntry) -> FieldInfo:
     return FieldInfo(
         kind=entry.kind,
         evidence=Evidence.CONFIGURED,
@@ -200,17 +204,17 @@ def _check_type_names(file: ConfigFile, types: Mapping[str, DeviceType], source:
         places += [((key, "types", index), name) for index, name in enumerate((section.types if section else None) or [])]
     for place, name in places:
         if name not in types:
-            problems.append(f"{source.place(place)}: {dotted(place)}: unknown type; expected one of {', '.join(sorted(types))}")
+            problems.append(problem_at(source, place, f"unknown type; expected one of {', '.join(sorted(types))}"))
 
 
 def _device_files(
     base: Path, patterns: list[str], source: YamlFile, problems: list[str]
 ) -> Iterator[tuple[YamlFile, DeviceLists, Key]]:
-    """The device files in order of their names. They hold what stands under `devices:`, with or without that line."""
+    """Yield the device files in order of their names. Each has the content of `devices:`, with or without that key."""
     for index, pattern in enumerate(patterns):
         names = sorted(glob.glob(str(base / pattern)))
         if not names and not glob.has_magic(pattern):
-            problems.append(f"{source.place(('device_files', index))}: device_files[{index}]: no such file: {base / pattern}")
+            problems.append(problem_at(source, ("device_files", index), f"no such file: {base / pattern}"))
         for name in names:
             try:
                 device_file = read_yaml(Path(name))
@@ -225,7 +229,7 @@ def _device_files(
 
 
 def _token(api: ApiSection, source: YamlFile, environment: Mapping[str, str], problems: list[str]) -> Token | None:
-    """The environment's token goes before the file's, so that one config serves where secrets come by the environment."""
+    """Return the token of the environment, or else of the file, so that one config works with either."""
     if environment.get(TOKEN_VARIABLE):
         try:
             return Token(value=environment[TOKEN_VARIABLE], source=TOKEN_VARIABLE)
@@ -246,7 +250,7 @@ def _token(api: ApiSection, source: YamlFile, environment: Mapping[str, str], pr
             problem = f"no token; expected token_file, token or {TOKEN_VARIABLE}"
     except TokenError as error:
         problem = str(error)
-    problems.append(f"{source.place(key)}: {dotted(key)}: {problem}")
+    problems.append(problem_at(source, key, problem))
     return None
 
 
@@ -255,7 +259,7 @@ def _validate(model: type[M], source: YamlFile, data: Any, *, bare: bool = False
 
 
 def _known_keys(model: type[BaseModel], location: Key) -> Iterable[str]:
-    """The keys that are allowed where `location` has one that is not."""
+    """Return the keys that are allowed where `location` has an unknown one."""
     if len(location) == 1:
         return model.model_fields
     if location[0] == "types" and len(location) > 3:

@@ -1,4 +1,4 @@
-"""The config file's schema: its sections, and what each value must be. Values come as text, see yamlfile."""
+"""The config file's schema: its sections, and what each value must be. Values come as text, see yaml.py."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from exporter.catalogue.serials import distinct
-from exporter.config.verbatim import quoted, unexpanded
+from exporter.config.placeholders import has_placeholder, has_quote
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -45,10 +45,10 @@ def _base_url(value: str) -> str:
     except ValueError:
         raise ValueError(expected) from None
     plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or quoted(value):
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or has_quote(value):
         raise ValueError(expected)
-    if unexpanded(value):
-        raise ValueError(f"{expected}; nothing puts in the value of a variable here")
+    if has_placeholder(value):
+        raise ValueError(f"{expected}; variables are not expanded here")
     return value.rstrip("/")
 
 
@@ -99,12 +99,12 @@ TypeName = Annotated[str, AfterValidator(_type_name)]
 Serial = Annotated[str, AfterValidator(_serial)]
 
 
-class _Model(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ApiSection(_Model):
-    """How to reach the cloud, and what the account allows. Durations in seconds."""
+class ApiSection(_Section):
+    """How to reach the API, and how many requests the account allows. Durations in seconds."""
 
     base_url: Annotated[str, AfterValidator(_base_url)] = "https://www.enerclo-atesspower.com/api/v1"
     token: SecretStr | None = None
@@ -120,23 +120,23 @@ class ApiSection(_Model):
         return ZoneInfo(self.timezone) if self.timezone else None
 
 
-class PollSection(_Model):
-    """How often to ask, and when a reading is too old to show. Seconds; no `stale_after` means by each device's interval."""
+class PollSection(_Section):
+    """How often to poll, and when values are stale, in seconds. Without `stale_after` that depends on the device's interval."""
 
     interval: Interval = 300.0
     stale_after: Interval | None = None
 
 
-class DeviceEntry(_Model):
-    """A device; in the file its serial number alone will do. `interval` in seconds."""
+class DeviceEntry(_Section):
+    """A device. In the file, its serial number alone will do. `interval` in seconds."""
 
     deviceSn: Serial
     interval: Interval | None = None
     info: Mapping[Annotated[str, AfterValidator(_info_label)], str] = {}
 
 
-class FieldEntry(_Model):
-    """What a user knows of a field of his devices; it becomes the HELP of its metric."""
+class FieldEntry(_Section):
+    """What a user knows about a field. It becomes the HELP of its metric."""
 
     meaning: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     unit: Annotated[str, Field(min_length=1, max_length=20)] | None = None
@@ -144,8 +144,8 @@ class FieldEntry(_Model):
     values: Mapping[int, str] | None = None
 
 
-class TypeEntry(_Model):
-    """A type's paths under the base URL (`path` is the latest reading's), and what is known of its fields."""
+class TypeEntry(_Section):
+    """A type's paths under the base URL (`path` is that of the latest reading), and its fields."""
 
     path: ApiPathText | None = None
     history_path: ApiPathText | None = None
@@ -154,30 +154,30 @@ class TypeEntry(_Model):
     fields: Mapping[str, FieldEntry] = {}
 
 
-class FieldFilterEntry(_Model):
-    """Which fields of a type become series: those that match `include` and do not match `exclude`."""
+class FieldFilterEntry(_Section):
+    """Which fields of a type become series: those that match `include` and not `exclude`."""
 
     include: list[str] = ["*"]
     exclude: list[str] = []
 
 
-class DiscoverySection(_Model):
-    """Where to look for devices: the data loggers, how often (seconds), and for which types (None: all that have a list)."""
+class DiscoverySection(_Section):
+    """Discovery: the data loggers, how often to read their lists (seconds), and for which types (None: all that have a list)."""
 
     datalog_sns: Annotated[list[Serial], Field(min_length=1), AfterValidator(distinct)]
     interval: Interval = 3600.0
     types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 
 
-class SettingsSection(_Model):
-    """Whose settings to read: every `interval` seconds, of these types (None: all that have settings)."""
+class SettingsSection(_Section):
+    """Settings: how often to read them (seconds), and of which types (None: all that have settings)."""
 
     interval: Interval = 21600.0
     types: Annotated[list[TypeName], Field(min_length=1)] | None = None
 
 
-class HistorySection(_Model):
-    """How much one request for history may ask for: the seconds that it spans, and the rows of a page."""
+class HistorySection(_Section):
+    """The size of a request for history: the time that it spans (seconds), and the rows of a page."""
 
     window: Annotated[Duration, AfterValidator(_at_least_an_hour)] = 604800.0
     page_size: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -190,7 +190,7 @@ def _as_entry(value: Any) -> Any:
 DeviceLists = Mapping[str, list[Annotated[DeviceEntry, BeforeValidator(_as_entry)]]]
 
 
-class ConfigFile(_Model):
+class ConfigFile(_Section):
     """The whole config file."""
 
     api: ApiSection = ApiSection()
@@ -204,7 +204,7 @@ class ConfigFile(_Model):
     types: Mapping[TypeName, TypeEntry] = {}
 
 
-class DeviceFile(_Model):
+class DeviceFile(_Section):
     """A file of device lists."""
 
     devices: DeviceLists

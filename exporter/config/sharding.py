@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.catalogue.serials import serial_key
 
-#: Part of every weight: to change it is to move the devices of every sharded fleet.
+#: Part of every weight. Changing it would move devices between the shards of every fleet.
 _PERSON: Final = b"atess-exporter"
 
 _ORDINAL: Final = re.compile(r"-(\d{1,9})\Z", re.ASCII)
@@ -25,19 +25,19 @@ class Shard:
             raise ValueError(f"expected a shard from 0 to {self.total - 1}, got {self.index}")
 
     def owns(self, device_type: str, device_sn: str) -> bool:
-        """Whether this shard polls the device."""
+        """Return whether this shard polls the device."""
         return owner(device_type, device_sn, self.total) == self.index
 
 
 def owner(device_type: str, device_sn: str, total: int) -> int:
-    """The one of `total` shards that polls the device.
+    """Return the one of `total` shards that polls the device, whatever the spelling of its serial number.
 
-    Rendezvous hashing: it is the shard that has the highest weight for the device. So with one shard more, the only devices that
-    move are those that the new one takes. All spellings of a serial number are one device, so they have one owner.
+    Rendezvous hashing: the owner is the shard with the highest weight for the device. When a shard is added, only the devices
+    that it takes move.
     """
     if total == 1:
         return 0
-    # in capitals, as serial numbers usually come: so those stayed where they were before letter case was of no account
+    # in capitals, as 0.1.0 hashed most serial numbers: its case mattered, and devices should stay on their shards
     sn = serial_key(device_sn).encode("utf-8", "surrogatepass").upper()
     device = device_type.encode("utf-8", "surrogatepass") + b"\0" + sn
     return max(range(total), key=lambda index: _weight(device, index))
@@ -48,6 +48,6 @@ def _weight(device: bytes, index: int) -> bytes:
 
 
 def ordinal(host_name: str) -> int | None:
-    """The number at the end of a StatefulSet's host name, such as 2 of `atess-exporter-2`."""
+    """Return the number at the end of a StatefulSet's host name, such as 2 of `atess-exporter-2`, or None."""
     match = _ORDINAL.search(host_name)
     return int(match[1]) if match else None

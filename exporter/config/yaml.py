@@ -1,7 +1,7 @@
-"""A YAML file as plain data whose values are the text as written, and the line on which each stands.
+"""A YAML file as plain data, with every scalar as the text that the user typed, and the line of each value.
 
-YAML would read a serial number `0123` as 83, `1e5` as 100000.0 and `NO` as false. Here every scalar stays the text that the
-user typed; the config's models, which know what each value should be, turn it into a number where a number is wanted.
+YAML would read a serial number `0123` as 83, `1e5` as 100000.0 and `NO` as false. The schema, which knows what each value should
+be, turns text into numbers.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ class YamlFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """`data`: mappings, lists, text and None; `lines`: the line of every value by its path of keys and indices."""
+    """A file's `data` (mappings, lists, text and None), and the line of each value by its path of keys and indices."""
 
     path: Path
     data: Any
     lines: Mapping[Key, int]
 
     def place(self, key: Key) -> str:
-        """`file:line` of the value at `key`, or of the nearest value around it."""
+        """Return `file:line` of the value at `key`, or of the nearest value around it."""
         while key and key not in self.lines:
             key = key[:-1]
         line = self.lines.get(key)

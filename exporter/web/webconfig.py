@@ -13,8 +13,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from exporter.config.errors import ConfigError, dotted, validate
-from exporter.config.verbatim import unexpanded
+from exporter.config.errors import ConfigError, problem_at, validate
+from exporter.config.placeholders import has_placeholder
 from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
 from exporter.web.tls import TlsError, TlsFiles, server_context
 
@@ -65,8 +65,8 @@ def _client_auth(value: object) -> object:
 def _header_text(value: str) -> str:
     if not value.isascii() or not value.isprintable():
         raise ValueError("expected one line of printable ASCII")
-    if unexpanded(value):
-        raise ValueError("expected the header's text; nothing puts in the value of a variable here")
+    if has_placeholder(value):
+        raise ValueError("expected the header's text; variables are not expanded here")
     return value
 
 
@@ -181,7 +181,7 @@ def _context(source: YamlFile, tls: TlsServerConfig, files: TlsFiles) -> ssl.SSL
 
 def _mistake(source: YamlFile, name: str, problem: str) -> ConfigError:
     key: Key = ("tls_server_config", name)
-    return ConfigError([f"{source.place(key)}: {dotted(key)}: {problem}"])
+    return ConfigError([problem_at(source, key, problem)])
 
 
 def _known_keys(model: type[BaseModel], location: Key) -> list[str]:

@@ -201,7 +201,7 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
         (
             f"{MINIMAL}api:\n  base_url: https://${{SESAME}}/api/v1\n",
             "config.yaml:5: api.base_url: expected an address such as https://host/api/v1, without user, query or fragment; "
-            "nothing puts in the value of a variable here, got 'https://${SESAME}/api/v1'",
+            "variables are not expanded here, got 'https://${SESAME}/api/v1'",
         ),
         (
             f"{MINIMAL}api:\n  language: 'e\\nn: x'\n",
@@ -353,7 +353,7 @@ def test_what_is_wrong_with_a_token_is_said_without_it(tmp_path: Path, api: str,
 
 
 QUOTES = "quotes, which would be sent with it; expected the token without them"
-VARIABLE = "a variable, whose value nothing puts in here; expected the token itself"
+VARIABLE = "a variable, which is not expanded here; expected the token itself"
 LINE = "characters that an HTTP header cannot carry (one line of printable ASCII expected)"
 
 #: What was meant to become a token, and what is wrong with it.

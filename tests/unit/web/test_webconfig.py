@@ -146,7 +146,7 @@ KEYS = "cert_file, key_file, client_auth_type, client_ca_file, min_version"
         ),
         (
             "http_server_config:\n  headers:\n    Strict-Transport-Security: max-age=${AGE}\n",
-            "web.yaml:3: http_server_config.headers.Strict-Transport-Security: expected the header's text; nothing puts in the value of a variable here, got 'max-age=${AGE}'",
+            "web.yaml:3: http_server_config.headers.Strict-Transport-Security: expected the header's text; variables are not expanded here, got 'max-age=${AGE}'",
         ),
         (
             "http_server_config:\n  headers:\n    X-Frame-Options: DENY\n",
