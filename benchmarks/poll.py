@@ -33,7 +33,7 @@ _POLLS = 50
 
 def measure() -> tuple[list[Row], list[Aim]]:
     """Rows of a table, and the target."""
-    logs.configure("warn", "logfmt", lambda: None)
+    logs.configure("warn", "logfmt", str)
     # an upload every simulated second at 1000x: every answer is a new reading
     with simulated_cloud("--devices", "pbd:UMD0D23202", "--speed", "1000", "--upload-interval", "1") as cloud:
         poll = _poller(cloud.url)

@@ -110,10 +110,9 @@ class App:
         """Where the exporter's pages are, seen from this machine."""
         return self._listener.url
 
-    @property
-    def token(self) -> str:
-        """The token in force, for the logs to leave out."""
-        return self._config.token.reveal()
+    def hide(self, text: str) -> str:
+        """Return `text` without the token in force."""
+        return self._config.token.hide_in(text)
 
     def start(self) -> None:
         """Begin to poll and to answer."""

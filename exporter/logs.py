@@ -11,20 +11,17 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 FORMATS: Final = ("logfmt", "json")
 LEVELS: Final = ("debug", "info", "warn", "error")
 
-#: Characters; a shorter text is no secret but would make lines unreadable where it happens to stand.
-_SHORTEST_SECRET: Final = 4
-
-_LOGGERS_OF_OTHERS: Final = ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
+_OTHER_LOGGERS: Final = ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
 
 
-def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:
-    """Send the logs of this process to standard error. `secret` gives the text that must never be among them."""
+def configure(level: str, form: str, hide: Callable[[str], str]) -> None:
+    """Log to standard error from `level` on, as `form` (one of FORMATS). `hide` returns a text without the token."""
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", key="ts"),
-        _name_the_exception,
+        _describe_exception,
         structlog.processors.EventRenamer("msg"),
-        _Redactor(secret),
+        _Redactor(hide),
     ]
     renderer: Processor
     if form == "json":
@@ -38,13 +35,13 @@ def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _one_line, renderer],
         )
     )
-    # A full disk or a closed pipe costs the line, not the exporter.
+    # a full disk or a closed pipe costs the line, not the exporter
     logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     threshold = logging.getLevelName("WARNING" if level == "warn" else level.upper())
     root.setLevel(threshold)
-    for name in _LOGGERS_OF_OTHERS:
+    for name in _OTHER_LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
@@ -62,24 +59,21 @@ def configure(level: str, form: str, secret: Callable[[], str | None]) -> None:
 
 
 class _Redactor:
-    """Replaces the secret wherever it stands in a line, also inside an exception's text."""
+    """Hides the token in every value of a line, also in an exception's text."""
 
-    def __init__(self, secret: Callable[[], str | None]) -> None:
-        self._secret = secret
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        self._hide = hide
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        secret = self._secret()
-        if secret:
-            # also without the scheme in front: that word alone is no secret
-            parts = {part for part in (secret, secret.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET}
-            for key, value in event.items():
-                if not key.startswith("_"):
-                    event[key] = _without(value, parts)
+        for key, value in event.items():
+            # keys with an underscore are structlog's own
+            if not key.startswith("_") and _is_text(value):
+                event[key] = self._hide(str(value))
         return event
 
 
-def _name_the_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """An exception is its type and text: its traceback is no use to who reads the log, and asyncio would print many."""
+def _describe_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Log an exception as its type and text. A traceback would not help an operator, and asyncio logs many."""
     information = event.pop("exc_info", None)
     if information is True:
         information = sys.exc_info()
@@ -89,36 +83,32 @@ def _name_the_exception(logger: WrappedLogger, method: str, event: EventDict) ->
     return event
 
 
-def _without(value: Any, parts: set[str]) -> Any:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = value if isinstance(value, str) else str(value)
-    for part in sorted(parts, key=len, reverse=True):
-        text = text.replace(part, "<redacted>")
-    return text
-
-
 def _one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Spell out what would break a line, forge another, or steer a terminal, and what the output's encoding cannot carry."""
+    """Escape what would break a line, forge another, control a terminal, or fail to encode."""
     for key, value in event.items():
-        if value is not None and not isinstance(value, bool | int | float):
-            # a line break is spelt out by the renderers
-            event[key] = "".join(it if it.isprintable() or it == "\n" else repr(it)[1:-1] for it in str(value))
+        if _is_text(value):
+            # the renderers escape a line break themselves
+            event[key] = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in str(value))
     return event
 
 
+def _is_text(value: Any) -> bool:
+    """Return whether a value is rendered as text: all but None, booleans and numbers are."""
+    return value is not None and not isinstance(value, bool | int | float)
+
+
 class LogOnce:
-    """Remembers the last word about each thing. Safe to use from several threads."""
+    """The last reason logged for each subject, so that a repeated failure is logged once. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._last: dict[Hashable, str] = {}
 
-    def is_new(self, thing: Hashable, word: str) -> bool:
-        """True unless `word` was the last about `thing`."""
-        known = self._last.get(thing) == word
-        self._last[thing] = word
+    def is_new(self, subject: Hashable, reason: str) -> bool:
+        """Note `reason` for `subject`. Return whether it differs from the one before."""
+        known = self._last.get(subject) == reason
+        self._last[subject] = reason
         return not known
 
-    def over(self, thing: Hashable) -> bool:
-        """Forget `thing`, which is as it should be again. True if there was a word about it."""
-        return self._last.pop(thing, None) is not None
+    def over(self, subject: Hashable) -> bool:
+        """Forget `subject`, which works again. Return whether a reason was noted for it."""
+        return self._last.pop(subject, None) is not None

@@ -20,7 +20,7 @@ from exporter.config.load import load
 
 def main(devices: int) -> None:
     """Serve until standard input ends."""
-    logs.configure("error", "logfmt", lambda: None)
+    logs.configure("error", "logfmt", str)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         # no budget that would have intervals stretched

@@ -223,13 +223,13 @@ def _whole(value: object) -> int | None:
 
 def internal_error(error: Exception, token: Token) -> str:
     """What to say of an exception that nobody foresaw, in a poll that must fail as any other."""
-    text = token.hidden_in(f"{type(error).__name__}: {error}")[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
+    text = token.hide_in(f"{type(error).__name__}: {error}")[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
     return f"internal error: {text}"
 
 
 def _describe(code: int, message: object, token: Token) -> str:
     # a cloud that repeats what it refused must not have us show it
-    text = token.hidden_in(message) if isinstance(message, str) else ""
+    text = token.hide_in(message) if isinstance(message, str) else ""
     shown = text[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
     # str() of a whole number has a limit of its own, which an answer must not be able to reach
     number = code if abs(code) < 10**9 else "out of range"

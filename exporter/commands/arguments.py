@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from exporter.config.sharding import Shard
+
 
 def address(text: str) -> tuple[str, int]:
     """Return the host and port of an address to listen on."""
@@ -18,12 +20,10 @@ def address(text: str) -> tuple[str, int]:
 
 
 def telemetry_path(text: str) -> str:
-    """Return a path that no page of the exporter's own has."""
-    from exporter.config.address import is_taken
-
+    """Return a path for the metrics that no other page has, or may have one day."""
     if not text.startswith("/") or text.startswith("//") or any(c in text for c in "{}?# "):
         raise argparse.ArgumentTypeError(f"expected a path such as /metrics, got {text!r}")
-    if is_taken(text):
+    if text in ("/", "/devices", "/devices.json") or text.startswith(("/-/", "/devices/")):
         raise argparse.ArgumentTypeError(f"expected a path such as /metrics, but a page of the exporter's own is at {text!r}")
     return text
 
@@ -44,3 +44,24 @@ def devices(text: str) -> list[tuple[str, str]]:
     if not all(kind and sn for kind, sn in pairs):
         raise argparse.ArgumentTypeError(f"expected type:deviceSn,... such as pbd:UMD0D23202, got {text!r}")
     return pairs
+
+
+def shard(index: int | None, total: int) -> "Shard":
+    """Return the shard; without an index, and with more than one shard, that of the number at the end of the host's name."""
+    import socket
+
+    from exporter.config.sharding import Shard, ordinal
+
+    if total < 1:
+        raise argparse.ArgumentTypeError(f"argument --total-shards: expected 1 or more, got {total}")
+    if index is None and total > 1:
+        host_name = socket.gethostname()
+        index = ordinal(host_name)
+        if index is None:
+            raise argparse.ArgumentTypeError(
+                f"argument --shard: missing, and the host's name {host_name!r} does not end in a number such as -0"
+            )
+    try:
+        return Shard(index or 0, total)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"argument --shard: {error}") from None

@@ -1,11 +1,29 @@
-"""What `--config.check` prints: every device as it would be polled."""
+"""`--config.check`: read the config as the daemon would, and show each device as it would be polled."""
 
-from exporter.config.load import Config
+from pathlib import Path
+
+from exporter.commands import fail
+from exporter.config.load import Config, ConfigError, load
+from exporter.config.sharding import Shard
 from exporter.polling.pacing import pace
+from exporter.web import webconfig
+
+
+def run(path: Path, shard: Shard, web_path: Path | None) -> int:
+    """Print the devices of the config at `path`, and a summary of the web config. Return 1 if either has mistakes."""
+    try:
+        config = load(path, shard=shard)
+        web = webconfig.load(web_path) if web_path else None
+    except ConfigError as error:
+        return fail(error)
+    print(table(config))
+    if web is not None:
+        print(f"{web_path} is valid: {web}.")
+    return 0
 
 
 def table(config: Config) -> str:
-    """One line a device: type, deviceSn, path, interval in force in seconds, and how well the path is known."""
+    """Return one line a device: type, deviceSn, path, paced interval in seconds, evidence of the path; then a summary."""
     fitted = pace(config, config.devices)
     rows = [("TYPE", "DEVICESN", "PATH", "INTERVAL", "EVIDENCE OF THE PATH")]
     for device in config.devices:
@@ -23,7 +41,9 @@ def table(config: Config) -> str:
     if config.discovery:
         loggers = ", ".join(config.discovery.datalog_sns)
         lists = "; ".join(
-            f"{it.type}: {it.paths.list.path}, {it.paths.list.evidence.words}" for it in config.discovered_types if it.paths.list
+            f"{known.type}: {known.paths.list.path}, {known.paths.list.evidence.words}"
+            for known in config.discovered_types
+            if known.paths.list
         )
         lines.append(f"More devices are looked for on the data loggers {loggers} ({lists}).")
     if not fitted.fits:

@@ -9,31 +9,39 @@ import yaml
 
 from exporter import logs
 from exporter.app import App, Options, pin_timezone
-from exporter.config.load import load
-from exporter.process.signals import Signals
+from exporter.commands import fail
+from exporter.config.load import ConfigError, load
+from exporter.process.signals import Signals, end
 from exporter.simulator import Cloud, SimClock, demo_site, serve
+from exporter.web import ListenError
 
 #: Seconds between two polls of a device.
 INTERVAL: Final = 10
 
-#: Seconds between two looks at the lists of the data loggers, and at the settings.
+#: Seconds between two requests for a data logger's list, and for a device's settings.
 DISCOVERY_INTERVAL: Final = 60
 SETTINGS_INTERVAL: Final = 300
 
-#: Seconds after which a reading that no longer moves is withheld; short, so that the offline device soon shows how.
+#: Seconds after which a reading that no longer changes is stale; short, so that the offline device soon shows how that looks.
 STALE_AFTER: Final = 60
 
-#: Hour of the day at which the simulated site starts, so that there is sun on it whenever the demo is run.
+#: Hour of the day at which the simulated site starts, so that the sun shines whenever the demo runs.
 _SITE_HOUR: Final = 10
 
 #: Made up; the simulated cloud accepts no other.
 _TOKEN: Final = "Basic ZGVtbzpub3QtYS1zZWNyZXQ="  # noqa: S105
 
 
-def run(
-    listen: tuple[str, int], telemetry_path: str, web_config: Path | None, log_level: str, log_format: str, signals: Signals
-) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code. Raises ListenError, and ConfigError for a bad web config."""
+def run(options: Options, log_level: str, log_format: str, signals: Signals) -> int:
+    """Run the demo until SIGTERM or SIGINT, then end the process. Return 1 if it cannot start."""
+    try:
+        code = _run(options, log_level, log_format, signals)
+    except (ConfigError, ListenError) as error:
+        return fail(error)
+    return end(code)
+
+
+def _run(options: Options, log_level: str, log_format: str, signals: Signals) -> int:
     pin_timezone()
     offset = _zone_with_sun(datetime.now(UTC))
     clock = SimClock(
@@ -44,10 +52,10 @@ def run(
     with serve(cloud) as served, tempfile.TemporaryDirectory(prefix="atess-exporter-demo-") as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(_config(served.url, cloud, offset), encoding="utf-8")
-        app = App(load(path, {}), Options(listen, telemetry_path, web_config, simulated=True))
-        logs.configure(log_level, log_format, lambda: app.token)
+        app = App(load(path, {}), options)
+        logs.configure(log_level, log_format, app.hide)
         print(
-            f"Simulated data, no real device behind them. Open {app.url}/ or scrape {app.url}{telemetry_path}",
+            f"Simulated data, no real device behind them. Open {app.url}/ or scrape {app.url}{options.telemetry_path}",
             flush=True,
         )
         print("Ctrl-C ends it.", flush=True)
@@ -55,13 +63,13 @@ def run(
 
 
 def _zone_with_sun(now: datetime) -> int:
-    """Hours east of UTC where it is _SITE_HOUR now, or as near as time zones go."""
+    """Return how many hours east of UTC it is _SITE_HOUR now, or as near as time zones go."""
     hours = (_SITE_HOUR - now.hour) % 24
     return hours if hours <= 14 else hours - 24
 
 
 def _config(url: str, cloud: Cloud, offset: int) -> str:
-    # the zone names of this family count west of Greenwich as positive
+    # in Etc/GMT+n, n counts hours west of Greenwich
     zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
     return yaml.safe_dump(
         {

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 import yaml
 
-from exporter import __version__
+from exporter import __version__, logs
 from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.api.client import Client
 from exporter.api.errors import REASONS, EnercloError
@@ -14,7 +15,8 @@ from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session
 from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
-from exporter.config.load import Config
+from exporter.commands import fail
+from exporter.config.load import Config, ConfigError, load
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.discovery import Discovery
 
@@ -22,10 +24,10 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`yaml` is a `devices:` block that the config takes as it is; `devices` how many there are in it.
+class DiscoveredList:
+    """The devices found, as a `devices:` block for the config (`yaml`), and how many there are.
 
-    `failures` counts the lists that could not be read: what they have is missing.
+    `failures` counts the lists that could not be read; their devices are missing.
     """
 
     yaml: str
@@ -33,8 +35,20 @@ class Found:
     failures: int
 
 
-def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
-    """Ask the lists of all types once. A list that cannot be read is a line in the log and loses nothing else."""
+def run(path: Path, datalog_sns: Sequence[str], log_level: str, log_format: str) -> int:
+    """Print the device list. Return 1 if the config is wrong, no device was found or a list could not be read."""
+    try:
+        config = load(path, devices_needed=False)
+    except ConfigError as error:
+        return fail(error)
+    logs.configure(log_level, log_format, config.token.hide_in)
+    found = device_list(config, datalog_sns)
+    print(found.yaml, end="")
+    return 0 if found.devices and not found.failures else 1
+
+
+def device_list(config: Config, datalog_sns: Sequence[str]) -> DiscoveredList:
+    """Request the lists of all types once. A list that cannot be read is logged; the others count."""
     clock, api = Clock(), config.api
     client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=1)
     cloud = Session(
@@ -52,10 +66,10 @@ def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
         for datalog_sn in distinct(sn.strip() for sn in datalog_sns):
             try:
                 listings = discovery.ask(device_type, datalog_sn)
-            except Exception as error:  # noqa: BLE001 - whatever one list has, the others are asked
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one list, the others are requested
                 failures += 1
                 _log.warning(
-                    "a list could not be read",
+                    "failed to read a list of devices",
                     type=device_type.type,
                     datalog_sn=datalog_sn,
                     reason=error.reason if isinstance(error, EnercloError) else "internal",
@@ -67,4 +81,4 @@ def device_list(config: Config, datalog_sns: Sequence[str]) -> Found:
                     seen.add(listing.key)
                     lists.setdefault(listing.type, []).append({"deviceSn": listing.sn, "info": dict(listing.info)})
     client.close()
-    return Found(yaml.safe_dump({"devices": lists}, sort_keys=False, allow_unicode=True), len(seen), failures)
+    return DiscoveredList(yaml.safe_dump({"devices": lists}, sort_keys=False, allow_unicode=True), len(seen), failures)

@@ -1,22 +1,30 @@
-"""The `healthcheck` subcommand: ask the exporter that runs on this machine how it is; for containers without a shell."""
+"""The `healthcheck` subcommand: is the exporter on this machine healthy? For containers without a shell."""
 
 import http.client
+import sys
 from typing import Final
 
-#: Seconds; what does not answer for so long is not well.
+#: Seconds; an exporter that takes longer to answer is not healthy.
 _TIMEOUT: Final = 5.0
 
-#: Every address of the machine: of both kinds, or of IPv4 alone where IPv6 is switched off.
+#: Every address of the machine: of both families, or of IPv4 alone.
 _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
+def run(host: str, port: int) -> int:
+    """Print whether the exporter that listens on `host` and `port` is healthy. Return 1 if it is not."""
+    found = problem(host, port)
+    print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
+    return 1 if found else 0
+
+
 def problem(host: str, port: int) -> str | None:
-    """What is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
+    """Return what is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
     host = "127.0.0.1" if host in _ANY else host
     try:
         return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
     except (http.client.BadStatusLine, ConnectionResetError):
-        # so does a listener for TLS take a request without it
+        # this is how a TLS server answers a request in plain HTTP
         return _problem_by_tls(host, port)
     except (OSError, http.client.HTTPException) as error:
         return _no_answer(port, error)
@@ -26,7 +34,7 @@ def _problem_by_tls(host: str, port: int) -> str | None:
     import ssl
 
     context = ssl.create_default_context()
-    # it is this machine that answers, by whatever name its certificate has
+    # the certificate names the host for others; this connection does not leave the machine
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
@@ -37,7 +45,7 @@ def _problem_by_tls(host: str, port: int) -> str | None:
     try:
         return _ask(connection)
     except (ssl.SSLError, ConnectionResetError):
-        # Hung up after the handshake: it wants a client's certificate. We have none; all that can be known is that it answers.
+        # It hung up after the handshake because it requires a client certificate: alive, and no more can be known without one.
         return None
     except (OSError, http.client.HTTPException) as error:
         return _no_answer(port, error)

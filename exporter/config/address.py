@@ -1,4 +1,4 @@
-"""Addresses to listen on, as Prometheus' programs write them, and which paths there are the exporter's own."""
+"""Addresses to listen on, as Prometheus' programs write them."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ _EXPECTED: Final = "expected host:port, :port or [v6]:port"
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of `host:port`, `:port` (every address of the machine) or `[v6]:port`. Raises ValueError."""
+    """Return host and port of `host:port`, `:port` (all addresses of the machine) or `[v6]:port`. Raises ValueError."""
     match = _ADDRESS.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
         raise ValueError(_EXPECTED)
@@ -19,7 +19,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 def _plain(v6: str) -> str:
     """Return an IPv6 address in its shortest spelling, a mapped IPv4 address as that one. Raises ValueError for anything else."""
-    # only here, so that --version need not wait for it
+    # imported here to keep --version fast
     from ipaddress import IPv6Address
 
     try:
@@ -27,8 +27,3 @@ def _plain(v6: str) -> str:
     except ValueError:
         raise ValueError(_EXPECTED) from None
     return str(address.ipv4_mapped or address)
-
-
-def is_taken(path: str) -> bool:
-    """Whether `path` is that of a page, or may become one, so that nothing else can be there."""
-    return path in ("/", "/devices", "/devices.json") or path.startswith(("/-/", "/devices/"))

@@ -33,7 +33,7 @@ class Token:
         """Return the secret itself, for the one header that needs it."""
         return self._value
 
-    def hidden_in(self, text: str) -> str:
+    def hide_in(self, text: str) -> str:
         """Return `text` with the secret redacted, with or without its scheme (the scheme alone is not secret)."""
         for part in (self._value, self._value.rpartition(" ")[2]):
             if len(part) >= _SHORTEST_SECRET:

@@ -51,7 +51,7 @@ class Poller:
             device.type,
             device.path,
             device.query,
-            lambda data: read(data, device.sn, target.kinds, self._cloud.token.hidden_in),
+            lambda data: read(data, device.sn, target.kinds, self._cloud.token.hide_in),
             probe=probe,
             began=target.began,
             retrying=target.paused,

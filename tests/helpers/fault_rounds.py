@@ -12,6 +12,7 @@ import threading
 import psutil
 
 from exporter import logs
+from exporter.config.token import Token
 from exporter.process.malloc import limit_malloc
 from tests.helpers.processes import TOKEN, SimulatedCloud
 from tests.integration.test_fault_matrix import MATRIX, SICK, WELL, Bench
@@ -20,7 +21,7 @@ from tests.integration.test_fault_matrix import MATRIX, SICK, WELL, Bench
 def main(url: str, rounds: int) -> None:
     """Print what the process holds after each of the rounds."""
     limit_malloc()
-    logs.configure("debug", "logfmt", lambda: TOKEN)
+    logs.configure("debug", "logfmt", Token(value=TOKEN).hide_in)
     cloud = SimulatedCloud(url)
     bench = Bench(url, timeout=0.3, authorization=TOKEN)
     for _ in range(rounds):

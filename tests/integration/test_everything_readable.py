@@ -166,7 +166,7 @@ def test_the_discover_command_fails_when_a_list_cannot_be_read_and_prints_the_ot
     finally:
         cloud.heal()
     assert result.returncode == 1
-    assert result.stderr.count("a list could not be read") == 1
+    assert result.stderr.count("failed to read a list of devices") == 1
     assert f"datalog_sn={broken}" in result.stderr
     assert f"reason={reason}" in result.stderr
     assert "Traceback" not in result.stderr

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from exporter import logs
+from exporter.config.token import Token
 
 SECRET = "Basic bWFkZTp1cA=="
 
@@ -62,7 +63,7 @@ def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
 
 
 def test_logfmt_is_one_line_an_event(stderr: Output) -> None:
-    logs.configure("info", "logfmt", lambda: None)
+    logs.configure("info", "logfmt", str)
     structlog.get_logger().info("device is up", device_sn="A B", duration=0.5, type="pbd", nothing=None)
     structlog.get_logger().debug("not at this level")
     (line,) = stderr.getvalue().splitlines()
@@ -71,7 +72,7 @@ def test_logfmt_is_one_line_an_event(stderr: Output) -> None:
 
 
 def test_json_has_the_same_keys(stderr: Output) -> None:
-    logs.configure("debug", "json", lambda: None)
+    logs.configure("debug", "json", str)
     structlog.get_logger().warning("x", device_sn="A", n=1)
     line = json.loads(stderr.getvalue())
     assert line.pop("ts")
@@ -81,7 +82,7 @@ def test_json_has_the_same_keys(stderr: Output) -> None:
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_can_break_a_line_or_forge_another(stderr: Output, form: str, text: str) -> None:
-    logs.configure("info", form, lambda: None)
+    logs.configure("info", form, str)
     structlog.get_logger().info(text, error=text, other=[text], path=Path(text), cause=ValueError(text))
     line = stderr.getvalue().removesuffix("\n")
     assert len(line.splitlines()) == 1
@@ -93,7 +94,7 @@ def test_no_text_can_break_a_line_or_forge_another(stderr: Output, form: str, te
 
 @pytest.mark.parametrize("form", logs.FORMATS)
 def test_what_is_harmless_can_be_read_as_it_is(stderr: Output, form: str) -> None:
-    logs.configure("info", form, lambda: None)
+    logs.configure("info", form, str)
     text = 'say "🔋" <b>\\o/</b> a=b'
     structlog.get_logger().info("x", error=text)
     assert parsed(stderr.getvalue(), form)["error"] == text
@@ -115,13 +116,13 @@ def parsed(line: str, form: str) -> dict[str, str]:
 
 
 def test_loops_that_are_not_ours_do_not_chatter(stderr: Output) -> None:
-    logs.configure("debug", "logfmt", lambda: None)
+    logs.configure("debug", "logfmt", str)
     asyncio.run(asyncio.sleep(0))
     assert stderr.getvalue() == ""
 
 
 def test_an_error_in_a_callback_of_asyncio_is_one_line(stderr: Output) -> None:
-    logs.configure("info", "logfmt", lambda: SECRET)
+    logs.configure("info", "logfmt", Token(value=SECRET).hide_in)
 
     async def fail() -> None:
         asyncio.get_running_loop().call_soon(int, SECRET)
@@ -136,7 +137,7 @@ def test_an_error_in_a_callback_of_asyncio_is_one_line(stderr: Output) -> None:
 
 @pytest.mark.parametrize("form", logs.FORMATS)
 def test_the_secret_is_never_among_them(stderr: Output, form: str) -> None:
-    logs.configure("debug", form, lambda: SECRET)
+    logs.configure("debug", form, Token(value=SECRET).hide_in)
 
     def log_everything() -> None:
         logger = structlog.get_logger()
@@ -156,7 +157,7 @@ def test_the_secret_is_never_among_them(stderr: Output, form: str) -> None:
 
 
 def test_logs_of_others_take_the_same_form(stderr: Output) -> None:
-    logs.configure("info", "logfmt", lambda: None)
+    logs.configure("info", "logfmt", str)
     logging.getLogger("uvicorn.error").info("chatter")
     logging.getLogger("uvicorn.error").warning("trouble %d", 5)
     (line,) = stderr.getvalue().splitlines()
@@ -169,5 +170,5 @@ def test_a_full_disk_costs_the_line_and_not_the_program(monkeypatch: pytest.Monk
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sys, "stderr", Full())
-    logs.configure("info", "logfmt", lambda: None)
+    logs.configure("info", "logfmt", str)
     structlog.get_logger().info("x")

@@ -3,8 +3,9 @@
 import json
 import re
 import threading
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.config.address import is_taken
+from exporter.commands.arguments import telemetry_path
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, Fleet, PollResult
 from exporter.web import Server, Site, create_app
@@ -429,7 +430,8 @@ def test_what_changes_all_the_time_is_not_kept() -> None:
     ],
 )
 def test_which_paths_are_taken(path: str, taken: bool) -> None:
-    assert is_taken(path) is taken
+    with pytest.raises(ArgumentTypeError, match="own") if taken else nullcontext():
+        assert telemetry_path(path) == path
 
 
 def test_a_devices_page_has_the_fields_that_are_text() -> None:

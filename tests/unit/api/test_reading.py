@@ -326,7 +326,7 @@ def test_not_a_number_stands_still_like_any_other_value() -> None:
     ],
 )
 def test_what_is_shown_of_a_time_that_says_nothing(time: Any, shown: str) -> None:
-    assert read({"a": 1, "time": time}, "X", hide=Token(value="Basic tok-en-1").hidden_in).time == shown
+    assert read({"a": 1, "time": time}, "X", hide=Token(value="Basic tok-en-1").hide_in).time == shown
 
 
 def test_texts_are_kept_to_be_shown() -> None:
@@ -349,7 +349,7 @@ def test_a_secret_is_in_no_text_not_even_where_it_is_cut() -> None:
     token = Token(value="Basic made-up-secret")
     cut = "x" * (MAX_TEXT - 6) + "made-up-secret"
     echo = {"a": 1, "said": "Authorization: Basic made-up-secret", "cut": cut, "made-up-secret": "w"}
-    shown = repr(read(echo, "X", hide=token.hidden_in).texts)
+    shown = repr(read(echo, "X", hide=token.hide_in).texts)
     assert shown.count("<reda") == 3
     assert "made" not in shown
 
