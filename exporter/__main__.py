@@ -7,8 +7,8 @@ from exporter.process.signals import Signals
 
 
 def main() -> int:
-    """Run the command line. Returns the exit code."""
-    # before the other imports: they take a while, in which SIGHUP would end the process and SIGINT leave a traceback
+    """Run the command line. Return the exit code."""
+    # before the slow imports, during which SIGHUP would end the process and SIGINT print a traceback
     signals = Signals(signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 
     from exporter import cli

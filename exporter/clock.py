@@ -1,4 +1,4 @@
-"""The clocks that the exporter goes by, in one place so that a test can turn them."""
+"""The exporter's clock, in one place so that a test can set its own."""
 
 import threading
 import time
@@ -7,22 +7,20 @@ import time
 class Clock:
     """Real time.
 
-    Intervals, backoff and staleness go by :meth:`now`, which nothing can step; only what is shown to people or compared with
-    an HTTP date goes by :meth:`wall`.
+    Intervals, backoff and staleness use :meth:`now`, which nobody can set. Only what people read and HTTP dates use :meth:`wall`.
     """
 
-    # Linux's boot-time clock goes on while the machine sleeps, so after a wake old readings are known to be old;
-    # elsewhere the monotonic clock is the nearest thing.
+    # CLOCK_BOOTTIME (Linux) also counts the time that the machine sleeps, so that readings are stale when it wakes up
     _ID = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
     def now(self) -> float:
-        """Seconds since an arbitrary moment; never goes back, not even when the wall clock is set."""
+        """Return seconds since an arbitrary moment; they never go back, not even when the wall clock is set."""
         return time.clock_gettime(self._ID)
 
     def wall(self) -> float:
-        """Unix time in seconds."""
+        """Return Unix time in seconds."""
         return time.time()
 
     def wait(self, condition: threading.Condition, seconds: float) -> None:
-        """Wait on a held `condition` for at most `seconds`."""
+        """Wait on `condition`, whose lock the caller has, for at most `seconds`."""
         condition.wait(seconds)

@@ -1,1 +1,1 @@
-"""The process among others: the signals it gets, and the service manager that runs it."""
+"""The process and its system: signals, the service manager, memory."""

@@ -1,4 +1,4 @@
-"""The C library's memory: what Python frees goes back to the system."""
+"""The C library's allocator."""
 
 import ctypes
 from typing import Final
@@ -8,16 +8,16 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
-#: Bytes. Set at all, glibc no longer raises them by itself after the first large answer was freed. More than a chunk of a scrape
-#: has, whose memory is better kept for the next: to map it anew, and have the system clear it, costs more than to fill it.
+#: Bytes. Setting the thresholds also stops glibc from raising them after the first large block. Larger than a chunk of a scrape,
+#: because mapping and clearing fresh memory for each chunk costs more than filling it.
 _LARGE: Final = 256 * 1024
 
 
 def limit_malloc() -> None:
     """Return freed memory to the system: one malloc arena for all threads, fixed thresholds for large blocks.
 
-    glibc gives every thread a heap of its own, against a contention that Python's lock rules out, and each keeps the space of
-    the largest answer that ever passed through it. Does nothing where the C library is another.
+    glibc gives each thread an arena, and each arena keeps the space of the largest answer it ever held. The arenas avoid
+    contention that Python's lock rules out anyway. Does nothing where the C library is not glibc.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""The signals that end or reload a process, and its end. Imports next to nothing, because it comes before all other imports."""
+"""The signals that stop or reload the process, and its exit. Imports very little, because all other imports come after it."""
 
 import os
 import signal
@@ -15,11 +15,10 @@ _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 class Signals:
     """Catches the signals `numbers` from now on. For the main thread.
 
-    A handler may interrupt the main thread inside a lock, so it must take none; and one written in Python may be interrupted by
-    the next signal, and that by the next, until the stack is full. So the handler is SimpleQueue.put, which is written in C and
-    reentrant. It is also late when the signal comes just before the main thread begins to wait: then it runs only once that
-    ends. So what wakes wait() is a pipe into which the interpreter's own handler writes (signal.set_wakeup_fd), whatever any
-    thread is at.
+    The handler must not take a lock, because the main thread may be holding it. A handler written in Python can be interrupted
+    by the next signal, and so on until the stack overflows. So the handler is SimpleQueue.put, which is written in C and
+    reentrant. Handlers also run late: a signal that arrives just before the main thread blocks is handled only afterwards. So
+    wait() reads a pipe that the interpreter writes to at once (signal.set_wakeup_fd).
     """
 
     def __init__(self, *numbers: signal.Signals) -> None:
@@ -32,18 +31,18 @@ class Signals:
 
     @property
     def ending(self) -> signal.Signals | None:
-        """The first signal that asked for the end; None while there was none."""
+        """Return the first SIGTERM or SIGINT so far, or None."""
         while not self._arrived.empty():
             self._seen.append(self._arrived.get())
         return next((signal.Signals(number) for number in self._seen if number in _ENDING), None)
 
     def wait(self) -> signal.Signals:
-        """Wait for the next signal, or take the first of those that have come."""
+        """Return the next signal; wait for one if none is queued."""
         return signal.Signals(os.read(self._reader, 1)[0])
 
     @contextmanager
     def leaving_at_once(self) -> Iterator[None]:
-        """End the process with 0 as soon as it is asked to, or if it was before. For a start: nothing is to be cleaned up yet."""
+        """Exit with 0 on SIGTERM or SIGINT, also one from before. For the start, when there is nothing to clean up."""
         for number in _ENDING & self._before.keys():
             signal.signal(number, lambda number, frame: os._exit(0))
         if self.ending is not None:
@@ -55,12 +54,12 @@ class Signals:
                 signal.signal(number, self._handler)
 
     def ignore(self) -> None:
-        """Ignore them from now on, so that none that comes late turns the end of the process into another one."""
+        """Ignore the signals from now on, so that a late one cannot interrupt the shutdown."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 
     def restore(self) -> None:
-        """Let each do again what it did before."""
+        """Restore the handlers from before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
@@ -68,19 +67,19 @@ class Signals:
         os.close(self._reader)
 
     def hand_back(self) -> None:
-        """Let each do again what it did before, also those that have come: end the process, or raise KeyboardInterrupt."""
+        """Restore the handlers from before, and raise again the signals caught so far."""
         self.restore()
         while not self._arrived.empty():
             signal.raise_signal(self._arrived.get())
 
     @property
     def _handler(self) -> Callable[[int, FrameType | None], None]:
-        # what put() takes as its second argument, the frame, it does not look at
+        # put() ignores its second argument, the frame
         return cast("Callable[[int, FrameType | None], None]", self._arrived.put)
 
 
 def end(code: int) -> NoReturn:
-    """End the process without the interpreter's own end, which takes longer than all else and can crash in a thread that logs."""
+    """Exit without the interpreter's shutdown, which is slow and can crash while a thread is logging."""
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What systemd is told of the service."""
+"""Notifications to systemd."""
 
 import os
 import socket
@@ -10,12 +10,12 @@ _log = structlog.get_logger()
 
 
 def notify_ready(environment: Mapping[str, str] = os.environ) -> None:
-    """Tell systemd that the start is over, where it waits for that (sd_notify(3), Type=notify in systemd.service(5))."""
+    """Tell systemd that the exporter is ready, if systemd waits for it (Type=notify; see sd_notify(3))."""
     address = environment.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):
-        # an abstract socket, whose name has a NUL there
+        # an abstract socket: its name begins with NUL instead
         address = f"\0{address[1:]}"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
