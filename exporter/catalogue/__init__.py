@@ -1,1 +1,1 @@
-"""One YAML file per device type: paths, fields, and the evidence for each. Data, not code."""
+"""What is known of each device type: data/ has one YAML file a type, with the evidence for each fact."""

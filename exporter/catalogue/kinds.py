@@ -1,4 +1,4 @@
-"""What a field's value is: a number that measures, a code, or an identity, by what is declared and else by its name."""
+"""The kind of a field: a measurement, a code or an identity, as declared or else by its name."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -8,25 +8,25 @@ from typing import Final
 #: Fields that say which device or when, not how much.
 IDENTITY_FIELDS: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "selfTime", "updateTime", "firmwareVersion"})
 
-#: Nothing that is declared makes values of these: every reading goes by them.
+#: Identities whatever a user declares, because reading a device depends on them.
 _NEVER_VALUES: Final = frozenset({"deviceSn", "time"})
 
-#: `loggerSn`, `plantId`, `SN`, `serialNumber`, and the numbers by which networks know a device.
+#: `loggerSn`, `plantId`, `SN`, `serialNumber`, and identifiers of networks such as IMEI.
 _IDENTITY: Final = re.compile(
     r"(?:(?:^|_)(?:[Ss][Nn]|[Ii][Dd])|(?<=[a-z0-9])(?:S[Nn]|I[Dd])|(?i:uuid|guid|imei|imsi|iccid|barcode)"
     r"|(?i:serial(?:_?(?:no|nr|num|number))?))\Z",
     re.ASCII,
 )
 
-#: `alarmCode1`, `sysFaultWord8`, `bmsStatus`, `runModel`. No `…Fault` or `…Warning`: documented limits are called so.
+#: `alarmCode1`, `sysFaultWord8`, `bmsStatus`, `runModel`. Not `…Fault` or `…Warning`: some documented limits end so.
 _CODE: Final = re.compile(
     r"(?:(?:status|state|code|word|flag|mode|model)s?_?\d*|^(?:alarm|fault|error|warning)s?_?\d*)\Z", re.ASCII | re.IGNORECASE
 )
 
-#: Names whose kind is remembered; a broken device may send new ones for ever.
-_MOST: Final = 4096
+#: Names whose kind is cached; a broken device may keep sending new ones.
+_MAX_CACHED: Final = 4096
 
-#: Characters of a name that are looked at.
+#: Characters. Longer names are not examined.
 _LONGEST_NAME: Final = 200
 
 
@@ -37,19 +37,19 @@ class Kind(Enum):
     NUMBER = auto()
     #: A JSON number, or text that is plain decimal digits: `12E4` is a hexadecimal code, not 120000.
     CODE = auto()
-    #: Which device, or when: never a series, whatever the value looks like.
+    #: Which device, or when. Never a series, whatever the value looks like.
     IDENTITY = auto()
 
 
 class Kinds:
-    """The kind of each field of a type, found when it is first asked for.
+    """The kind of each field of a type, found at its first use.
 
-    `codes` are names that are known to be codes. `declared` has the kinds, in the catalogue's words, that a user gave to fields
-    of the type; they go before everything else.
+    `codes` are fields known to be codes. `declared` has the kinds, as the catalogue names them, that a user gave to fields of
+    the type; they override the rest.
     """
 
     def __init__(self, codes: Collection[str] = (), declared: Mapping[str, str] | None = None) -> None:
-        #: The kinds that were asked for so far. For those who ask very often: a plain dict answers in a third of the time.
+        #: The kinds found so far; reading a plain dict takes a third of the time of a lookup here.
         self.known: dict[str, Kind] = {}
         self._codes = frozenset(codes)
         self._declared = declared or {}
@@ -58,7 +58,7 @@ class Kinds:
         kind = self.known.get(name)
         if kind is None:
             kind = self._find(name)
-            if len(self.known) < _MOST and len(name) <= _LONGEST_NAME:
+            if len(self.known) < _MAX_CACHED and len(name) <= _LONGEST_NAME:
                 self.known[name] = kind
         return kind
 
@@ -76,5 +76,5 @@ class Kinds:
         return Kind.CODE if declared in ("identifier", "status") else Kind.NUMBER
 
 
-#: Where nothing is known but the names.
+#: For a type without declared or known kinds.
 BY_NAME: Final = Kinds()

@@ -1,18 +1,15 @@
-"""Serial numbers: when two of them are one."""
+"""Serial numbers, whose spelling varies."""
 
 from collections.abc import Iterable
 
 
 def serial_key(sn: str) -> str:
-    """Return what all spellings of a serial number have in common.
-
-    Clouds, labels on devices and people differ in letter case and in the space around it.
-    """
+    """Return the same key for all spellings of a serial number: letter case and the space around it do not matter."""
     return sn.strip().casefold()
 
 
 def distinct(serials: Iterable[str]) -> list[str]:
-    """Return the serial numbers in their order, each once and in its first spelling."""
+    """Return each serial number once, in its first spelling and in order."""
     found: dict[str, str] = {}
     for sn in serials:
         found.setdefault(serial_key(sn), sn)

@@ -1,7 +1,4 @@
-"""Devices, their types, and the catalogue of types that ships with the exporter.
-
-The catalogue is data: one YAML file a type in `exporter/catalogue/data/`, with where each fact is from.
-"""
+"""Devices, their types, and the catalogue of types that ships with the exporter: one YAML file a type in data/."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,15 +15,15 @@ from exporter.catalogue.serials import serial_key
 
 UNDOCUMENTED: Final = "Not documented by the vendor"
 
-#: Before the API's name of a setting, so that it becomes `atess_setting_…`.
+#: Precedes the API's name of a setting, so that its metric is `atess_setting_…`.
 SETTING_PREFIX: Final = "setting_"
 
-#: Behind the name of a setting that is a time of day.
+#: Follows the name of a setting that is a time of day.
 SECONDS_SUFFIX: Final = "_seconds"
 
 
 class Evidence(StrEnum):
-    """How well a fact about the API is known; the letters are those of the catalogue files."""
+    """How a fact about the API is known. The values are those in the catalogue files."""
 
     DOCUMENTED = "D"
     USED = "U"
@@ -36,6 +33,7 @@ class Evidence(StrEnum):
 
     @property
     def words(self) -> str:
+        """Return the evidence in words, for users."""
         return _EVIDENCE_WORDS[self]
 
 
@@ -68,9 +66,9 @@ class ApiPath(_Data):
 
 
 class FieldInfo(_Data):
-    """What is known of one field of a device's answer. `basis` says how its `meaning` is known.
+    """What is known about one field. `basis` is how its `meaning` is known.
 
-    `values` are the words for numbers of a status, and `values_evidence` how well they are known.
+    `values` has the words for the numbers of a status, and `values_evidence` how they are known.
     """
 
     kind: str
@@ -83,7 +81,7 @@ class FieldInfo(_Data):
 
     @property
     def words(self) -> str:
-        """What it means and how that is known, without the unit."""
+        """Return what the field means and how that is known, without the unit."""
         text = f"{self.meaning}{_BASIS_WORDS.get(self.basis or '', '')}" if self.meaning else UNDOCUMENTED
         if self.values and self.values_evidence:
             values = ", ".join(f"{value} {word}" for value, word in sorted(self.values.items()))
@@ -92,7 +90,7 @@ class FieldInfo(_Data):
 
 
 class Paths(_Data):
-    """Where a type's data are."""
+    """The paths of a type's data."""
 
     realtime: ApiPath
     history: ApiPath | None = None
@@ -101,7 +99,7 @@ class Paths(_Data):
 
 
 class DeviceType(_Data):
-    """A family of devices that answer on the same paths with the same fields."""
+    """A type of device: its paths, fields and settings."""
 
     type: str
     title: str
@@ -112,7 +110,7 @@ class DeviceType(_Data):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device to poll: `interval` is what the config asks for, in seconds; `info` are labels of atess_device_info."""
+    """One device to poll: `interval` as configured, in seconds; `info` has labels for atess_device_info."""
 
     type: str
     sn: str
@@ -120,25 +118,25 @@ class Device:
     evidence: Evidence
     interval: float
     info: Mapping[str, str] = field(default_factory=dict, hash=False)
-    #: Offline, says the list of its data logger; None if no list says anything.
+    #: Whether its data logger's list says that it is offline; None if no list says.
     lost: bool | None = None
-    #: The serial number as that list spells it, None if no list has the device: what the cloud is to be asked for.
+    #: The serial number as that list spells it, for requests; None if no list has the device.
     listed_sn: str | None = None
 
     @property
     def query(self) -> dict[str, str]:
-        """What a request for the device's data says of it."""
+        """Return the query parameters that identify the device in a request."""
         return {"deviceSn": self.listed_sn or self.sn}
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies the device, in whichever spelling."""
+        """Return what identifies the device, whatever the spelling of its serial number."""
         return (self.type, serial_key(self.sn))
 
 
 @cache
 def load_catalogue() -> Mapping[str, DeviceType]:
-    """The device types that ship with the exporter, by name."""
+    """Return the device types that ship with the exporter, by name."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     types = {}
     for file in sorted((resources.files("exporter.catalogue") / "data").iterdir(), key=lambda entry: entry.name):
@@ -150,32 +148,31 @@ def load_catalogue() -> Mapping[str, DeviceType]:
 
 
 class HelpTexts:
-    """The HELP of every field and setting that any of `types` knows.
+    """The HELP of every field and setting of `types`.
 
-    A metric spans all types, so where they know different things of a field its text says which is which.
+    A metric spans all types, so where a field means different things its text has the types by meaning.
     """
 
     def __init__(self, types: Iterable[DeviceType]) -> None:
         meanings: dict[str, dict[str, list[str]]] = {}
-        for it in types:
-            for name, known in it.fields.items():
-                meanings.setdefault(name, {}).setdefault(_meaning(known), []).append(it.type)
-            for name, known in it.settings.items():
-                meanings.setdefault(setting_key(name, known), {}).setdefault(_meaning(known), []).append(it.type)
+        for device_type in types:
+            settings = {setting_key(name, known): known for name, known in device_type.settings.items()}
+            for key, known in [*device_type.fields.items(), *settings.items()]:
+                meanings.setdefault(key, {}).setdefault(_meaning(known), []).append(device_type.type)
         self._texts = {key: f"{_joined(by_meaning)}. {_source(key)}." for key, by_meaning in meanings.items()}
 
     @property
     def known(self) -> Iterable[str]:
-        """The fields and settings that have a text of their own."""
+        """Return the keys that have a text of their own."""
         return self._texts.keys()
 
     def of(self, key: str) -> str:
-        """The HELP of a field, or of a setting by its setting_key()."""
+        """Return the HELP of a field by its name, or of a setting by its setting_key()."""
         return self._texts.get(key) or f"{UNDOCUMENTED}. {_source(key)}."
 
 
 def setting_key(name: str, known: FieldInfo | None = None) -> str:
-    """What a setting is called among fields: SETTING_PREFIX before it, and for a time of day SECONDS_SUFFIX behind it."""
+    """Return a setting's key among fields: SETTING_PREFIX, its name, and SECONDS_SUFFIX for a time of day."""
     return f"{SETTING_PREFIX}{name}{SECONDS_SUFFIX if known and known.kind == 'time_of_day' else ''}"
 
 
