@@ -270,3 +270,9 @@ def _escape_help(text: str) -> str:
     # The text format and OpenMetrics disagree on whether a quote in HELP is escaped; without one they agree.
     plain = text.replace('"', "'").encode("utf-8", "backslashreplace").decode()
     return plain.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def escape_label(text: str) -> str:
+    """Return `text` escaped for a label's value; what UTF-8 cannot encode becomes a backslash escape."""
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    return plain.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from exporter.metrics.exposition import Column, Exposition, Snapshot
-from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, SETTING_PREFIX, escape_label
+from exporter.metrics.exposition import Column, Exposition, Snapshot, escape_label
+from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, SETTING_PREFIX
 
 #: Below it a double holds every integer.
 _EXACT: Final = 2**53
