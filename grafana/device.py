@@ -69,7 +69,7 @@ def _state() -> Section:
         lines(
             "Age of the data",
             "How long ago, by the device's own clock, its latest reading was taken. Needs `api.timezone` in the exporter's "
-            "config. Goes on growing while values are withheld.",
+            "config. Goes on growing while values are stale.",
             "s",
             [Query(shown(age("atess_device_data_timestamp_seconds")), _SN)],
             height=7,
@@ -230,7 +230,7 @@ _DEVICE_INCREASE = "max by (type, deviceSn) (%s)"
 
 
 def _increases(*fields: str) -> str:
-    """How much a counter grew in an hour, from whichever of `fields` the device has."""
+    """Return how much a counter grew in an hour, from whichever of `fields` the device has."""
     return " or ".join(f"increase({metric(field)}{{{DEVICES}}}[1h])" for field in fields)
 
 

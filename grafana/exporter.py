@@ -18,7 +18,7 @@ _YES_NO = (("no", "green"), ("yes", "red"))
 def exporter_dashboard() -> models.Dashboard:
     variables = [datasource(), job(), device_type()]
     sections = [_now(), _requests(), _budget(), _staleness(), _config(), _process()]
-    text = "How the exporter does: its requests to the cloud, what it may send, what it withholds, its config and its process."
+    text = "How the exporter does: its requests to the cloud, what it may send, what is stale, its config and its process."
     return frame("atess-exporter", "ATESS Exporter", text, variables, sections)
 
 
@@ -163,7 +163,7 @@ def _budget() -> Section:
 def _staleness() -> Section:
     return "Staleness", [
         _lines(
-            "Devices whose values are withheld",
+            "Devices whose values are stale",
             "failing: no usable reading for too long; frozen: the cloud answers with the same old reading.",
             "none",
             [(f"sum by (cause) (max by (type, deviceSn, cause) (atess_device_stale{{{TYPES}}}))", "{{cause}}")],
@@ -182,7 +182,7 @@ def _staleness() -> Section:
             low=0,
         ),
         _lines(
-            "Fields left out",
+            "Fields dropped",
             "Numeric fields of readings that have no series, because of their name or because another field has it.",
             "cpm",
             [(per_minute("atess_exporter_fields_left_out_total", "type, cause"), "{{type}} {{cause}}")],

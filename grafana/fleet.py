@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.frame import Section, datasource, device, device_type, frame, job, power_unit
-from grafana.panels import Column, Panel, Query, Steps, bars, judgement, lines, number, rows
+from grafana.panels import Column, Panel, Query, Steps, bars, lines, number, rows, verdict
 from grafana.queries import STATE, STATE_WORDS, about, age, power, reading, source
 
 _TYPE = "{{type}}"
@@ -73,10 +73,10 @@ def _devices() -> Section:
             f"sum (1 - {about('atess_device_up')})",
             bad,
         ),
-        _count("Stale: failing", "Devices whose values are withheld: no usable reading for too long.", _stale("failing"), bad),
+        _count("Stale: failing", "Devices whose values are stale: no usable reading for too long.", _stale("failing"), bad),
         _count(
             "Stale: frozen",
-            "Devices whose values are withheld: the cloud answers, but with the same old reading.",
+            "Devices whose values are stale: the cloud answers, but with the same old reading.",
             _stale("frozen"),
             bad,
         ),
@@ -88,7 +88,7 @@ def _devices() -> Section:
             bad,
             none="No discovery",
         ),
-        judgement(
+        verdict(
             "Does the power unit fit?",
             "The median over devices of ppv, in the unit that you chose above, divided by vpv times ipv, which are in volts "
             "and amperes. About 1 where the choice is right; wiring may make it a few times more or less, but not 1,000. The "

@@ -20,7 +20,7 @@ Section = tuple[str, Sequence[Panel]]
 def frame(
     uid: str, title: str, about: str, variables: Sequence[models.VariableModel], sections: Sequence[Section]
 ) -> models.Dashboard:
-    """A dashboard of `sections`, each a row's title and its panels in reading order."""
+    """Return a dashboard of `sections`, each a row's title and its panels in reading order."""
     dashboard = builders.Dashboard(title).uid(uid).description(about).tags([TAG]).timezone("browser").time("now-24h", "now")
     dashboard = dashboard.refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
     dashboard = dashboard.link(

@@ -1,4 +1,4 @@
-"""`python -m grafana.generate`: writes the dashboards next to it. What is committed must be what this writes."""
+"""`python -m grafana.generate`: write the dashboards beside this file. The committed ones must be what this writes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = {
 
 
 def render(dashboard: Dashboard) -> str:
-    """The dashboard as the text of its file. `id` is null: Grafana gives each its own, and finds it again by `uid`."""
+    """Return the dashboard as the text of its file. `id` is null: Grafana gives each its own, and finds it again by `uid`."""
     return json.dumps({"id": None, **dashboard.to_json()}, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
 
 

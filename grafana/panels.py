@@ -55,7 +55,7 @@ def number(
     words: Sequence[tuple[str, str]] = (),
     text: bool = False,
 ) -> Panel:
-    """One number, as it is now. With `text`, the series' name in its place."""
+    """Return one number, as it is now. With `text`, the series' name in its place."""
     panel = _common(stat.Panel(), title, about, unit, none, steps)
     panel = panel.color_mode(options.BigValueColorMode.VALUE).graph_mode(options.BigValueGraphMode.NONE)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
@@ -69,10 +69,10 @@ def number(
     return Panel(panel.build(), width, 4)
 
 
-def judgement(
+def verdict(
     title: str, about: str, query: Query, ranges: Sequence[tuple[float | None, float | None, str, str]], none: str, *, width: int
 ) -> Panel:
-    """The last number of the time shown, in words: each of `ranges` is from, to, the words and a colour."""
+    """Return the last number of the time shown, in words: each of `ranges` is from, to, the words and a colour."""
     panel = _common(stat.Panel(), title, about, "none", none, PLAIN)
     panel = panel.color_mode(options.BigValueColorMode.VALUE).graph_mode(options.BigValueGraphMode.NONE)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
@@ -106,7 +106,7 @@ def lines(
     high: float | None = None,
     table: bool = True,
 ) -> Panel:
-    """Lines over time, with gaps where there are no values. `steps` are drawn as dashed lines."""
+    """Return lines over time, with gaps where there are no values. `steps` are drawn as dashed lines."""
     panel = _common(timeseries.Panel(), title, about, unit, none, steps or GOOD)
     panel = panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC))
     panel = panel.line_width(1).fill_opacity(30 if stacked else 0).span_nulls(False).interval("1m")
@@ -142,7 +142,7 @@ def bars(
     high: float | None = None,
     linked: bool = True,
 ) -> Panel:
-    """A bar for each of a few series, as they are now. `linked`: they are devices, and lead to their dashboards."""
+    """Return a bar for each of a few series, as they are now. If `linked` they are devices, and lead to their dashboards."""
     panel = _common(bargauge.Panel(), title, about, unit, none, steps)
     panel = panel.orientation(options.VizOrientation.HORIZONTAL).display_mode(options.BarGaugeDisplayMode.BASIC)
     panel = panel.value_mode(options.BarGaugeValueMode.TEXT).name_placement(options.BarGaugeNamePlacement.AUTO)
@@ -175,7 +175,7 @@ def states(
     height: int = 7,
     none: str = "No data",
 ) -> Panel:
-    """A bar over time for each series, coloured by what its number means."""
+    """Return a bar over time for each series, coloured by what its number means."""
     panel = _common(statetimeline.Panel(), title, about, "none", none, PLAIN)
     panel = panel.mappings([_words(words)]).show_value(options.VisibilityMode.NEVER).merge_values(True).row_height(0.8)
     panel = panel.align_value(options.TimelineValueAlignment.LEFT).fill_opacity(80).line_width(0).interval("1m")
@@ -215,7 +215,7 @@ def rows(
     height: int = 9,
     worst_first: str | None = None,
 ) -> Panel:
-    """A line for each device or the like, joined by its `labels` (label, title), with one column for each query."""
+    """Return a table: a row for each device or the like, joined by its `labels` (label, title), and a column for each query."""
     panel = _common(table.Panel(), title, about, "none", none, PLAIN)
     panel = panel.show_header(True).cell_height(options.TableCellHeight.SM).filterable(True)
     panel = panel.cell_options(options.TableAutoCellOptions())

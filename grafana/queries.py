@@ -18,7 +18,7 @@ _KNOWN: Final = frozenset(name for it in load_catalogue().values() for name in i
 
 
 def metric(field: str) -> str:
-    """The metric of an API field of the catalogue."""
+    """Return the metric of an API field of the catalogue."""
     name = metric_name(field)
     if field not in _KNOWN or name is None:
         raise LookupError(f"no type of the catalogue has a field {field}")
@@ -26,21 +26,21 @@ def metric(field: str) -> str:
 
 
 def reading(*fields: str) -> str:
-    """One series a device: the field, or, where types spell it differently, the first of `fields` that the device has."""
+    """Return one series a device: the field, or, where types spell it differently, the first of `fields` that the device has."""
     return f"{_DEVICE} ({' or '.join(f'{metric(field)}{{{DEVICES}}}' for field in fields)})"
 
 
 def about(name: str, labels: str = "") -> str:
-    """One series a device, of a metric about the device itself."""
+    """Return one series a device, of a metric about the device itself."""
     return f"{_DEVICE} ({name}{{{DEVICES}{labels}}})"
 
 
 def age(name: str) -> str:
-    """Seconds since a timestamp of each device."""
+    """Return seconds since a timestamp of each device."""
     return f"time() - {about(name)}"
 
 
-#: 0 fresh, 1 the last poll failed, 2 withheld as failing, 3 withheld as frozen, 4 offline says its data logger; the worst that
+#: 0 fresh, 1 the last poll failed, 2 stale as failing, 3 stale as frozen, 4 offline says its data logger; the worst that
 #: applies. `cause` keeps the parts apart: `or` drops a series whose labels it has already.
 STATE: Final = (
     f"{_DEVICE} ("
@@ -54,8 +54,8 @@ STATE: Final = (
 STATE_WORDS: Final = (
     ("fresh", "green"),
     ("last poll failed", "yellow"),
-    ("withheld: failing", "orange"),
-    ("withheld: frozen", "purple"),
+    ("stale: failing", "orange"),
+    ("stale: frozen", "purple"),
     ("offline, says its data logger", "dark-red"),
 )
 
@@ -66,20 +66,20 @@ _SHOWN: Final = (
 
 
 def shown(expression: str) -> str:
-    """Of the chosen devices no more than a graph can bear."""
+    """Return `expression` for no more of the chosen devices than a graph can show."""
     return f"({expression}) and on (type, deviceSn) {_SHOWN}"
 
 
 def power(*fields: str) -> str:
-    """Active power in watts, if the API's numbers are in the unit that the variable says."""
+    """Return active power in watts, if the API's numbers are in the unit that the variable says."""
     return f"$power * {reading(*fields)}"
 
 
 def per_minute(name: str, by: str, labels: str = TYPES) -> str:
-    """A counter's rate."""
+    """Return a counter's rate a minute."""
     return f"60 * sum by ({by}) (rate({name}{{{labels}}}[$__rate_interval]))"
 
 
 def source(*fields: str) -> str:
-    """Which fields of the API a panel shows, for its description."""
+    """Return which fields of the API a panel shows, for its description."""
     return f"API {'field' if len(fields) == 1 else 'fields'}: {', '.join(fields)}."
