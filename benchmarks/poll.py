@@ -1,4 +1,4 @@
-"""CPU of one whole poll (request, envelope, reading, exposition lines, telemetry) against a bare `requests.get(...).json()`.
+"""CPU of one whole poll (request, envelope, reading, exposition lines, metrics) against a bare `requests.get(...).json()`.
 
 Both ask the same simulated cloud, in a process of its own, for the same answer; only this process' CPU counts.
 """
@@ -55,11 +55,11 @@ def _poller(url: str) -> Callable[[], None]:
     clock = Clock()
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
-    telemetry = SelfMetrics("0", REASONS, [])
+    metrics = SelfMetrics("0", REASONS, [])
     it = Poller(
-        Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), telemetry),
-        telemetry,
-        DroppedFields(telemetry),
+        Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics),
+        metrics,
+        DroppedFields(metrics),
     )
     target = Target(device(), Series(metric_name, str), clock, random.Random(1))
 

@@ -72,14 +72,14 @@ class App:
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
         self._ready = False
-        self.telemetry = SelfMetrics(__version__, REASONS, [state.value for state in Breaker if state is not Breaker.OPEN])
+        self.metrics = SelfMetrics(__version__, REASONS, [state.value for state in Breaker if state is not Breaker.OPEN])
         self._helps = HelpTexts(config.types.values())
         self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
         self._budget = RateLimiter(config.requests_per_minute, self._clock)
         self._account = CircuitBreaker(self._clock)
-        self._cloud = Session(self._client(config), config.token, self._budget, self._account, self.telemetry)
-        left_out = DroppedFields(self.telemetry)
-        poller = Poller(self._cloud, self.telemetry, left_out)
+        self._cloud = Session(self._client(config), config.token, self._budget, self._account, self.metrics)
+        left_out = DroppedFields(self.metrics)
+        poller = Poller(self._cloud, self.metrics, left_out)
         self._scheduler = Scheduler(self.series, poller, self._account, self._clock, random.Random())  # noqa: S311
         self._workers: Workers[Task] = Workers(self._scheduler.work, config.api.concurrency)
         self._scheduler.pool = self._workers
@@ -89,8 +89,8 @@ class App:
             threading.Thread(target=part.run, name=name, daemon=True)
             for name, part in (("scheduler", self._scheduler), ("discovery", self._discovery), ("settings", self._settings))
         ]
-        self.telemetry.show_shard(config.shard.index, config.shard.total)
-        self.telemetry.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
+        self.metrics.show_shard(config.shard.index, config.shard.total)
+        self.metrics.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
         self._overview = Overview(self._scheduler, self._account, self._clock, config.types)
         self._listener = Server(*options.listen, Rotation(options.web_config))
         site = Site(
@@ -154,7 +154,7 @@ class App:
         """
         self._scheduler.expire()
         self._settings.expire()
-        return self.series.page(), self.telemetry.page(openmetrics=openmetrics)
+        return self.series.page(), self.metrics.render(openmetrics=openmetrics)
 
     def reload(self) -> str | None:
         """Load the config again and put it in force. Returns what is wrong with it; then the old one stays in force."""
@@ -162,7 +162,7 @@ class App:
             try:
                 config = load(self._config.path, self._environment, shard=self._config.shard)
             except ConfigError as error:
-                self.telemetry.reload_successful.set(0)
+                self.metrics.reload_successful.set(0)
                 _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
                 return str(error)
             if _asks_alike(config, self._config):
@@ -179,7 +179,7 @@ class App:
             self._apply(config)
             if elsewhere:
                 self._account.start_afresh()
-                self.telemetry.show_suspension(None)
+                self.metrics.show_suspension(None)
                 self._scheduler.resume()
             self._account.probe_soon()
             _log.info("reloaded the config", devices=len(config.devices))
@@ -191,8 +191,8 @@ class App:
         self._overview.types = config.types
         self._discovery.configure(_search(config))
         self._poll(config)
-        self.telemetry.reload_successful.set(1)
-        self.telemetry.reload_time.set(self._clock.wall())
+        self.metrics.reload_successful.set(1)
+        self.metrics.reload_time.set(self._clock.wall())
 
     def _rediscovered(self, listings: Mapping[tuple[str, str], ListedDevice]) -> None:
         with self._reload_lock:
@@ -206,8 +206,8 @@ class App:
         if not fitted.fits:
             _warn_of_stretch(fitted, config)
         counts = Counter(device.type for device in devices)
-        self.telemetry.count_devices(dict.fromkeys(config.types, 0) | counts)
-        self.telemetry.demand.set(fitted.demand)
+        self.metrics.count_devices(dict.fromkeys(config.types, 0) | counts)
+        self.metrics.demand.set(fitted.demand)
         self._scheduler.apply(
             PollingPlan(
                 devices=devices,

@@ -29,14 +29,12 @@ class Session:
     `client` and `token` may be replaced between two requests.
     """
 
-    def __init__(
-        self, client: Client, token: Token, budget: RateLimiter, account: CircuitBreaker, telemetry: SelfMetrics
-    ) -> None:
+    def __init__(self, client: Client, token: Token, budget: RateLimiter, account: CircuitBreaker, metrics: SelfMetrics) -> None:
         self.client = client
         self.token = token
         self.account = account
         self._budget = budget
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._news = LogOnce()
 
     def ask(
@@ -84,13 +82,13 @@ class Session:
         if began is not None:
             began()
         client, secret = self.client, self.token.reveal()
-        self._telemetry.requests.labels(device_type).inc()
+        self._metrics.requests.labels(device_type).inc()
         try:
-            with self._telemetry.duration.labels(device_type).time():
+            with self._metrics.duration.labels(device_type).time():
                 data = client.get(path, query)
             return self._read(data, read)
         except EnercloError as error:
-            self._telemetry.failures.labels(device_type, error.reason).inc()
+            self._metrics.failures.labels(device_type, error.reason).inc()
             if client is self.client:
                 # what another account was told is no word about this one
                 self._heed(error)

@@ -125,9 +125,9 @@ class _Run:
         self._progress = Progress(plan, clock, lambda: self._budget.requests_per_minute)
         account = CircuitBreaker(clock)
         account.configure(len(plan.sources))
-        telemetry = SelfMetrics(__version__, REASONS, [])
-        self._left_out = DroppedFields(telemetry)
-        cloud = Session(self._client, config.token, self._budget, account, telemetry)
+        metrics = SelfMetrics(__version__, REASONS, [])
+        self._left_out = DroppedFields(metrics)
+        cloud = Session(self._client, config.token, self._budget, account, metrics)
         self._fetcher = Fetcher(cloud, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
         self._choices = {name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()}

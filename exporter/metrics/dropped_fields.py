@@ -1,4 +1,4 @@
-"""Numeric fields that have no series: counted every time, told once."""
+"""Numeric fields that cannot become series: counted each time, logged once."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,22 +10,22 @@ from exporter.metrics.self_metrics import SelfMetrics
 
 _log = structlog.get_logger()
 
-#: Fields that are remembered as told; a device that sends new names for ever is told of no more.
-_MAX_TOLD: Final = 1000
+#: Fields that are remembered as logged. A device that keeps sending new names is logged no more after that.
+_MAX_LOGGED: Final = 1000
 
 
 class DroppedFields:
-    """Reports fields left out; safe to use from several threads."""
+    """Counts and logs dropped fields. Safe to use from several threads."""
 
-    def __init__(self, telemetry: SelfMetrics) -> None:
-        self._telemetry = telemetry
-        self._told: set[tuple[str, str]] = set()
+    def __init__(self, metrics: SelfMetrics) -> None:
+        self._metrics = metrics
+        self._logged: set[tuple[str, str]] = set()
 
     def report(self, device: Device, fields: Iterable[tuple[str, str]]) -> None:
-        """`fields` of an answer of `device` could not be shown, each for its cause."""
+        """Count the `fields` of one reading of `device`, each with its cause (one of FIELD_CAUSES)."""
         for field, cause in fields:
-            self._telemetry.fields_left_out.labels(device.type, cause).inc()
+            self._metrics.fields_dropped.labels(device.type, cause).inc()
             key = (device.type, field)
-            if key not in self._told and len(self._told) < _MAX_TOLD:
-                self._told.add(key)
-                _log.warning("a field is left out", type=device.type, field=field[:200], cause=cause, device_sn=device.sn)
+            if key not in self._logged and len(self._logged) < _MAX_LOGGED:
+                self._logged.add(key)
+                _log.warning("field dropped", type=device.type, field=field[:200], cause=cause, device_sn=device.sn)

@@ -15,18 +15,18 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-#: Seconds; the API's latency is not documented, so from a cached answer to the longest timeout anybody should set.
+#: Seconds. The API's latency is not documented, so these span from a cached answer to the longest sensible timeout.
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0)
 
-#: Why a field of a reading has no series.
+#: Why a field of a reading is dropped.
 FIELD_CAUSES = ("name", "collision")
 
 
 class SelfMetrics:
-    """Counts what the exporter does. `reasons` and `suspensions` are the label values that can occur."""
+    """Counts what the exporter does. `reasons` (of failures) and `suspensions` are the label values that can occur."""
 
     def __init__(self, version: str, reasons: Iterable[str], suspensions: Iterable[str]) -> None:
-        # a _created series beside every counter would only cost the user series
+        # the _created series of each counter would cost users series and tell them nothing
         disable_created_metrics()
         self.registry = CollectorRegistry()
         self._reasons = tuple(reasons)
@@ -48,10 +48,10 @@ class SelfMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.fields_left_out = Counter(
+        self.fields_dropped = Counter(
             "atess_exporter_fields_left_out",
-            "Numeric fields of readings that have no series: cause name, it cannot be a metric's name; cause collision, "
-            "the metric of that name belongs to another field or to the exporter.",
+            "Numeric fields of readings that were dropped, because they cannot become series: cause name, it cannot be a "
+            "metric's name; cause collision, the metric of that name belongs to another field or to the exporter.",
             ["type", "cause"],
             registry=self.registry,
         )
@@ -65,8 +65,8 @@ class SelfMetrics:
         self.lag = Gauge("atess_exporter_poll_lag_seconds", "How late the most overdue poll is.", registry=self.registry)
         self.suspended = Gauge(
             "atess_exporter_api_suspended",
-            "1 while only one probe a minute is sent: cause unauthorized, the token is refused; cause unreachable, no "
-            "device's request reaches the cloud.",
+            "1 while the circuit breaker is open and only one probe a minute is sent: cause unauthorized, the token is refused; "
+            "cause unreachable, no device's request reaches the cloud.",
             ["cause"],
             registry=self.registry,
         )
@@ -113,9 +113,9 @@ class SelfMetrics:
         PlatformCollector(registry=self.registry)
 
     def count_devices(self, devices: Mapping[str, int]) -> None:
-        """Say how many devices there are of each type.
+        """Set the number of devices of each type.
 
-        Every series of a type is there from now on, so that rates of what has not happened yet are 0.
+        All series of these types exist from now on, so that the rate of what has not happened yet is 0.
         """
         self._types |= devices.keys()
         for device_type in self._types:
@@ -125,26 +125,26 @@ class SelfMetrics:
             for reason in self._reasons:
                 self.failures.labels(device_type, reason)
             for cause in FIELD_CAUSES:
-                self.fields_left_out.labels(device_type, cause)
+                self.fields_dropped.labels(device_type, cause)
             self.times_unreadable.labels(device_type)
 
     def show_suspension(self, cause: str | None) -> None:
-        """Say why the account is suspended; None or a word that is no cause: it is not."""
+        """Set the cause of the account's suspension; None or a word that is not a cause means not suspended."""
         for known in self._suspensions:
             self.suspended.labels(known).set(known == cause)
 
     def show_shard(self, index: int, total: int) -> None:
-        """Say which shard this is."""
+        """Set the number of this shard, and of all."""
         self._shard.labels(str(index), str(total)).set(1)
         self._total_shards.set(total)
 
     def watch(self, lag: Callable[[], float], budget: Callable[[], float]) -> None:
-        """Take the lag (seconds) and the budget (requests a minute) from these at every scrape."""
+        """Read the lag (seconds) and the budget (requests a minute) from these functions at every scrape."""
         self.lag.set_function(lag)
         self.budget.set_function(budget)
 
-    def page(self, *, openmetrics: bool) -> bytes:
-        """The exposition; as OpenMetrics it ends with the end of the page."""
+    def render(self, *, openmetrics: bool) -> bytes:
+        """Return the exposition, in OpenMetrics or in the text format 0.0.4. OpenMetrics ends with `# EOF`."""
         if openmetrics:
             return generate_openmetrics(self.registry)  # type: ignore[no-any-return]
         return generate_latest(self.registry)

@@ -21,9 +21,9 @@ _log = structlog.get_logger()
 class Poller:
     """Polls targets; safe to use from several threads."""
 
-    def __init__(self, cloud: Session, telemetry: SelfMetrics, left_out: DroppedFields) -> None:
+    def __init__(self, cloud: Session, metrics: SelfMetrics, left_out: DroppedFields) -> None:
         self._cloud = cloud
-        self._telemetry = telemetry
+        self._metrics = metrics
         self._left_out = left_out
         self._news = LogOnce()
         self._lock = threading.Lock()
@@ -59,7 +59,7 @@ class Poller:
         try:
             return self._succeeded(target, reading)
         except Exception as error:  # noqa: BLE001 - it fails this poll, and the next one comes when it would after any failure
-            self._telemetry.failures.labels(device.type, InvalidPayload.reason).inc()
+            self._metrics.failures.labels(device.type, InvalidPayload.reason).inc()
             return self._failed(target, InvalidPayload(internal_error(error, self._cloud.token)))
 
     def _succeeded(self, target: Target, reading: Reading) -> Breaker | None:
@@ -69,7 +69,7 @@ class Poller:
         log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(target.duration, 3))
         self._left_out.report(device, left_out)
         if reading.unread_time is not None:
-            self._telemetry.times_unreadable.labels(device.type).inc()
+            self._metrics.times_unreadable.labels(device.type).inc()
             warn = _log.warning if self._news.is_new(device.key, "time") else _log.debug
             warn("the device's own time cannot be read", device_sn=device.sn, type=device.type, time=reading.unread_time)
         return self._observe(target, None)
@@ -95,7 +95,7 @@ class Poller:
         with self._lock:
             changed = self._cloud.account.observe(target.device.key, error)
             if changed is not None:
-                self._telemetry.show_suspension(changed.value)
+                self._metrics.show_suspension(changed.value)
         if changed is not None:
             if changed is Breaker.OPEN:
                 _log.info("the cloud answers again: polling goes on")

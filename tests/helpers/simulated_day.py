@@ -161,14 +161,14 @@ class _Day:
     def _start_exporter(self, at: int) -> None:
         self._started = at
         self._series = Series(metric_name, lambda field: field)
-        self._telemetry = SelfMetrics("0.1.0", REASONS, ["unauthorized", "unreachable"])
+        self._metrics = SelfMetrics("0.1.0", REASONS, ["unauthorized", "unreachable"])
         self._budget = _BUDGET
-        self._telemetry.show_shard(0, 1)
-        self._telemetry.watch(lambda: 0.4, lambda: self._budget)
-        self._telemetry.count_devices(Counter(it.type for it in self._site))
-        self._telemetry.demand.set(len(self._site) * 60 / _INTERVAL)
-        self._telemetry.reload_successful.set(1)
-        self._telemetry.reload_time.set(at)
+        self._metrics.show_shard(0, 1)
+        self._metrics.watch(lambda: 0.4, lambda: self._budget)
+        self._metrics.count_devices(Counter(it.type for it in self._site))
+        self._metrics.demand.set(len(self._site) * 60 / _INTERVAL)
+        self._metrics.reload_successful.set(1)
+        self._metrics.reload_time.set(at)
         jitter = random.Random(1)
         self._latency = random.Random(2)
         self._targets = [self._target(it, jitter) for it in self._site]
@@ -182,16 +182,16 @@ class _Day:
 
     def _happen(self, minute: int, now: int) -> None:
         """What a reload, the cloud or the token's owner do to the whole exporter."""
-        telemetry = self._telemetry
+        metrics = self._metrics
         match minute:
             case 540 | 970:
-                telemetry.reload_successful.set(1)
-                telemetry.reload_time.set(now)
+                metrics.reload_successful.set(1)
+                metrics.reload_time.set(now)
             case 960:
-                telemetry.reload_successful.set(0)
+                metrics.reload_successful.set(0)
             case 780:
-                telemetry.requests.labels("pbd").inc()
-                telemetry.failures.labels("pbd", "rate_limited").inc()
+                metrics.requests.labels("pbd").inc()
+                metrics.failures.labels("pbd", "rate_limited").inc()
                 self._budget = _BUDGET / 2
             case 810:
                 self._budget = _BUDGET
@@ -201,9 +201,9 @@ class _Day:
                     if target.device.sn == _OFFLINE:
                         target.configure(replace(target.device, lost=True), 1.0, None, ZONE)
             case 1200:
-                telemetry.suspended.labels("unauthorized").set(1)
+                metrics.suspended.labels("unauthorized").set(1)
             case 1210:
-                telemetry.suspended.labels("unauthorized").set(0)
+                metrics.suspended.labels("unauthorized").set(0)
 
     def _poll(self, minute: int, now: int) -> None:
         """The polls of this minute: a device in five, each at its own minute, as the scheduler spreads them."""
@@ -230,11 +230,11 @@ class _Day:
                 target.succeeded(read(data, target.device.sn))
 
     def _request(self, kind: str, failure: str | None) -> None:
-        self._telemetry.requests.labels(kind).inc()
+        self._metrics.requests.labels(kind).inc()
         seconds = 15.0 if failure == "timeout" else self._latency.lognormvariate(-1.2, 0.5)
-        self._telemetry.duration.labels(kind).observe(seconds)
+        self._metrics.duration.labels(kind).observe(seconds)
         if failure:
-            self._telemetry.failures.labels(kind, failure).inc()
+            self._metrics.failures.labels(kind, failure).inc()
 
     def _own_page(self, now: int) -> bytes:
         """The exporter's own page, but for what is said of this process, which is another one with another clock."""
@@ -248,7 +248,7 @@ class _Day:
             "process_max_fds": 1024,
         }
         lines = []
-        for family in self._telemetry.registry.collect():
+        for family in self._metrics.registry.collect():
             lines.append(f"# TYPE {family.name} {family.type}")
             for it in family.samples:
                 # prometheus_client's own rendering would take longer than all the rest; none of these labels needs escaping

@@ -85,7 +85,7 @@ def test_colliding_and_odd_names_are_left_out_and_said_once(site: Bench) -> None
     site.cloud.faults.set_all("colliding_names")
     outcome = site.run(devices=[("bcu", "B1"), ("bcu", "B2")])
     assert outcome.code == 0
-    told = [(line["field"], line["cause"]) for line in outcome.said("a field is left out")]
+    told = [(line["field"], line["cause"]) for line in outcome.said("field dropped")]
     assert sorted(told) == [("deviceUp", "collision"), ("exporterDevices", "collision"), ("fooBar", "collision")]
     assert set(read_samples(site.output)["atess_foo_bar", "B1"].values()) == {"1"}
     # a field that is known goes before one that came first

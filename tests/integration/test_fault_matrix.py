@@ -163,8 +163,8 @@ class Bench:
         clock = Clock()
         token = Token(value=authorization)
         self.series = Series(metric_name, lambda name: f"Field {name}.")
-        self.telemetry = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
-        self.telemetry.count_devices({"pbd": 2})
+        self.metrics = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
+        self.metrics.count_devices({"pbd": 2})
         self.account = CircuitBreaker(clock)
         self.account.configure(10)
         self.client = Client(url, token, language="en", timeout=timeout, concurrency=2)
@@ -175,8 +175,8 @@ class Bench:
     def forgive(self) -> None:
         """Forget that the cloud asked for a pause."""
         self.budget = RateLimiter(100_000_000, Clock())
-        self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.telemetry)
-        self.poller = Poller(self.cloud, self.telemetry, DroppedFields(self.telemetry))
+        self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.metrics)
+        self.poller = Poller(self.cloud, self.metrics, DroppedFields(self.metrics))
 
     def poll(self, sn: str) -> dict[str, float]:
         """Poll once; what the exporter counted meanwhile."""
@@ -186,7 +186,7 @@ class Bench:
         return {name: value - before[name] for name, value in after.items() if value != before[name]}
 
     def counters(self) -> dict[str, float]:
-        page = samples(self.telemetry.page(openmetrics=False))
+        page = samples(self.metrics.render(openmetrics=False))
         return {
             name: value for name, value in page.items() if name.split("{")[0].endswith("_total") and name.startswith("atess_")
         }

@@ -61,10 +61,10 @@ class Bench:
         address = f"http://127.0.0.1:{cloud.server_address[1]}"
         self.client = Client(address, token, language="en", timeout=60, concurrency=1)
         self.series = Series(metric_name, lambda name: name)
-        self.telemetry = SelfMetrics("0", REASONS, [])
-        self.telemetry.count_devices({"pbd": 1})
-        asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.telemetry)
-        self._poller = Poller(asked, self.telemetry, DroppedFields(self.telemetry))
+        self.metrics = SelfMetrics("0", REASONS, [])
+        self.metrics.count_devices({"pbd": 1})
+        asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.metrics)
+        self._poller = Poller(asked, self.metrics, DroppedFields(self.metrics))
         self.target = Target(device(), self.series, clock, random.Random(1))
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))
 
@@ -89,7 +89,7 @@ class Bench:
         return self.shown().get(f"atess_device_data_timestamp_seconds{LABELS}}}")
 
     def unreadable(self) -> float:
-        return samples(self.telemetry.page(openmetrics=False))['atess_exporter_times_unreadable_total{type="pbd"}']
+        return samples(self.metrics.render(openmetrics=False))['atess_exporter_times_unreadable_total{type="pbd"}']
 
 
 @pytest.fixture

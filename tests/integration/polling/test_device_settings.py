@@ -59,10 +59,10 @@ class Bench:
         client = Client(served.url, token, language="en", timeout=2, concurrency=1)
         self.cloud, self.clock = cloud, clock
         self.series = Series(metric_name, lambda name: name)
-        self.telemetry = SelfMetrics("0", REASONS, [])
+        self.metrics = SelfMetrics("0", REASONS, [])
         self.account = CircuitBreaker(clock)
-        asked = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.telemetry)
-        self.reader = SettingsReader(asked, self.series, clock, DroppedFields(self.telemetry))
+        asked = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.metrics)
+        self.reader = SettingsReader(asked, self.series, clock, DroppedFields(self.metrics))
 
     def configure(self, *devices: Device, interval: float = 600) -> None:
         self.reader.configure(SettingsPlan(devices, load_catalogue(), interval))
@@ -189,7 +189,7 @@ def test_settings_left_out_are_counted(bench: Bench) -> None:
     bench.cloud.faults.set("bcu", "B", "odd_names")
     bench.configure(BCU)
     bench.run(10)
-    assert samples(bench.telemetry.page(openmetrics=False))['atess_exporter_fields_left_out_total{cause="name",type="bcu"}'] >= 5
+    assert samples(bench.metrics.render(openmetrics=False))['atess_exporter_fields_left_out_total{cause="name",type="bcu"}'] >= 5
 
 
 def test_what_the_plan_no_longer_covers_vanishes(bench: Bench) -> None:

@@ -35,10 +35,10 @@ class Bench:
         token = Token(value="made-up")
         client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
         self.cloud = cloud
-        self.telemetry = SelfMetrics("0", REASONS, [])
+        self.metrics = SelfMetrics("0", REASONS, [])
         self.account = CircuitBreaker(clock)
         self.calls: list[set[tuple[str, str]]] = []
-        self.asked = Asked(client, token, RateLimiter(1e8, clock), self.account, self.telemetry)
+        self.asked = Asked(client, token, RateLimiter(1e8, clock), self.account, self.metrics)
         self.discovery = Discovery(self.asked, self.found)
         self.search = Search((NORTH, SOUTH), TYPES, 60)
         self.discovery.configure(self.search)
@@ -143,7 +143,7 @@ def test_a_type_whose_inferred_path_is_not_found_is_switched_off_once_until_the_
     told = capsys.readouterr().out
     assert told.count("switched off") == 1
     assert "types.pcs.list_path" in told
-    asked = samples(bench.telemetry.page(openmetrics=False))
+    asked = samples(bench.metrics.render(openmetrics=False))
     assert asked['atess_exporter_api_requests_total{type="pcs"}'] == 2
     assert asked['atess_exporter_api_requests_total{type="pbd"}'] == 6
     bench.cloud.faults.clear_all()
@@ -162,7 +162,7 @@ def test_a_documented_path_is_never_switched_off(bench: Bench) -> None:
         bench.cloud.faults.set("bcu", logger, "code_400")
     for _ in range(2):
         bench.round()
-    assert samples(bench.telemetry.page(openmetrics=False))['atess_exporter_api_requests_total{type="bcu"}'] == 4
+    assert samples(bench.metrics.render(openmetrics=False))['atess_exporter_api_requests_total{type="bcu"}'] == 4
 
 
 def test_an_offline_device_is_lost(bench: Bench) -> None:

@@ -40,12 +40,12 @@ class Fleet:
         self.sent: list[tuple[float, str]] = []
         self.answer: Callable[[str], Any] = lambda sn: {"ppv": clock.now(), "deviceSn": sn}
         self.client = FakeClient(self._answer)
-        self.telemetry = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
+        self.metrics = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
         self.series = Series(metric_name, lambda name: name)
         self.budget = RateLimiter(rate, clock)
         self.account = CircuitBreaker(clock)
-        cloud = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.telemetry)  # type: ignore[arg-type]
-        self.poller = Poller(cloud, self.telemetry, DroppedFields(self.telemetry))
+        cloud = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.metrics)  # type: ignore[arg-type]
+        self.poller = Poller(cloud, self.metrics, DroppedFields(self.metrics))
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
         self.rate = rate
@@ -242,7 +242,7 @@ def test_what_may_be_a_passing_fault_is_tried_once_more_within_the_poll(clock: F
     fleet.answer = failing(error)
     fleet.run(31)
     assert len(fleet.sent) == 2
-    page = fleet.telemetry.page(openmetrics=False).decode()
+    page = fleet.metrics.render(openmetrics=False).decode()
     assert f'failures_total{{reason="{error.reason}",type="pbd"}} 2.0' in page
     assert 'requests_total{type="pbd"} 2.0' in page
 
@@ -550,7 +550,7 @@ def test_fields_left_out_are_counted(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1, 10))
     fleet.answer = lambda sn: {"ppv": 1, "a b": 2, "deviceUp": 3}
     fleet.run(15)
-    page = fleet.telemetry.page(openmetrics=False).decode()
+    page = fleet.metrics.render(openmetrics=False).decode()
     polls = len(fleet.sent)
     assert f'fields_left_out_total{{cause="name",type="pbd"}} {polls}.0' in page
     assert f'fields_left_out_total{{cause="collision",type="pbd"}} {polls}.0' in page
@@ -740,7 +740,7 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     fleet.poller.poll(one)
     recovery.join(30)
     assert not fleet.account.suspended
-    page = samples(fleet.telemetry.page(openmetrics=False))
+    page = samples(fleet.metrics.render(openmetrics=False))
     assert page['atess_exporter_api_suspended{cause="unauthorized"}'] == 0
 
 
@@ -828,7 +828,7 @@ def test_what_another_account_is_told_after_a_reload_is_no_word_about_this_one(c
 
 
 def internal_errors(fleet: Fleet) -> float:
-    page = samples(fleet.telemetry.page(openmetrics=False))
+    page = samples(fleet.metrics.render(openmetrics=False))
     return page['atess_exporter_api_request_failures_total{reason="invalid_payload",type="pbd"}']
 
 
