@@ -1,3 +1,3 @@
 """Prometheus exporter for ATESS solar inverters and batteries, read from the Enerclo cloud."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

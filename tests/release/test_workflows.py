@@ -48,9 +48,7 @@ def test_the_commands_exist() -> None:
 def test_the_version_is_in_one_place() -> None:
     assert "version" in tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["dynamic"]
     assert Path("exporter/__init__.py").read_text(encoding="utf-8").count(__version__) == 1
-    assert re.search(
-        rf"^## (Unreleased|{re.escape(__version__)})", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    assert re.search(rf"^## \[{re.escape(__version__)}\]", Path("CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize(("name", "command"), [("upgrade", "make lock UPGRADE=--upgrade"), ("nightly", "make test-long")])
