@@ -150,7 +150,7 @@ def load_catalogue() -> Mapping[str, DeviceType]:
 class HelpTexts:
     """The HELP of every field and setting of `types`.
 
-    A metric spans all types, so where a field means different things its text has the types by meaning.
+    A metric spans all types, so where a field means different things its text says which type means what.
     """
 
     def __init__(self, types: Iterable[DeviceType]) -> None:

@@ -16,13 +16,13 @@ def run(path: Path, shard: Shard, web_path: Path | None) -> int:
         web = webconfig.load(web_path) if web_path else None
     except ConfigError as error:
         return fail(error)
-    print(table(config))
+    print(format_table(config))
     if web is not None:
         print(f"{web_path} is valid: {web}.")
     return 0
 
 
-def table(config: Config) -> str:
+def format_table(config: Config) -> str:
     """Return one line a device: type, deviceSn, path, paced interval in seconds, evidence of the path; then a summary."""
     fitted = pace(config, config.devices)
     rows = [("TYPE", "DEVICESN", "PATH", "INTERVAL", "EVIDENCE OF THE PATH")]

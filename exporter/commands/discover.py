@@ -42,12 +42,12 @@ def run(path: Path, datalog_sns: Sequence[str], log_level: str, log_format: str)
     except ConfigError as error:
         return fail(error)
     logs.configure(log_level, log_format, config.token.hide_in)
-    found = device_list(config, datalog_sns)
+    found = list_devices(config, datalog_sns)
     print(found.yaml, end="")
     return 0 if found.devices and not found.failures else 1
 
 
-def device_list(config: Config, datalog_sns: Sequence[str]) -> DiscoveredList:
+def list_devices(config: Config, datalog_sns: Sequence[str]) -> DiscoveredList:
     """Request the lists of all types once. A list that cannot be read is logged; the others count."""
     clock, api = Clock(), config.api
     client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=1)

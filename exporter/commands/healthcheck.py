@@ -13,24 +13,24 @@ _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bou
 
 def run(host: str, port: int) -> int:
     """Print whether the exporter that listens on `host` and `port` is healthy. Return 1 if it is not."""
-    found = problem(host, port)
+    found = find_problem(host, port)
     print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
     return 1 if found else 0
 
 
-def problem(host: str, port: int) -> str | None:
+def find_problem(host: str, port: int) -> str | None:
     """Return what is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
     host = "127.0.0.1" if host in _ANY else host
     try:
         return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
     except (http.client.BadStatusLine, ConnectionResetError):
         # this is how a TLS server answers a request in plain HTTP
-        return _problem_by_tls(host, port)
+        return _find_problem_by_tls(host, port)
     except (OSError, http.client.HTTPException) as error:
         return _no_answer(port, error)
 
 
-def _problem_by_tls(host: str, port: int) -> str | None:
+def _find_problem_by_tls(host: str, port: int) -> str | None:
     import ssl
 
     context = ssl.create_default_context()

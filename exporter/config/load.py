@@ -125,6 +125,7 @@ class _DeviceLists:
         self._problems = problems
 
     def add(self, source: YamlFile, lists: DeviceLists, prefix: Key) -> None:
+        """Add the devices of `lists`, which are at `prefix` in `source`."""
         for name, entries in lists.items():
             device_type = self._types.get(name)
             if device_type is None:

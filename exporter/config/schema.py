@@ -117,6 +117,7 @@ class ApiSection(_Section):
 
     @property
     def zone(self) -> ZoneInfo | None:
+        """Return the devices' time zone, or None if it is not known."""
         return ZoneInfo(self.timezone) if self.timezone else None
 
 

@@ -37,7 +37,7 @@ def owner(device_type: str, device_sn: str, total: int) -> int:
     """
     if total == 1:
         return 0
-    # in capitals, as 0.1.0 hashed most serial numbers: its case mattered, and devices should stay on their shards
+    # in capitals, as most serial numbers are written: 0.1.0 hashed them as written, and devices should stay on their shards
     sn = serial_key(device_sn).encode("utf-8", "surrogatepass").upper()
     device = device_type.encode("utf-8", "surrogatepass") + b"\0" + sn
     return max(range(total), key=lambda index: _weight(device, index))

@@ -73,6 +73,7 @@ class _Reader:
         self._open: set[int] = set()
 
     def value(self, node: yaml.Node, key: Key) -> Any:
+        """Return the data of `node`, which is at `key`, and note its line. Raises YamlFileError."""
         self._lines[key] = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)

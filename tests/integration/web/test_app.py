@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.commands.healthcheck import problem
+from exporter.commands.healthcheck import find_problem
 from exporter.config.address import parse_address
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, Fleet
@@ -235,7 +235,7 @@ def test_which_families_an_address_stands_for(host: str, v4: bool, v6: bool, giv
     with serving(Parts(), host=host, port=free_port() if given else 0) as url:
         assert answers(url, "127.0.0.1", "::1") == [v4, v6]
         port = int(url.rpartition(":")[2])
-        assert problem(host, port) is None
+        assert find_problem(host, port) is None
 
 
 @pytest.mark.parametrize("host", ["", "::", "localhost"])
@@ -251,7 +251,7 @@ def test_without_ipv6_it_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch, host: 
     monkeypatch.setattr(socket, "create_server", no_ipv6)
     with serving(Parts(), host=host) as url:
         assert answers(url, "127.0.0.1", "::1") == [True, False]
-        assert problem(host, int(url.rpartition(":")[2])) is None
+        assert find_problem(host, int(url.rpartition(":")[2])) is None
 
 
 @pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.catalogue.types import Evidence
-from exporter.commands.check import table
+from exporter.commands.check import format_table
 from exporter.config.load import Config, ConfigError, load
 from exporter.config.sharding import Shard
 from exporter.polling.pacing import pace
@@ -453,7 +453,7 @@ def test_an_address_may_be_percent_encoded(tmp_path: Path) -> None:
 
 def test_the_check_table_shows_what_will_be_polled_and_never_the_token(tmp_path: Path) -> None:
     text = "devices: {pbd: [UMD1], pcs: ['A\u202eB']}\napi: {requests_per_minute: 0.2}\n"
-    shown = table(config(tmp_path, text)).replace(f"{tmp_path}/", "")
+    shown = format_table(config(tmp_path, text)).replace(f"{tmp_path}/", "")
     assert shown.splitlines() == [
         "TYPE  DEVICESN  PATH           INTERVAL  EVIDENCE OF THE PATH",
         "pbd   UMD1      pbd/data-last  631.579s  documented by the vendor",
@@ -473,7 +473,7 @@ def test_lists_and_settings_come_out_of_the_same_budget(tmp_path: Path) -> None:
     assert pace(both, both.devices).stretch == 1
     tight = config(tmp_path, (text + beside).replace("minute: 1", "minute: 0.8"))
     assert pace(tight, tight.devices).stretch == pytest.approx(0.5 / 0.38)
-    assert f"{240 * 0.5 / 0.38:g}s" in table(tight)
+    assert f"{240 * 0.5 / 0.38:g}s" in format_table(tight)
 
 
 def test_a_shard_has_its_own_devices_and_its_part_of_the_budget(tmp_path: Path) -> None:
@@ -484,9 +484,9 @@ def test_a_shard_has_its_own_devices_and_its_part_of_the_budget(tmp_path: Path) 
     assert sorted(device.key for it in shards for device in it.devices) == sorted(device.key for device in whole.devices)
     assert [it.requests_per_minute for it in shards] == [20, 20, 20]
     assert whole.requests_per_minute == 60
-    assert f"{len(shards[1].devices)} devices ask for" in table(shards[1])
-    assert table(shards[1]).splitlines()[-1] == "These are the devices and the budget of shard 1 of 3."
-    assert "of shard" not in table(whole)
+    assert f"{len(shards[1].devices)} devices ask for" in format_table(shards[1])
+    assert format_table(shards[1]).splitlines()[-1] == "These are the devices and the budget of shard 1 of 3."
+    assert "of shard" not in format_table(whole)
 
 
 def test_a_shard_stretches_when_its_part_of_the_budget_is_too_small(tmp_path: Path) -> None:
