@@ -9,7 +9,7 @@ from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.poller import Poller
-from exporter.polling.scheduler import PollingPlan, Scheduler, Task
+from exporter.polling.scheduler import PollingPlan, QueuedPoll, Scheduler
 from tests.helpers.fakes import FakeClock, device
 
 _DEVICES = 10_000
@@ -22,8 +22,8 @@ class _Pool:
 
     alive = 1
 
-    def submit(self, item: Task) -> None:
-        item.target.in_flight = False
+    def submit(self, item: QueuedPoll) -> None:
+        item.target.end()
 
     def maintain(self) -> None:
         pass

@@ -58,7 +58,6 @@ def _poller(url: str) -> Callable[[], None]:
     metrics = SelfMetrics("0", REASONS, [])
     it = Poller(
         Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics),
-        metrics,
         DroppedFields(metrics),
     )
     target = Target(device(), Series(metric_name, str), clock, random.Random(1))

@@ -15,12 +15,8 @@ from typing import Final
 import structlog
 
 from exporter import __version__
-from exporter.api.circuit_breaker import Breaker, CircuitBreaker
-from exporter.api.client import Client
 from exporter.api.device_list import ListedDevice
-from exporter.api.errors import REASONS
-from exporter.api.rate_limiter import RateLimiter
-from exporter.api.session import Session
+from exporter.api.session import open_session
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
 from exporter.config.field_filter import FieldFilter
@@ -28,13 +24,13 @@ from exporter.config.load import Config, ConfigError, load
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.exposition import Snapshot
 from exporter.metrics.names import metric_name
-from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.device_settings import SettingsPlan, SettingsReader
-from exporter.polling.discovery import Discovery, Search
+from exporter.polling.discovery import Discovery, DiscoveryPlan
+from exporter.polling.loop import Loop
 from exporter.polling.pacing import Pace, pace
 from exporter.polling.poller import Poller
-from exporter.polling.scheduler import PollingPlan, Scheduler, Task
+from exporter.polling.scheduler import PollingPlan, QueuedPoll, Scheduler
 from exporter.polling.workers import Workers
 from exporter.process.malloc import limit_malloc
 from exporter.process.signals import Signals
@@ -50,8 +46,8 @@ _TURN: Final = 0.00005
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says beside the config file."""
+class AppOptions:
+    """The command line's options beside the config file."""
 
     listen: tuple[str, int]
     telemetry_path: str = "/metrics"
@@ -60,9 +56,9 @@ class Options:
 
 
 class App:
-    """A running exporter. Raises ListenError where its address cannot be listened on, ConfigError for a bad web config."""
+    """The exporter. Raises ListenError where its address cannot be listened on, ConfigError for a bad web config."""
 
-    def __init__(self, config: Config, options: Options, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, config: Config, options: AppOptions, environment: Mapping[str, str] = os.environ) -> None:
         pin_timezone()
         limit_malloc()
         sys.setswitchinterval(_TURN)
@@ -72,27 +68,23 @@ class App:
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
         self._ready = False
-        self.metrics = SelfMetrics(__version__, REASONS, [state.value for state in Breaker if state is not Breaker.OPEN])
         self._helps = HelpTexts(config.types.values())
         self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
-        self._budget = RateLimiter(config.requests_per_minute, self._clock)
-        self._account = CircuitBreaker(self._clock)
-        self._cloud = Session(self._client(config), config.token, self._budget, self._account, self.metrics)
-        left_out = DroppedFields(self.metrics)
-        poller = Poller(self._cloud, self.metrics, left_out)
-        self._scheduler = Scheduler(self.series, poller, self._account, self._clock, random.Random())  # noqa: S311
-        self._workers: Workers[Task] = Workers(self._scheduler.work, config.api.concurrency)
+        self._session = open_session(config.api, config.token, self._clock, config.requests_per_minute)
+        self.metrics = self._session.self_metrics
+        dropped_fields = DroppedFields(self.metrics)
+        poller = Poller(self._session, dropped_fields)
+        circuit_breaker = self._session.circuit_breaker
+        self._scheduler = Scheduler(self.series, poller, circuit_breaker, self._clock, random.Random())  # noqa: S311
+        self._workers: Workers[QueuedPoll] = Workers(self._scheduler.work, config.api.concurrency)
         self._scheduler.pool = self._workers
-        self._discovery = Discovery(self._cloud, self._rediscovered)
-        self._settings = SettingsReader(self._cloud, self.series, self._clock, left_out)
-        self._threads = [
-            threading.Thread(target=part.run, name=name, daemon=True)
-            for name, part in (("scheduler", self._scheduler), ("discovery", self._discovery), ("settings", self._settings))
-        ]
+        self._discovery = Discovery(self._session, self._rediscovered)
+        self._settings = SettingsReader(self._session, self.series, self._clock, dropped_fields)
+        self._loops: tuple[Loop, ...] = (self._scheduler, self._discovery, self._settings)
         self.metrics.show_shard(config.shard.index, config.shard.total)
-        self.metrics.watch(self._scheduler.lag, lambda: self._budget.requests_per_minute)
-        self._overview = Overview(self._scheduler, self._account, self._clock, config.types)
-        self._listener = Server(*options.listen, Rotation(options.web_config))
+        self.metrics.watch(self._scheduler.lag, lambda: self._session.rate_limiter.requests_per_minute)
+        self._overview = Overview(self._scheduler, circuit_breaker, self._clock, config.types)
+        self._server = Server(*options.listen, Rotation(options.web_config))
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,
@@ -107,28 +99,28 @@ class App:
 
     @property
     def url(self) -> str:
-        """Where the exporter's pages are, seen from this machine."""
-        return self._listener.url
+        """Return where the exporter's pages are, seen from this machine."""
+        return self._server.url
 
     def hide(self, text: str) -> str:
         """Return `text` without the token in force."""
         return self._config.token.hide_in(text)
 
     def start(self) -> None:
-        """Begin to poll and to answer."""
+        """Start polling and serving."""
         self._apply(self._config)
         # alive before anybody can ask whether they are
         self._workers.maintain()
-        for thread in self._threads:
-            thread.start()
-        self._listener.start(self._web)
+        for loop in self._loops:
+            loop.start()
+        self._server.start(self._web)
         self._ready = True
         devices = len(self._config.devices)
         shard = self._config.shard
         _log.info("started", version=__version__, address=self.url, devices=devices, shard=shard.index, total_shards=shard.total)
 
     def run(self, signals: Signals) -> int:
-        """Run until SIGTERM or SIGINT; reload on SIGHUP. For the main thread. Returns the exit code."""
+        """Run until SIGTERM or SIGINT; reload on SIGHUP. For the main thread. Return the exit code."""
         self.start()
         notify_ready(self._environment)
         # in a thread, so that however long it takes to read a large config, the exporter ends when it is asked to
@@ -140,56 +132,55 @@ class App:
         return 0
 
     def stop(self) -> None:
-        """Stop polling and answering. Requests in flight are given up."""
+        """Stop polling and serving. Requests in flight are given up."""
         _log.info("stopping")
-        for part in (self._scheduler, self._discovery, self._settings):
-            part.stop()
-        self._budget.close()
-        self._listener.stop()
+        for loop in self._loops:
+            loop.stop()
+        self._session.rate_limiter.close()
+        self._server.stop()
 
     def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
-        """The devices' part of the page and the exporter's own.
+        """Return the exposition of the devices, and that of the exporter itself.
 
-        Stale values are withheld here too, so that not even a dead loop lets them through.
+        Values are marked stale here too, so that not even a dead loop lets them through.
         """
-        self._scheduler.expire()
-        self._settings.expire()
+        self._scheduler.mark_stale()
+        self._settings.mark_stale()
         return self.series.page(), self.metrics.render(openmetrics=openmetrics)
 
     def reload(self) -> str | None:
-        """Load the config again and put it in force. Returns what is wrong with it; then the old one stays in force."""
+        """Load the config again and apply it. Return what is wrong with it; then the previous one is kept."""
         with self._reload_lock:
             try:
                 config = load(self._config.path, self._environment, shard=self._config.shard)
             except ConfigError as error:
                 self.metrics.reload_successful.set(0)
-                _log.error("the config was not reloaded, the old one stays in force", error="; ".join(error.problems))
+                _log.error("config reload failed, keeping the previous config", error="; ".join(error.problems))
                 return str(error)
-            if _asks_alike(config, self._config):
+            session = self._session
+            if _same_client(config, self._config):
                 # its connections stay, and what its token file held when it was last read
                 config = replace(config, token=self._config.token)
             else:
-                old = self._cloud.client
-                self._cloud.client, self._cloud.token = self._client(config), config.token
-                old.close()
-            elsewhere = not _same_account(config, self._config)
-            self._budget.configure(config.requests_per_minute, afresh=elsewhere)
+                session.reconnect(config.api, config.token)
+            moved = not _same_account(config, self._config)
+            session.rate_limiter.configure(config.requests_per_minute, reset=moved)
             self._workers.resize(config.api.concurrency)
             self._config = config
             self._apply(config)
-            if elsewhere:
-                self._account.start_afresh()
+            if moved:
+                session.circuit_breaker.reset()
                 self.metrics.show_suspension(None)
                 self._scheduler.resume()
-            self._account.probe_soon()
-            _log.info("reloaded the config", devices=len(config.devices))
+            session.circuit_breaker.probe_soon()
+            _log.info("config reloaded", devices=len(config.devices))
             return None
 
     def _apply(self, config: Config) -> None:
         self._helps = HelpTexts(config.types.values())
         self.series.renew(self._helps.known)
         self._overview.types = config.types
-        self._discovery.configure(_search(config))
+        self._discovery.configure(_discovery_plan(config))
         self._poll(config)
         self.metrics.reload_successful.set(1)
         self.metrics.reload_time.set(self._clock.wall())
@@ -200,7 +191,7 @@ class App:
             self._poll(self._config)
 
     def _poll(self, config: Config) -> None:
-        """Poll what the config lists and what was discovered."""
+        """Poll the devices that the config lists and those discovered."""
         devices = _merge(config, self._discovery.known)
         fitted = pace(config, devices)
         if not fitted.fits:
@@ -215,15 +206,11 @@ class App:
                 stale_after=config.poll.stale_after,
                 requests_per_minute=config.requests_per_minute,
                 zone=config.api.zone,
-                choices={name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()},
+                filters={name: FieldFilter(entry.include, entry.exclude) for name, entry in config.fields.items()},
                 kinds=config.kinds,
             )
         )
         self._settings.configure(_settings_plan(config, devices))
-
-    def _client(self, config: Config) -> Client:
-        api = config.api
-        return Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
 
     def _reload_at_request(self) -> None:
         while self._reload_wanted.wait():
@@ -231,11 +218,11 @@ class App:
             try:
                 self.reload()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next reload may do
-                _log.error("internal error in a reload", error=f"{type(error).__name__}: {error}")
+                _log.error("internal error in a config reload", error=f"{type(error).__name__}: {error}")
 
 
-def _asks_alike(one: Config, other: Config) -> bool:
-    """Whether both ask the cloud in the same way and with the same token."""
+def _same_client(one: Config, other: Config) -> bool:
+    """Return whether both ask for the same client and token."""
     keys = {"base_url", "language", "timeout", "concurrency", "token", "token_file"}
     same = one.api.model_dump(include=keys) == other.api.model_dump(include=keys)
     return same and one.token.reveal() == other.token.reveal()
@@ -245,9 +232,9 @@ def _same_account(one: Config, other: Config) -> bool:
     return one.api.base_url == other.api.base_url and one.token.reveal() == other.token.reveal()
 
 
-def _search(config: Config) -> Search | None:
+def _discovery_plan(config: Config) -> DiscoveryPlan | None:
     entry = config.discovery
-    return Search(tuple(entry.datalog_sns), config.discovered_types, entry.interval) if entry else None
+    return DiscoveryPlan(tuple(entry.datalog_sns), config.discovered_types, entry.interval) if entry else None
 
 
 def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan | None:
@@ -259,7 +246,7 @@ def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan 
 
 
 def _merge(config: Config, listings: Mapping[tuple[str, str], ListedDevice]) -> tuple[Device, ...]:
-    """The listed devices, with what their data loggers' lists add, and the discovered ones. The config's own word wins.
+    """Return the config's devices, with what their data loggers' lists add, and those discovered. What the config says wins.
 
     A device that is listed in one spelling and discovered in another is one: shown as the config has it, asked for as the cloud.
     """
@@ -279,14 +266,14 @@ def _merge(config: Config, listings: Mapping[tuple[str, str], ListedDevice]) -> 
 
 
 def pin_timezone() -> None:
-    """Have this process live in UTC: `schedule` reckons in naive local time, which a clock change makes jump."""
+    """Set this process to UTC: `schedule` computes in naive local time, which a clock change makes jump."""
     os.environ["TZ"] = "UTC"
     time.tzset()
 
 
 def _warn_of_stretch(fitted: Pace, config: Config) -> None:
     _log.warning(
-        "the schedule does not fit the request budget: intervals are stretched",
+        "request budget exceeded, stretching the intervals",
         demand_per_minute=round(fitted.demand, 2),
         requests_per_minute=config.requests_per_minute,
         stretch=round(fitted.stretch, 3),

@@ -170,17 +170,17 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
 
         return check.run(options.config, shard, options.web_config)
     with signals.leaving_at_once():
-        from exporter.app import Options
+        from exporter.app import AppOptions
         from exporter.commands import serve
-    web = Options(options.listen, options.telemetry_path, options.web_config)
+    web = AppOptions(options.listen, options.telemetry_path, options.web_config)
     return serve.run(options.config, shard, web, options.log_level, options.log_format, signals)
 
 
 def _demo(options: argparse.Namespace, signals: Signals) -> int:
     with signals.leaving_at_once():
-        from exporter.app import Options
+        from exporter.app import AppOptions
         from exporter.commands import demo
-    web = Options(options.listen, options.telemetry_path, options.web_config, simulated=True)
+    web = AppOptions(options.listen, options.telemetry_path, options.web_config, simulated=True)
     return demo.run(web, options.log_level, options.log_format, signals)
 
 

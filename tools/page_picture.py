@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from exporter.app import App, Options
+from exporter.app import App, AppOptions
 from exporter.config.load import load
 from exporter.polling.status import DeviceState
 from exporter.simulator import Cloud, SimClock, demo_site
@@ -30,7 +30,7 @@ def main(folder: Path | None) -> int:
     with serve(cloud) as served, tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "config.yaml"
         write_config(path, _config(served.url, cloud))
-        app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), Options(("127.0.0.1", 0), simulated=True))
+        app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), AppOptions(("127.0.0.1", 0), simulated=True))
         app.start()
         try:
             wanted = {DeviceState.FAILING: 1, DeviceState.STALE: 1, DeviceState.WAITING: 0, DeviceState.UP: 7}

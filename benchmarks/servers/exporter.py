@@ -14,7 +14,7 @@ from benchmarks.servers.protocol import serve
 from benchmarks.workload import TYPE, changes, reading, serial
 from exporter import logs
 from exporter.api.reading import Reading
-from exporter.app import App, Options
+from exporter.app import App, AppOptions
 from exporter.config.load import load
 
 
@@ -26,20 +26,20 @@ def main(devices: int) -> None:
         # no budget that would have intervals stretched
         api = {"base_url": "http://127.0.0.1:9/", "token": "Basic bWFkZTp1cA==", "requests_per_minute": devices}
         path.write_text(json.dumps({"api": api, "devices": {TYPE: [serial(device) for device in range(devices)]}}))
-        app = App(load(path), Options(("127.0.0.1", 0)))
+        app = App(load(path), AppOptions(("127.0.0.1", 0)))
     app._apply(app._config)
     polled = {job.target.device.sn: job.target for job in app._scheduler._by_key.values()}
     targets = [polled[serial(device)] for device in range(devices)]
     numbers = {serial(device): device for device in range(devices)}
     # in the order in which they are first polled, which decides how their lines lie in memory
     for sn, target in polled.items():
-        target.succeeded(Reading(reading(numbers[sn], 0), "2026-01-01 00:00:00"))
-    app._listener.start(app._web)
+        target.record_success(Reading(reading(numbers[sn], 0), "2026-01-01 00:00:00"))
+    app._server.start(app._web)
     coming = changes(devices)
 
     def change() -> None:
         for device, step in next(coming):
-            targets[device].succeeded(Reading(reading(device, step), f"2026-01-01 00:{step // 60 % 60:02}:{step % 60:02}"))
+            targets[device].record_success(Reading(reading(device, step), f"2026-01-01 00:{step // 60 % 60:02}:{step % 60:02}"))
 
     # made beforehand: what is measured is how a scrape fares beside updates, not beside this program's arithmetic
     readings = [Reading(reading(0, step), f"2026-01-01 00:00:{step:02}") for step in range(60)]
@@ -48,7 +48,7 @@ def main(devices: int) -> None:
     def update_all() -> None:
         for it in cycle(readings):
             for target in targets:
-                target.succeeded(it)
+                target.record_success(it)
                 if calm.is_set():
                     return
 
@@ -57,7 +57,7 @@ def main(devices: int) -> None:
         threading.Thread(target=update_all, daemon=True).start()
 
     serve(app.url, change=change, storm=storm, calm=calm.set)
-    app._listener.stop()
+    app._server.stop()
 
 
 if __name__ == "__main__":

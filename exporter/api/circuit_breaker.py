@@ -1,114 +1,142 @@
-"""Whether the account may be asked at all: a refused token or an unreachable cloud stops everything but a probe a minute."""
+"""The account's circuit breaker: a refused token or an unreachable cloud stops everything but one probe a minute."""
 
 import threading
-from enum import Enum
+from dataclasses import dataclass
+from enum import Enum, StrEnum
 from typing import Final
 
 from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, TimedOut, Unauthorized
 from exporter.clock import Clock
 
-#: Seconds between two probes while the account is suspended.
+#: Seconds between two probes while the breaker is not closed.
 PROBE_INTERVAL: Final = 60.0
 
 
-class Breaker(Enum):
-    """What the cloud makes of the account; the values are label values."""
+class BreakerState(Enum):
+    """Whether requests go out: all of them, none, or one probe that is due or under way."""
 
+    CLOSED = "closed"
     OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+class Cause(StrEnum):
+    """Why the breaker is not closed; label values of atess_exporter_api_suspended."""
+
     UNAUTHORIZED = "unauthorized"
     UNREACHABLE = "unreachable"
 
 
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The breaker opened for `cause`, or for another cause than before; with None it closed."""
+
+    cause: Cause | None
+
+
 #: How many devices in a row (or all, where there are fewer) must fail alike, none answering in between, before it is the
 #: account's failure and not theirs: a device of somebody else's or a broken one must not silence the healthy.
-_DEVICES: Final = {Breaker.UNAUTHORIZED: 3, Breaker.UNREACHABLE: 5}
+_DEVICES: Final = {Cause.UNAUTHORIZED: 3, Cause.UNREACHABLE: 5}
 
 #: The same for requests, which matters where there are few devices.
-_REQUESTS: Final = {Breaker.UNAUTHORIZED: 1, Breaker.UNREACHABLE: 5}
+_REQUESTS: Final = {Cause.UNAUTHORIZED: 1, Cause.UNREACHABLE: 5}
 
 Key = tuple[str, str]
 
 
 class CircuitBreaker:
-    """Follows the outcome of every request and tells when the account is suspended and when it may be probed."""
+    """Follows the outcome of every request; safe to use from several threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._state = Breaker.OPEN
+        self._cause: Cause | None = None
         self._next_probe = 0.0
+        self._probing = False
         self._devices = 1
-        self._requests = dict.fromkeys(_REQUESTS, 0)
-        self._failed: dict[Breaker, set[Key]] = {state: set() for state in _DEVICES}
+        self._requests = dict.fromkeys(Cause, 0)
+        self._failed: dict[Cause, set[Key]] = {cause: set() for cause in Cause}
 
     @property
-    def state(self) -> Breaker:
-        return self._state
+    def cause(self) -> Cause | None:
+        """Return why the breaker is not closed; None if it is."""
+        return self._cause
 
     @property
-    def suspended(self) -> bool:
-        return self._state is not Breaker.OPEN
+    def state(self) -> BreakerState:
+        """Return the state of this moment."""
+        with self._lock:
+            if self._cause is None:
+                return BreakerState.CLOSED
+            return BreakerState.HALF_OPEN if self._probing or self._probe_is_due() else BreakerState.OPEN
 
     def configure(self, devices: int) -> None:
-        """Say how many devices there are to ask for."""
+        """Set how many devices there are to ask for."""
         with self._lock:
             self._devices = max(1, devices)
 
-    def start_afresh(self) -> None:
-        """Forget what is known of the account: another one, or another cloud, is asked from now on."""
+    def reset(self) -> None:
+        """Close, and forget all outcomes: another account, or another cloud, is asked from now on."""
         with self._lock:
-            self._forgive()
-            self._state = Breaker.OPEN
+            self._forget_failures()
+            self._cause = None
 
-    def probe_due(self) -> bool:
-        """True while suspended, once PROBE_INTERVAL is over since the last probe: one request may go out."""
-        with self._lock:
-            return self._state is not Breaker.OPEN and self._clock.now() >= self._next_probe
+    def allow_request(self) -> bool:
+        """Return whether a request that is no probe may go out."""
+        return self._cause is None
 
-    def probe_taken(self) -> None:
-        """A probe goes out."""
+    def allow_probe(self) -> bool:
+        """Return whether a probe may go out now; if so, the next one may PROBE_INTERVAL later."""
         with self._lock:
+            if self._cause is None or not self._probe_is_due():
+                return False
             self._next_probe = self._clock.now() + PROBE_INTERVAL
+            self._probing = True
+            return True
 
     def probe_soon(self) -> None:
-        """Something changed (a new token, a new config) that may end a suspension: probe at once."""
+        """Let a probe go out at once: a new token or a new config may end what opened the breaker."""
         with self._lock:
             self._next_probe = self._clock.now()
 
-    def observe(self, device: Key, error: EnercloError | None) -> Breaker | None:
-        """Take note of a request's outcome. Returns the state if it is another one now."""
+    def record(self, device: Key, error: EnercloError | None) -> Transition | None:
+        """Record how a request for `device` went (None: well). Return what that made of the breaker, None if nothing."""
         with self._lock:
-            blamed = _blamed(error)
-            if blamed is None:
+            self._probing = False
+            cause = _cause(error)
+            if cause is None:
                 # whatever it answered, the cloud is there and took the token
-                self._forgive()
-                return self._become(Breaker.OPEN)
-            self._requests[blamed] += 1
-            if len(self._failed[blamed]) < _DEVICES[blamed]:
-                self._failed[blamed].add(device)
-            enough_devices = len(self._failed[blamed]) >= min(_DEVICES[blamed], self._devices)
-            if enough_devices and self._requests[blamed] >= _REQUESTS[blamed]:
-                return self._become(blamed)
+                self._forget_failures()
+                return self._become(None)
+            self._requests[cause] += 1
+            if len(self._failed[cause]) < _DEVICES[cause]:
+                self._failed[cause].add(device)
+            enough_devices = len(self._failed[cause]) >= min(_DEVICES[cause], self._devices)
+            if enough_devices and self._requests[cause] >= _REQUESTS[cause]:
+                return self._become(cause)
             return None
 
-    def _forgive(self) -> None:
-        for state in _DEVICES:
-            self._requests[state] = 0
-            self._failed[state].clear()
+    def _probe_is_due(self) -> bool:
+        return self._clock.now() >= self._next_probe
 
-    def _become(self, state: Breaker) -> Breaker | None:
-        if state is self._state:
+    def _forget_failures(self) -> None:
+        for cause in Cause:
+            self._requests[cause] = 0
+            self._failed[cause].clear()
+
+    def _become(self, cause: Cause | None) -> Transition | None:
+        if cause is self._cause:
             return None
-        if self._state is Breaker.OPEN:
+        if self._cause is None:
             self._next_probe = self._clock.now() + PROBE_INTERVAL
-        self._state = state
-        return state
+        self._cause = cause
+        return Transition(cause)
 
 
-def _blamed(error: EnercloError | None) -> Breaker | None:
-    """Which suspension an outcome speaks for; None if it shows that the account works."""
+def _cause(error: EnercloError | None) -> Cause | None:
+    """Return what an outcome is a reason to open for; None if it shows that the account works."""
     if isinstance(error, Unauthorized):
-        return Breaker.UNAUTHORIZED
+        return Cause.UNAUTHORIZED
     if isinstance(error, ConnectionFailed | TimedOut) or (isinstance(error, HttpStatus) and error.status >= 500):
-        return Breaker.UNREACHABLE
+        return Cause.UNREACHABLE
     return None

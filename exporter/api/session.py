@@ -1,15 +1,18 @@
-"""The cloud as the account may use it: within the budget, counted, and its refusals heeded."""
+"""The API client within its limits: rate limiter and circuit breaker, every request counted, a refused token read again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
 
-from exporter.api.circuit_breaker import CircuitBreaker
+from exporter import __version__
+from exporter.api.circuit_breaker import Cause, CircuitBreaker
 from exporter.api.client import Client, internal_error
-from exporter.api.errors import EnercloError, InvalidPayload, RateLimited, Unauthorized
+from exporter.api.errors import REASONS, EnercloError, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.reading import InvalidReadingError
+from exporter.clock import Clock
+from exporter.config.schema import ApiSection
 from exporter.config.token import Token, TokenError
 from exporter.logs import LogOnce
 from exporter.metrics.self_metrics import SelfMetrics
@@ -19,25 +22,39 @@ Answer = TypeVar("Answer")
 _log = structlog.get_logger()
 
 
-class SuspendedError(Exception):
-    """The account is suspended: the request was not sent."""
+class CircuitOpenError(Exception):
+    """The circuit breaker is not closed: the request was not sent."""
 
 
 class Session:
-    """Asks on behalf of the whole account; safe to use from several threads.
+    """Sends the requests of one account; safe to use from several threads."""
 
-    `client` and `token` may be replaced between two requests.
-    """
-
-    def __init__(self, client: Client, token: Token, budget: RateLimiter, account: CircuitBreaker, metrics: SelfMetrics) -> None:
+    def __init__(
+        self,
+        client: Client,
+        token: Token,
+        rate_limiter: RateLimiter,
+        circuit_breaker: CircuitBreaker,
+        metrics: SelfMetrics,
+    ) -> None:
         self.client = client
         self.token = token
-        self.account = account
-        self._budget = budget
-        self._metrics = metrics
-        self._news = LogOnce()
+        self.rate_limiter = rate_limiter
+        self.circuit_breaker = circuit_breaker
+        self.metrics = metrics
+        self._log_once = LogOnce()
 
-    def ask(
+    def reconnect(self, api: ApiSection, token: Token) -> None:
+        """Send what comes next with another client and `token`; requests that are under way end as they began."""
+        before = self.client
+        self.client, self.token = _client(api, token), token
+        before.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self.client.close()
+
+    def get(
         self,
         device_type: str,
         path: str,
@@ -49,12 +66,12 @@ class Session:
         began: Callable[[], None] | None = None,
         retrying: Callable[[], None] | None = None,
     ) -> Answer:
-        """What `read` makes of the data that `path` answers, counted under `device_type`.
+        """Return what `read` makes of the data that `path` answers. The requests are counted under `device_type`.
 
-        Waits for the budget; calls `began` when a request goes out, and `retrying` when it failed and another is to follow. At
-        most two go out: a connection may have been broken long before, by the cloud closing idle ones (`retry` False leaves that
-        to the caller; nor is a `probe` tried again), and there may be another token or client by then. Raises EnercloError
-        whatever `read` raises, SuspendedError while the account is suspended unless this is a `probe`, and budget.Closed.
+        Waits for the rate limiter; calls `began` when a request goes out, and `retrying` when it failed and another is to follow.
+        At most two go out: a connection may have been broken long before, by the cloud closing idle ones (`retry` False leaves
+        that to the caller; nor is a `probe` tried again), and there may be another token or client by then. Raises EnercloError
+        whatever `read` raises, CircuitOpenError unless the circuit breaker is closed or this is a `probe`, and Closed.
         """
         try:
             return self._request(device_type, path, query, read, probe=probe, began=began)
@@ -75,23 +92,23 @@ class Session:
         probe: bool,
         began: Callable[[], None] | None,
     ) -> Answer:
-        self._heed_suspension(probe)
-        self._budget.acquire()
+        self._check_breaker(probe)
+        self.rate_limiter.acquire()
         # the wait may have been long
-        self._heed_suspension(probe)
+        self._check_breaker(probe)
         if began is not None:
             began()
         client, secret = self.client, self.token.reveal()
-        self._metrics.requests.labels(device_type).inc()
+        self.metrics.requests.labels(device_type).inc()
         try:
-            with self._metrics.duration.labels(device_type).time():
+            with self.metrics.duration.labels(device_type).time():
                 data = client.get(path, query)
             return self._read(data, read)
         except EnercloError as error:
-            self._metrics.failures.labels(device_type, error.reason).inc()
+            self.metrics.failures.labels(device_type, error.reason).inc()
             if client is self.client:
-                # what another account was told is no word about this one
-                self._heed(error)
+                # what another account was told says nothing about this one
+                self._react(error)
             error.outdated = client is not self.client or secret != self.token.reveal()
             raise
 
@@ -103,25 +120,41 @@ class Session:
         except Exception as error:  # noqa: BLE001 - data that nobody foresaw are this answer's failure, not the worker's
             raise InvalidPayload(internal_error(error, self.token)) from None
 
-    def _heed_suspension(self, probe: bool) -> None:
-        if self.account.suspended and not probe:
-            raise SuspendedError
+    def _check_breaker(self, probe: bool) -> None:
+        if not probe and not self.circuit_breaker.allow_request():
+            raise CircuitOpenError
 
-    def _heed(self, error: EnercloError) -> None:
+    def _react(self, error: EnercloError) -> None:
+        """Read the token again if it was refused, and throttle if the cloud asks for that."""
         if isinstance(error, Unauthorized):
             self._reread_token()
         if isinstance(error, RateLimited):
-            log = _log.debug if self._budget.slowed else _log.warning
-            pause = self._budget.slow_down(error.retry_after)
-            log("the cloud finds us too frequent: the whole account slows down", pause=round(pause, 1))
+            log = _log.debug if self.rate_limiter.throttled else _log.warning
+            pause = self.rate_limiter.throttle(error.retry_after)
+            log("rate limited by the API, halving the request rate", pause=round(pause, 1))
 
     def _reread_token(self) -> None:
         try:
             if self.token.reread():
-                _log.info("the token file holds another token: trying it")
-                # another request may have suspended the account meanwhile
-                self.account.probe_soon()
-            self._news.over("token")
+                _log.info("token file changed, trying the new token")
+                # another request may have opened the breaker meanwhile
+                self.circuit_breaker.probe_soon()
+            self._log_once.over("token")
         except TokenError as error:
-            log = _log.error if self._news.is_new("token", str(error)) else _log.debug
-            log("cannot read the token again, going on with the old one", error=str(error))
+            log = _log.error if self._log_once.is_new("token", str(error)) else _log.debug
+            log("cannot read the token file, keeping the previous token", error=str(error))
+
+
+def open_session(api: ApiSection, token: Token, clock: Clock, requests_per_minute: float) -> Session:
+    """Return a session as the config's `api` describes it, with limits and metrics of its own."""
+    return Session(
+        _client(api, token),
+        token,
+        RateLimiter(requests_per_minute, clock),
+        CircuitBreaker(clock),
+        SelfMetrics(__version__, REASONS, list(Cause)),
+    )
+
+
+def _client(api: ApiSection, token: Token) -> Client:
+    return Client(api.base_url, token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)

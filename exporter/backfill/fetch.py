@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 
-from exporter.api.circuit_breaker import Breaker
+from exporter.api.circuit_breaker import Cause
 from exporter.api.errors import EnercloError, NotFound, RateLimited, Unauthorized
 from exporter.api.rate_limiter import Closed
-from exporter.api.session import Session, SuspendedError
+from exporter.api.session import CircuitOpenError, Session
 from exporter.backfill.plan import Range, Source
 from exporter.backfill.rows import HistoryPage, read_page
 from exporter.catalogue.kinds import Kinds
@@ -74,7 +74,7 @@ class Fetcher:
         while True:
             probe = self._turn()
             try:
-                page = self._cloud.ask(
+                page = self._cloud.get(
                     source.type,
                     source.path.path,
                     query,
@@ -83,13 +83,13 @@ class Fetcher:
                     retry=False,
                     began=self._asked,
                 )
-            except SuspendedError:
+            except CircuitOpenError:
                 continue
             except EnercloError as error:
                 self._observe(source, error)
-                if self._cloud.account.state is Breaker.UNAUTHORIZED:
+                if self._cloud.circuit_breaker.cause is Cause.UNAUTHORIZED:
                     raise Refused(str(error)) from None
-                if isinstance(error, RateLimited) or self._cloud.account.suspended:
+                if isinstance(error, RateLimited) or not self._cloud.circuit_breaker.allow_request():
                     # the account's failure, not the device's, and it passes
                     continue
                 failures += 1
@@ -113,11 +113,10 @@ class Fetcher:
 
     def _turn(self) -> bool:
         """Wait while the account is suspended. Returns whether the request that now goes out is a probe."""
-        account = self._cloud.account
+        breaker = self._cloud.circuit_breaker
         with self._condition:
-            while account.suspended and not self._closed:
-                if account.probe_due():
-                    account.probe_taken()
+            while not breaker.allow_request() and not self._closed:
+                if breaker.allow_probe():
                     return True
                 self._clock.wait(self._condition, _LOOK)
             if self._closed:
@@ -131,10 +130,12 @@ class Fetcher:
                 self._clock.wait(self._condition, left)
 
     def _observe(self, source: Source, error: EnercloError | None) -> None:
-        changed = self._cloud.account.observe(source.key, error)
-        if changed is Breaker.UNREACHABLE:
-            _log.warning("the cloud cannot be reached: asking once a minute until it can", error=str(error))
-        elif changed is Breaker.OPEN:
-            _log.info("the cloud answers again: going on")
+        transition = self._cloud.circuit_breaker.record(source.key, error)
+        if transition is None:
+            return
+        if transition.cause is Cause.UNREACHABLE:
+            _log.warning("circuit breaker open, sending one probe a minute", reason=transition.cause.value, error=str(error))
+        elif transition.cause is None:
+            _log.info("circuit breaker closed, going on")
             with self._condition:
                 self._condition.notify_all()

@@ -10,16 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import structlog
 
-from exporter import __version__
-from exporter.api.circuit_breaker import CircuitBreaker
-from exporter.api.client import Client
-from exporter.api.errors import REASONS
-from exporter.api.rate_limiter import Closed, RateLimiter
-from exporter.api.session import Session
+from exporter.api.inferred_paths import ENOUGH_DEVICES, InferredPaths
+from exporter.api.rate_limiter import Closed
+from exporter.api.session import open_session
 from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
 from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
 from exporter.backfill.plan import BackfillPlan, PlanError, Source, make_plan
@@ -27,20 +23,16 @@ from exporter.backfill.progress import Progress, duration
 from exporter.backfill.report import describe_loss, failures, lost_rows, tell_notes
 from exporter.backfill.spill import Spill, SpillError
 from exporter.backfill.window import WindowReader
-from exporter.catalogue.types import Device, Evidence, HelpTexts
+from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.config.load import Config
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
-from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.process.signals import Signals
 
 _log = structlog.get_logger()
-
-#: An inferred path counts as wrong when it is found for none of this many devices of its type (or of all, if there are fewer).
-_NOT_THERE: Final = 3
 
 
 class BackfillError(Exception):
@@ -120,15 +112,11 @@ class _Run:
         self._spill = spill
         self._wishes = wishes
         self._concurrency = api.concurrency
-        self._client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
-        self._budget = RateLimiter(api.requests_per_minute, clock)
-        self._progress = Progress(plan, clock, lambda: self._budget.requests_per_minute)
-        account = CircuitBreaker(clock)
-        account.configure(len(plan.sources))
-        metrics = SelfMetrics(__version__, REASONS, [])
-        self._left_out = DroppedFields(metrics)
-        cloud = Session(self._client, config.token, self._budget, account, metrics)
-        self._fetcher = Fetcher(cloud, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
+        self._session = open_session(api, config.token, clock, api.requests_per_minute)
+        self._session.circuit_breaker.configure(len(plan.sources))
+        self._progress = Progress(plan, clock, lambda: self._session.rate_limiter.requests_per_minute)
+        self._left_out = DroppedFields(self._session.self_metrics)
+        self._fetcher = Fetcher(self._session, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
         self._choices = {name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()}
         self._helps = HelpTexts(config.types.values())
@@ -139,6 +127,7 @@ class _Run:
         self._failed: dict[Source, str] = {}
         self._exhausted: list[Source] = []
         self._tried_again: set[Source] = set()
+        self._inferred_paths = InferredPaths("history_path")
         self._answered = {source.path for source in plan.sources if self._whole[source]}
         self._fatal: str | None = None
 
@@ -161,7 +150,7 @@ class _Run:
             return 128 + (self._signals.ending or 0)
         finally:
             self._signals.restore()
-            self._client.close()
+            self._session.close()
         return 0
 
     def _read(self) -> None:
@@ -236,18 +225,11 @@ class _Run:
                 self._tried_again.add(source)
                 self._exhausted.append(source)
             _log.warning("the history of a device cannot be read", device_sn=source.sn, type=source.type, error=str(error))
-            if not isinstance(error, NotThere) or source.path.evidence is not Evidence.INFERRED:
+            if not isinstance(error, NotThere) or source.path in self._answered:
                 return
             alike = [other for other in self._plan.sources if other.path == source.path]
-            tried = sum(other in self._failed for other in alike)
-            if source.path not in self._answered and tried >= min(_NOT_THERE, len(alike)):
-                self._failed.update(dict.fromkeys((it for it in alike if it not in self._failed), str(error)))
-                _log.warning(
-                    "a type is given up: the path of its history is inferred and not found; set the right one",
-                    type=source.type,
-                    path=source.path.path,
-                    key=f"types.{source.type}.history_path",
-                )
+            if self._inferred_paths.record_not_found(source.type, source.path, min(ENOUGH_DEVICES, len(alike))):
+                self._failed.update(dict.fromkeys((other for other in alike if other not in self._failed), str(error)))
 
     def _find_losses(self) -> int:
         """Count devices of which every row is lost as failed, for the next run to ask again. Returns the number of rows."""
@@ -286,7 +268,7 @@ class _Run:
         _log.info("written", output=str(output), samples=written)
 
     def _stop(self) -> None:
-        self._budget.close()
+        self._session.rate_limiter.close()
         self._fetcher.close()
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import yaml
 
 from exporter import logs
-from exporter.app import App, Options, pin_timezone
+from exporter.app import App, AppOptions, pin_timezone
 from exporter.commands import fail
 from exporter.config.load import ConfigError, load
 from exporter.process.signals import Signals, end
@@ -32,7 +32,7 @@ _SITE_HOUR: Final = 10
 _TOKEN: Final = "Basic ZGVtbzpub3QtYS1zZWNyZXQ="  # noqa: S105
 
 
-def run(options: Options, log_level: str, log_format: str, signals: Signals) -> int:
+def run(options: AppOptions, log_level: str, log_format: str, signals: Signals) -> int:
     """Run the demo until SIGTERM or SIGINT, then end the process. Return 1 if it cannot start."""
     try:
         code = _run(options, log_level, log_format, signals)
@@ -41,7 +41,7 @@ def run(options: Options, log_level: str, log_format: str, signals: Signals) -> 
     return end(code)
 
 
-def _run(options: Options, log_level: str, log_format: str, signals: Signals) -> int:
+def _run(options: AppOptions, log_level: str, log_format: str, signals: Signals) -> int:
     pin_timezone()
     offset = _zone_with_sun(datetime.now(UTC))
     clock = SimClock(

@@ -7,17 +7,13 @@ from pathlib import Path
 import structlog
 import yaml
 
-from exporter import __version__, logs
-from exporter.api.circuit_breaker import CircuitBreaker
-from exporter.api.client import Client
-from exporter.api.errors import REASONS, EnercloError
-from exporter.api.rate_limiter import RateLimiter
-from exporter.api.session import Session
+from exporter import logs
+from exporter.api.errors import EnercloError
+from exporter.api.session import open_session
 from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
 from exporter.commands import fail
 from exporter.config.load import Config, ConfigError, load
-from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.discovery import Discovery
 
 _log = structlog.get_logger()
@@ -49,23 +45,15 @@ def run(path: Path, datalog_sns: Sequence[str], log_level: str, log_format: str)
 
 def list_devices(config: Config, datalog_sns: Sequence[str]) -> DiscoveredList:
     """Request the lists of all types once. A list that cannot be read is logged; the others count."""
-    clock, api = Clock(), config.api
-    client = Client(api.base_url, config.token, language=api.language, timeout=api.timeout, concurrency=1)
-    cloud = Session(
-        client,
-        config.token,
-        RateLimiter(api.requests_per_minute, clock),
-        CircuitBreaker(clock),
-        SelfMetrics(__version__, REASONS, []),
-    )
-    discovery = Discovery(cloud, lambda listings: None)
+    session = open_session(config.api, config.token, Clock(), config.api.requests_per_minute)
+    discovery = Discovery(session, lambda listings: None)
     lists: dict[str, list[dict[str, object]]] = {}
     seen = set()
     failures = 0
     for device_type in config.types.values():
         for datalog_sn in distinct(sn.strip() for sn in datalog_sns):
             try:
-                listings = discovery.ask(device_type, datalog_sn)
+                listings = discovery.read_list(device_type, datalog_sn)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one list, the others are requested
                 failures += 1
                 _log.warning(
@@ -80,5 +68,5 @@ def list_devices(config: Config, datalog_sns: Sequence[str]) -> DiscoveredList:
                 if listing.key not in seen:
                     seen.add(listing.key)
                     lists.setdefault(listing.type, []).append({"deviceSn": listing.sn, "info": dict(listing.info)})
-    client.close()
+    session.close()
     return DiscoveredList(yaml.safe_dump({"devices": lists}, sort_keys=False, allow_unicode=True), len(seen), failures)

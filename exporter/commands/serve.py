@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from exporter import logs
-from exporter.app import App, Options
+from exporter.app import App, AppOptions
 from exporter.commands import fail
 from exporter.config.load import ConfigError, load
 from exporter.config.sharding import Shard
@@ -11,7 +11,7 @@ from exporter.process.signals import Signals, end
 from exporter.web import ListenError
 
 
-def run(config: Path, shard: Shard, options: Options, log_level: str, log_format: str, signals: Signals) -> int:
+def run(config: Path, shard: Shard, options: AppOptions, log_level: str, log_format: str, signals: Signals) -> int:
     """Run the exporter until SIGTERM or SIGINT, then end the process. Return 1 if it cannot start."""
     try:
         with signals.leaving_at_once():

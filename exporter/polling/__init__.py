@@ -1,1 +1,1 @@
-"""Everything that asks the cloud at intervals: readings, device lists, settings."""
+"""Everything that is asked of the cloud at intervals: readings, device lists, settings."""

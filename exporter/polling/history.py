@@ -23,7 +23,7 @@ class PollHistory:
         self._count = 0
 
     def add(self, poll: PollResult) -> None:
-        """Remember `poll`, and forget the oldest if there are too many."""
+        """Add `poll` in place of the oldest if there are KEPT."""
         place = self._count % KEPT
         self._numbers[2 * place] = poll.at
         self._numbers[2 * place + 1] = poll.duration
@@ -32,12 +32,12 @@ class PollHistory:
 
     @property
     def last(self) -> PollResult | None:
-        """The latest poll; None before the first."""
+        """Return the latest poll; None before the first."""
         return self._poll(self._count - 1) if self._count else None
 
     @property
     def polls(self) -> list[PollResult]:
-        """All that are remembered, the latest first."""
+        """Return the polls, the latest first."""
         return [self._poll(number) for number in reversed(range(max(0, self._count - KEPT), self._count))]
 
     def _poll(self, number: int) -> PollResult:

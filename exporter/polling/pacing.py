@@ -1,4 +1,4 @@
-"""Fits the schedule into the request budget."""
+"""Pacing: fits the polling intervals into the request budget."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,7 @@ from typing import Final
 from exporter.catalogue.types import Device
 from exporter.config.load import Config
 
-#: The part of the budget that scheduled polls may fill; the rest is for retries and probes, and lets a queue that once
-#: built up drain again.
+#: The part of the budget that polls may fill; the rest is for retries and probes, and lets a queue drain that once built up.
 POLL_SHARE: Final = 0.95
 
 
@@ -22,11 +21,12 @@ class Pace:
 
     @property
     def fits(self) -> bool:
+        """Return whether the intervals fit as they are configured."""
         return self.stretch == 1.0
 
 
 def fit(intervals: Iterable[float], requests_per_minute: float, beside: float = 0.0) -> Pace:
-    """The pace at which polls every `intervals` seconds fit into `requests_per_minute`.
+    """Return the pace at which polls every `intervals` seconds fit into `requests_per_minute`.
 
     `beside` are the requests a minute that are no polls (lists, settings); they leave polls at least half of the share.
     """

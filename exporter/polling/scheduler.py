@@ -15,23 +15,23 @@ from typing import Any, Final, Protocol
 import schedule
 import structlog
 
-from exporter.api.circuit_breaker import Breaker, CircuitBreaker
+from exporter.api.circuit_breaker import BreakerState, Cause, CircuitBreaker
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
-from exporter.logs import LogOnce
 from exporter.metrics.series import Series
+from exporter.polling.loop import Loop
 from exporter.polling.poller import Poller
-from exporter.polling.status import DeviceStatus
-from exporter.polling.target import Target, TargetDetail
+from exporter.polling.status import DeviceStatus, TargetDetail
+from exporter.polling.target import Target
 
 _log = structlog.get_logger()
 
 #: Seconds between two looks at what is due.
 TICK: Final = 0.25
 
-#: Within this many seconds of the start every device is polled once, as far as the budget allows.
+#: Within this many seconds of the start every device is polled once, as far as the rate limiter allows.
 START_WINDOW: Final = 30.0
 
 #: Seconds without a tick after which the loop counts as dead.
@@ -41,7 +41,7 @@ _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class QueuedPoll:
     """A poll for a worker to make."""
 
     target: Target
@@ -49,9 +49,9 @@ class Task:
 
 
 class Pool(Protocol):
-    """Who makes the polls."""
+    """The workers that make the polls."""
 
-    def submit(self, item: Task) -> None: ...
+    def submit(self, item: QueuedPoll) -> None: ...
     def maintain(self) -> None: ...
     @property
     def alive(self) -> int: ...
@@ -59,7 +59,7 @@ class Pool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PollingPlan:
-    """What the scheduler goes by: which devices, and how the config has them polled. Seconds."""
+    """Which devices to poll, and how. Times are in seconds."""
 
     devices: tuple[Device, ...]
     stretch: float
@@ -67,7 +67,7 @@ class PollingPlan:
     requests_per_minute: float
     zone: tzinfo | None
     #: The fields that become series, by type; all of a type that is not here.
-    choices: Mapping[str, FieldFilter] = field(default_factory=dict)
+    filters: Mapping[str, FieldFilter] = field(default_factory=dict)
     #: What the fields of each type are.
     kinds: Mapping[str, Kinds] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class _Job(schedule.Job):
         super().__init__(1, jobs)
         self.unit = "seconds"
         self.target = target
-        # early: due off its slots, as soon as the budget allows
+        # early: due off its slots, as soon as the rate limiter allows
         self.due, self.early = due, False
         self._jobs = jobs
         self._phase = phase
@@ -106,19 +106,24 @@ class _Job(schedule.Job):
         return result
 
     def next_slot(self, earliest: float) -> float:
-        """The first slot at or after `earliest`, forgiving what adding floats loses."""
+        """Return the first slot at or after `earliest`, give or take a rounding error."""
         interval = self.target.interval
         return (math.ceil(earliest / interval - self._phase - 1e-6) + self._phase) * interval
 
 
-class Scheduler:
-    """Hands due devices to the workers, withholds stale values, and sends the probes of a suspended account."""
+class Scheduler(Loop):
+    """Hands due devices to the workers, marks values stale, and sends the probes while the circuit breaker is not closed."""
 
-    def __init__(self, series: Series, poller: Poller, account: CircuitBreaker, clock: Clock, jitter: random.Random) -> None:
+    retry_after = TICK
+
+    def __init__(
+        self, series: Series, poller: Poller, circuit_breaker: CircuitBreaker, clock: Clock, jitter: random.Random
+    ) -> None:
+        super().__init__("scheduler")
         self.pool: Pool
         self._series = series
         self._poller = poller
-        self._account = account
+        self._circuit_breaker = circuit_breaker
         self._clock = clock
         self._jitter = jitter
         self._jobs = _Jobs()
@@ -128,8 +133,6 @@ class Scheduler:
         self._lock = threading.RLock()
         self._resume = threading.Event()
         self._last_tick = clock.now()
-        self._stopped = threading.Event()
-        self._news = LogOnce()
 
     def apply(self, plan: PollingPlan) -> None:
         """Poll the devices of `plan` from now on. Those that stay keep their readings, history and slots."""
@@ -138,7 +141,7 @@ class Scheduler:
             for key in self._by_key.keys() - wanted.keys():
                 self._by_key.pop(key).target.remove()
             spacing, self._spacing = self._spacing, 60.0 / plan.requests_per_minute
-            # those whose turn was to come by a lower rate need not wait for it
+            # those that were to come by a lower rate need not wait for it
             early = [job for job in self._by_key.values() if job.early] if self._spacing < spacing else []
             for key, job in self._by_key.items():
                 before = job.target.interval
@@ -147,8 +150,13 @@ class Scheduler:
                     job.due = min(job.due, job.next_slot(self._clock.now()))
             new = self._add([device for key, device in wanted.items() if key not in self._by_key], plan)
             self._jobs.jobs[:] = self._by_key.values()
-            self._account.configure(len(self._by_key))
+            self._circuit_breaker.configure(len(self._by_key))
             self._start([*early, *new])
+
+    def step(self) -> float:
+        """Tick. Return the seconds until the next tick."""
+        self.tick()
+        return TICK
 
     def tick(self) -> None:
         """Do what is due now."""
@@ -160,46 +168,29 @@ class Scheduler:
                 self._start([job for job in self._by_key.values() if job.target.resume()])
             self._jobs.run_pending()
             self._probe(now)
-            self.expire()
+            self.mark_stale()
 
-    def expire(self) -> None:
-        """Withhold what has become stale by now; called before every scrape too, so that it needs no living loop."""
+    def mark_stale(self) -> None:
+        """Mark values stale that have become too old; called before every scrape too, so that it needs no living loop."""
         now = self._clock.now()
         for job in list(self._by_key.values()):
             # asked here, because a call for each of 10,000 devices would be felt in every scrape
-            cause = job.target.expire() if job.target.judge_at <= now else None
+            cause = job.target.mark_stale() if job.target.staleness.check_at <= now else None
             if cause is not None:
                 device = job.target.device
-                _log.warning("device is stale: its values are withheld", device_sn=device.sn, type=device.type, cause=cause)
+                _log.warning("device is stale, dropping its values", device_sn=device.sn, type=device.type, cause=cause.value)
 
-    def work(self, task: Task) -> None:
+    def work(self, poll: QueuedPoll) -> None:
         """Make a poll; for the workers."""
-        try:
-            if self._poller.poll(task.target, probe=task.probe) is Breaker.OPEN:
-                self.resume()
-        finally:
-            task.target.in_flight = False
-
-    def run(self) -> None:
-        """Tick until stopped."""
-        while not self._stopped.wait(TICK):
-            try:
-                self.tick()
-                self._news.over("tick")
-            except Exception as error:  # noqa: BLE001 - one bad tick must not end all polling
-                text = f"{type(error).__name__}: {error}"
-                (_log.error if self._news.is_new("tick", text) else _log.debug)("internal error in the scheduler", error=text)
+        if self._poller.poll(poll.target, probe=poll.probe):
+            self.resume()
 
     def resume(self) -> None:
-        """Poll all devices that are down soon, however long they were to be left alone."""
+        """Poll all devices that are down soon, whatever their backoff."""
         self._resume.set()
 
-    def stop(self) -> None:
-        """End the loop."""
-        self._stopped.set()
-
     def lag(self) -> float:
-        """Seconds by which the most overdue poll is late."""
+        """Return the seconds by which the most overdue poll is late."""
         now = self._clock.now()
         oldest = now
         for job in list(self._by_key.values()):
@@ -211,7 +202,7 @@ class Scheduler:
         return now - oldest
 
     def problems(self) -> list[str]:
-        """What is wrong with the loop or the workers beyond what they mend themselves; empty if they live."""
+        """Return what is wrong with the loop or the workers beyond what they mend themselves; empty if they live."""
         problems = []
         silent = self._clock.now() - self._last_tick
         if silent > DEAD_AFTER:
@@ -221,22 +212,22 @@ class Scheduler:
         return problems
 
     def statuses(self) -> list[DeviceStatus]:
-        """How every device stands."""
-        self.expire()
+        """Return the status of every device."""
+        self.mark_stale()
         return [job.target.status(self._next_poll(job)) for job in list(self._by_key.values())]
 
     def detail(self, key: tuple[str, str]) -> tuple[Device, TargetDetail] | None:
-        """All about the device of this type and serial number; None if it is not polled."""
-        self.expire()
+        """Return the device of this type and serial number, and its detail; None if it is not polled."""
+        self.mark_stale()
         job = self._by_key.get(key)
         return (job.target.device, job.target.detail(self._next_poll(job))) if job else None
 
     def _next_poll(self, job: _Job) -> float | None:
-        """When a device is to be polled next, by the exporter's clock; None while only probes are sent."""
-        if self._account.suspended:
+        """Return when a device is to be polled next, by the exporter's clock; None while only probes are sent."""
+        if not self._circuit_breaker.allow_request():
             return None
         target = job.target
-        return job.due + target.skip * target.interval if target.overdue_since is None else target.overdue_since
+        return job.due + target.backoff.slots * target.interval if target.overdue_since is None else target.overdue_since
 
     def _add(self, devices: Iterable[Device], plan: PollingPlan) -> list[_Job]:
         """A job for each device, in the order of their slots.
@@ -257,7 +248,7 @@ class Scheduler:
         return jobs
 
     def _start(self, jobs: Iterable[_Job]) -> None:
-        """Plan the next poll of each job soon, spread evenly and no closer than the budget allows.
+        """Plan the next poll of each job soon, spread evenly and no closer than the rate limiter allows.
 
         After it each goes to its own slot, at the earliest one interval later: the rush of the start is not repeated.
         """
@@ -269,41 +260,36 @@ class Scheduler:
 
     def _hand_over(self, job: _Job) -> None:
         target = job.target
-        if target.skip > 0:
-            target.skip -= 1
-        elif target.in_flight:
-            # the poll that waits for its turn, or is under way, is this slot's too
-            pass
-        elif self._account.suspended:
-            target.left_out()
+        if target.skip_slot():
+            return
+        if self._circuit_breaker.allow_request():
+            self._submit(QueuedPoll(target), job.due)
         else:
-            target.overdue_since = job.due
-            self._submit(Task(target))
+            target.record_suspension()
 
     def _probe(self, now: float) -> None:
-        """Ask for the device that waited longest; with a cloud that is down, none more often than at its interval."""
-        if not self._account.probe_due():
+        """Poll the device that waited longest; with a cloud that is down, none more often than at its interval."""
+        if self._circuit_breaker.state is not BreakerState.HALF_OPEN:
             return
-        down = self._account.state is Breaker.UNREACHABLE
+        down = self._circuit_breaker.cause is Cause.UNREACHABLE
         idle = [
             job.target
             for job in self._by_key.values()
             if not job.target.in_flight and (not down or job.target.last_attempt + job.target.interval <= now)
         ]
-        if idle:
-            self._account.probe_taken()
-            self._submit(Task(min(idle, key=lambda target: target.last_attempt), probe=True))
+        if idle and self._circuit_breaker.allow_probe():
+            self._submit(QueuedPoll(min(idle, key=lambda target: target.last_attempt), probe=True), None)
 
-    def _submit(self, task: Task) -> None:
-        task.target.in_flight = True
-        self.pool.submit(task)
+    def _submit(self, poll: QueuedPoll, due: float | None) -> None:
+        poll.target.enqueue(due)
+        self.pool.submit(poll)
 
     def _next_phase(self) -> float:
-        """Golden-ratio steps: however many devices there are or come later, their slots are spread evenly."""
+        """Return the next phase, a golden-ratio step further: however many devices come later, their slots are spread evenly."""
         self._planned += 1
         return self._planned * _GOLDEN % 1.0
 
 
 def _configure(target: Target, device: Device, plan: PollingPlan) -> None:
-    choice, kinds = plan.choices.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
-    target.configure(device, plan.stretch, plan.stale_after, plan.zone, choice, kinds)
+    field_filter, kinds = plan.filters.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
+    target.configure(device, plan.stretch, plan.stale_after, plan.zone, field_filter, kinds)

@@ -1,4 +1,4 @@
-"""How devices stand, as plain facts for people and scripts. Times are Unix times and durations seconds; None is unknown."""
+"""The state of devices, for pages and scripts. Times are Unix times and durations seconds; None is unknown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 
 class DeviceState(StrEnum):
-    """What is to be said of a device first."""
+    """The state of a device, in one word; where several would do, the first of these."""
 
     #: Its last poll failed, as atess_device_up 0 says.
     FAILING = "failing"
-    #: Its polls succeed, but its values are too old to be shown.
+    #: Its polls succeed, but its values are stale.
     STALE = "stale"
     #: No poll of it has ended yet.
     WAITING = "waiting"
@@ -19,7 +19,7 @@ class DeviceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """One poll: when its request went out, how long it took, and the reason why it failed (None: it gave a reading)."""
+    """One poll: when its request went out, how long its requests took, and why it failed (None: it gave a reading)."""
 
     at: float
     duration: float
@@ -30,11 +30,10 @@ class PollResult:
 class DeviceStatus:
     """How one device stands.
 
-    `reason` says why it has no usable answer now, `withheld` for which cause its values are not shown (None: they are).
+    `reason` says why it has no usable answer now, `withheld` why its values are stale (None: they are fresh).
     `data_time` is the reading's own time as the device wrote it, and `data_time_is_read` whether it says when that was;
     `data_timestamp` is the same in the configured zone; `data_age` goes by that or, where it is unknown, by when the exporter
-    first saw this reading. `next_poll` lies in the past while a
-    poll waits for its turn. `lost` is what the list of its data logger says.
+    first saw this reading. `next_poll` lies in the past while a poll waits for its turn. `lost` is what its data logger says.
     """
 
     type: str
@@ -55,8 +54,23 @@ class DeviceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetDetail:
+    """A device as its target knows it. `reading` has each field's API name, its metric (None: dropped) and its value.
+
+    `error` is what was wrong with the last poll that failed, if none succeeded since. `texts` has each field that has text and
+    no number. `polls` are the last ones, the latest first.
+    """
+
+    status: DeviceStatus
+    error: str | None
+    reading: tuple[tuple[str, str | None, int | float], ...]
+    texts: tuple[tuple[str, str], ...]
+    polls: list[PollResult]
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
-    """All devices at one moment. `suspended` says why only probes are sent, None if all is well."""
+    """All devices at one moment. `suspended` says why the circuit breaker is not closed, None if it is."""
 
     at: float
     suspended: str | None
@@ -64,7 +78,7 @@ class Fleet:
 
     @property
     def counts(self) -> dict[DeviceState, int]:
-        """How many devices are in each state."""
+        """Return how many devices are in each state."""
         counts = dict.fromkeys(DeviceState, 0)
         for device in self.devices:
             counts[device.state] += 1
@@ -73,7 +87,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class FieldValue:
-    """One field of a reading. `metric` is None for a field that is left out of the metrics.
+    """One field of a reading. `metric` is None for a field that was dropped.
 
     `meaning` and `evidence` are None for a field that nobody described; `word` is what the value stands for.
     """
@@ -97,10 +111,7 @@ class FieldText:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDetail:
-    """All that is known of one device at one moment: its latest reading, and its last polls, the latest first.
-
-    `error` is what was wrong with the last poll that failed, if none succeeded since.
-    """
+    """A target's detail with what the catalogue knows of its fields, at one moment; see TargetDetail."""
 
     at: float
     suspended: str | None

@@ -1,10 +1,8 @@
-"""A device while it is being polled: how its polls went, and whether what is shown of it is still true."""
+"""A device while it is polled: how its polls went, and what is shown of it."""
 
 import marshal
-import math
 import random
 import threading
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
@@ -15,65 +13,28 @@ from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.metrics.series import Series
+from exporter.polling.backoff import Backoff
 from exporter.polling.history import PollHistory
-from exporter.polling.status import DeviceState, DeviceStatus, PollResult
+from exporter.polling.staleness import StaleCause, Staleness
+from exporter.polling.status import DeviceState, DeviceStatus, PollResult, TargetDetail
 
-#: The longest a failing device is left alone, in intervals.
-MAX_BACKOFF: Final = 8
-
-#: Why values are withheld; label values of atess_device_stale.
-FAILING: Final = "failing"
-FROZEN: Final = "frozen"
-
-#: Why a device is not up that is not asked because the whole account is suspended.
+#: Why a device is down that is not asked, because the circuit breaker is not closed.
 SUSPENDED: Final = "suspended"
 
-_DEFAULT_STALE_INTERVALS: Final = 3
-_DEFAULT_STALE_SECONDS: Final = 900.0
-
 _NO_TEXTS: Final = marshal.dumps(())
-
-
-@dataclass(frozen=True, slots=True)
-class TargetDetail:
-    """A device as its target knows it. `reading` has each field's API name, its metric (None: left out) and its value.
-
-    `texts` has each field that has text and no number.
-    """
-
-    status: DeviceStatus
-    error: str | None
-    reading: tuple[tuple[str, str | None, int | float], ...]
-    texts: tuple[tuple[str, str], ...]
-    polls: list[PollResult]
 
 
 class Target:
     """One device, its series and its history. Outcomes may be reported from any thread.
 
-    Its values are shown until they are `stale_after` seconds old, by our own clock, in either of two ways: no usable reading
-    came for that long, or readings came but did not move (see Reading.mark). Then they vanish; what is said about the device
-    itself stays.
+    Stale values are no longer shown; what is said about the device itself stays.
     """
 
-    # there are many targets, and with more than 30 attributes each would have a dictionary of its own: 1.3 KB
+    # there are many targets, and a dictionary for each would be 1.3 KB
     __slots__ = (
-        *("_began", "_choice", "_clock", "_data_time", "_data_timestamp", "_error", "_failures", "_history", "_jitter", "_lock"),
-        *(
-            "_mark",
-            "_moved_at",
-            "_reason",
-            "_row",
-            "_sent",
-            "_series",
-            "_stale",
-            "_stale_after",
-            "_success_at",
-            "_success_wall",
-            "_texts",
-        ),
-        *("_time_is_read", "_took", "_up", "_zone", "device", "in_flight", "interval", "judge_at", "kinds", "last_attempt"),
-        *("overdue_since", "skip"),
+        *("_began", "_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_history", "_lock", "_reason", "_row"),
+        *("_sent", "_series", "_success_wall", "_texts", "_time_is_read", "_took", "_up", "_zone"),
+        *("backoff", "device", "in_flight", "interval", "kinds", "last_attempt", "overdue_since", "staleness"),
     )
 
     def __init__(self, device: Device, series: Series, clock: Clock, jitter: random.Random) -> None:
@@ -87,20 +48,15 @@ class Target:
         self.overdue_since: float | None = None
         #: When a poll last began.
         self.last_attempt = float("-inf")
-        #: Slots of the schedule to leave out, after failures.
-        self.skip = 0
+        self.backoff = Backoff(jitter)
+        self.staleness = Staleness(clock.now())
         self._series = series
         self._clock = clock
-        self._jitter = jitter
         self._lock = threading.Lock()
-        self._failures = 0
         self._up: bool | None = None
-        self._stale: str | None = None
-        self._stale_after = _DEFAULT_STALE_SECONDS
         self._zone: tzinfo | None = None
-        self._choice = EVERYTHING
+        self._filter = EVERYTHING
         self._data_time: str | None = None
-        self._mark: str | int | None = None
         self._time_is_read = True
         #: Packed, because most devices have few and all of them together would be felt.
         self._texts = _NO_TEXTS
@@ -113,9 +69,6 @@ class Target:
         self._began: float | None = None
         self._sent: float | None = None
         self._took = 0.0
-        self._success_at = self._moved_at = clock.now()
-        #: When its values may next have become stale.
-        self.judge_at = math.inf
         self._row = series.add(device.type, device.sn)
         with series.together():
             series.set(self._row, "atess_device_info", 1, device.info)
@@ -127,7 +80,7 @@ class Target:
         stretch: float,
         stale_after: float | None,
         zone: tzinfo | None,
-        choice: FieldFilter = EVERYTHING,
+        field_filter: FieldFilter = EVERYTHING,
         kinds: Kinds = BY_NAME,
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
@@ -135,67 +88,73 @@ class Target:
             if device.sn != self.device.sn:
                 self._series.rename(self._row, device.sn)
             if device.info != self.device.info:
-                # in place of the line with the labels before: no scrape is without one
+                # in place of the sample with the labels before: no scrape is without one
                 self._series.set(self._row, "atess_device_info", 1, device.info)
             self.device = device
             self.interval = device.interval * stretch
-            self._stale_after = stale_after or max(_DEFAULT_STALE_INTERVALS * self.interval, _DEFAULT_STALE_SECONDS)
+            self.staleness.configure(stale_after, self.interval)
             self._zone = zone
-            self._choice = choice
+            self._filter = field_filter
             self.kinds = kinds
             self._series.set(self._row, "atess_device_lost", None if device.lost is None else int(device.lost))
-            self._judge(self._clock.now())
+            self._update_staleness()
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
 
-    def began(self) -> None:
-        """A request went out; a poll may need two."""
+    def skip_slot(self) -> bool:
+        """Return whether no poll is to be queued in this slot: the device backs off, or the poll before is this slot's too."""
+        return self.backoff.skip_slot() or self.in_flight
+
+    def enqueue(self, due: float | None) -> None:
+        """Mark a poll as queued, which has been `due` since then (None: a probe, which is never overdue)."""
+        self.in_flight = True
+        if due is not None:
+            self.overdue_since = due
+
+    def begin_request(self) -> None:
+        """Note that a request goes out; a poll may need two."""
         self.overdue_since = None
         self.last_attempt = self._sent = self._clock.now()
         if self._began is None:
             self._began = self.last_attempt
 
-    def paused(self) -> None:
-        """The request failed and another one is to follow: its wait for the rate limiter is no part of the poll's duration."""
+    def pause(self) -> None:
+        """Note that another request is to follow: its wait for the rate limiter is no part of the poll's duration."""
         self._took = self._time_taken(self._clock.now())
         self._sent = None
 
-    def ended(self) -> None:
-        """The poll is over, whatever came of it."""
-        self.overdue_since = None
-        self._began = self._sent = None
-        self._took = 0.0
+    def end(self) -> None:
+        """Note that the poll is over, whatever came of it: the next one may be queued."""
+        self._reset_poll()
+        self.in_flight = False
 
     @property
     def duration(self) -> float:
-        """Seconds that the requests of the last poll took."""
+        """Return the seconds that the requests of the last poll took."""
         last = self._history.last
         return last.duration if last else 0.0
 
-    def succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
-        """A poll gave `reading`. Returns whether the device had not been up, and the fields that could not be shown.
+    def record_success(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
+        """Show `reading`. Return whether the device had not been up, and the fields that were dropped, each with its cause.
 
-        Whatever it raises, the device then stands as if no reading had come, and the poll is yet to be reported as failed.
+        Whatever this raises, the device then stands as if no reading had come, and the poll is yet to be recorded as failed.
         """
-        failures, success_at, up = self._failures, self._success_at, self._up
-        try:
-            return self._succeeded(reading)
-        except Exception:
-            with self._lock:
-                self._failures, self._success_at = failures, success_at
+        with self._lock:
+            success_at, up = self.staleness.success_at, self._up
+            try:
+                result = self._show(reading)
+            except Exception:
+                self.staleness.success_at = success_at
                 if up is not None:
                     self._set_up(up)
-                self._judge(self._clock.now())
-            raise
+                self._update_staleness()
+                raise
+            self.backoff.reset()
+            return result
 
-    def _succeeded(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
-        with self._lock, self._series.together():
+    def _show(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
+        with self._series.together():
             now = self._clock.now()
-            self._failures = 0
-            self.skip = 0
-            self._success_at = now
-            if reading.mark is None or reading.mark != self._mark:
-                self._mark = reading.mark
-                self._moved_at = now
+            self.staleness.record_reading(reading.mark, now)
             self._data_time = reading.time
             self._time_is_read = reading.unread_time is None
             self._remember(now, None)
@@ -206,54 +165,55 @@ class Target:
             time, zone = reading.time, self._zone
             self._data_timestamp = timestamp(time, zone, self._success_wall) if time is not None and zone is not None else None
             self._series.set(self._row, "atess_device_data_timestamp_seconds", self._data_timestamp)
-            self._judge(now)
-            if self._stale is not None:
+            self._update_staleness()
+            if self.staleness.cause is not None:
                 return came_up, ()
             self._texts = marshal.dumps(reading.texts) if reading.texts else _NO_TEXTS
-            return came_up, self._series.update(self._row, self._choice.of(reading.fields))
+            return came_up, self._series.update(self._row, self._filter.of(reading.fields))
 
-    def failed(self, error: EnercloError, *, back_off: bool) -> bool:
-        """A poll gave no usable reading. Returns whether that is news. With `back_off` it is the device's own failure."""
+    def record_failure(self, error: EnercloError, *, back_off: bool) -> bool:
+        """Record a poll without a usable reading. Return whether the device had not been down.
+
+        With `back_off` it is the device's own failure, not the account's.
+        """
         with self._lock:
             self._remember(self._clock.now(), error.reason)
             self._error = str(error)
             if back_off:
-                self._failures += 1
-                self.skip = _slots_to_skip(self._failures, self._jitter)
+                self.backoff.record_failure()
             return self._set_up(False)
 
-    def left_out(self) -> None:
-        """A due poll was not made, because the account is suspended."""
+    def record_suspension(self) -> None:
+        """Record that a due poll was not made, because the circuit breaker is not closed."""
         with self._lock:
             self.overdue_since = None
             self._reason = SUSPENDED
             self._set_up(False)
 
     def resume(self) -> bool:
-        """The account is open again. True if the device should be polled soon, because it is down."""
+        """End the backoff: the circuit breaker is closed again. Return whether the device is down, and so to be polled soon."""
         with self._lock:
-            self.skip = 0
+            self.backoff.end()
             return self._up is False
 
-    def expire(self) -> str | None:
-        """Withhold values that have become too old. Returns the cause if they have just become so."""
-        now = self._clock.now()
-        if now < self.judge_at:
+    def mark_stale(self) -> StaleCause | None:
+        """Drop values that have become too old. Return the cause if they have just become so."""
+        if self._clock.now() < self.staleness.check_at:
             return None
         with self._lock:
-            return self._judge(now)
+            return self.staleness.cause if self._update_staleness() else None
 
     def remove(self) -> None:
-        """The device is no longer polled: its series vanish."""
+        """Remove the series: the device is no longer polled."""
         self._series.remove(self._row)
 
     def status(self, next_poll: float | None) -> DeviceStatus:
-        """How the device stands; `next_poll` (by the exporter's clock) is when it is to be polled next."""
+        """Return how the device stands; `next_poll` (by the exporter's clock) is when it is to be polled next."""
         with self._lock:
             return self._status(next_poll)
 
     def detail(self, next_poll: float | None) -> TargetDetail:
-        """The same with its latest reading and its last polls, all of one moment."""
+        """Return the same with the latest reading and the last polls, all of one moment."""
         with self._lock:
             reading, texts = self._series.reading(self._row), marshal.loads(self._texts)  # noqa: S302 - our own
             return TargetDetail(self._status(next_poll), self._error, reading, texts, self._history.polls)
@@ -265,18 +225,18 @@ class Target:
         elif not self._up:
             state = DeviceState.FAILING
         else:
-            state = DeviceState.UP if self._stale is None else DeviceState.STALE
+            state = DeviceState.UP if self.staleness.cause is None else DeviceState.STALE
         if self._success_wall is None:
             age = None
         else:
-            age = now - self._moved_at if self._data_timestamp is None else wall - self._data_timestamp
+            age = now - self.staleness.moved_at if self._data_timestamp is None else wall - self._data_timestamp
         return DeviceStatus(
             type=self.device.type,
             sn=self.device.sn,
             info=self.device.info,
             state=state,
             reason=self._reason,
-            withheld=self._stale,
+            withheld=self.staleness.cause,
             lost=self.device.lost,
             data_time=self._data_time,
             data_time_is_read=self._time_is_read,
@@ -292,34 +252,29 @@ class Target:
         began = self._clock.wall() - (0.0 if self._began is None else now - self._began)
         self._history.add(PollResult(began, self._time_taken(now), reason))
         self._reason = reason
-        self.ended()
+        self._reset_poll()
 
     def _time_taken(self, now: float) -> float:
         return self._took + (0.0 if self._sent is None else now - self._sent)
 
-    def _judge(self, now: float) -> str | None:
-        """Decide whether the values are stale, and when that must next be asked. Returns the cause if it is a new one."""
-        cause = None
-        self.judge_at = min(self._success_at, self._moved_at) + self._stale_after
-        if now - self._success_at >= self._stale_after:
-            cause = FAILING
-            self.judge_at = math.inf
-        elif now - self._moved_at >= self._stale_after:
-            cause = FROZEN
-            self.judge_at = self._success_at + self._stale_after
-        if cause == self._stale:
-            return None
-        self._stale = cause
-        with self._series.together():
-            if cause is not None:
-                self._series.clear(self._row)
-                self._texts = _NO_TEXTS
-            self._show_stale()
-        return cause
+    def _reset_poll(self) -> None:
+        self.overdue_since = self._began = self._sent = None
+        self._took = 0.0
+
+    def _update_staleness(self) -> bool:
+        """Decide anew whether the values are stale, and drop them if so. Return whether the cause changed."""
+        changed = self.staleness.update(self._clock.now())
+        if changed:
+            with self._series.together():
+                if self.staleness.cause is not None:
+                    self._series.clear(self._row)
+                    self._texts = _NO_TEXTS
+                self._show_stale()
+        return changed
 
     def _show_stale(self) -> None:
-        for cause in (FAILING, FROZEN):
-            self._series.set(self._row, "atess_device_stale", int(self._stale == cause), {"cause": cause})
+        for cause in StaleCause:
+            self._series.set(self._row, "atess_device_stale", int(self.staleness.cause is cause), {"cause": cause.value})
 
     def _set_up(self, up: bool) -> bool:
         changed = self._up is not up
@@ -327,12 +282,3 @@ class Target:
             self._up = up
             self._series.set(self._row, "atess_device_up", int(up))
         return changed
-
-
-def _slots_to_skip(failures: int, jitter: random.Random) -> int:
-    """How many of its slots a device leaves out after `failures` in a row: none after one, then a growing random number.
-
-    The time to the next poll is 1, 2, 3-4 and then 5-8 intervals. Whole slots, so that a fleet that backs off stays spread.
-    """
-    longest = min(2 ** min(failures - 1, 16), MAX_BACKOFF)
-    return jitter.randint(longest // 2, longest - 1)

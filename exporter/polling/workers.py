@@ -26,20 +26,20 @@ class Workers(Generic[Item]):
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._refused = False
-        self._news = LogOnce()
+        self._log_once = LogOnce()
 
     def submit(self, item: Item) -> None:
-        """Have `item` worked on as soon as a thread is free."""
+        """Queue `item` for the next thread that is free."""
         self._queue.put(item)
 
     def resize(self, size: int) -> None:
-        """Have `size` threads from now on; surplus ones end after their current item and what is queued before."""
+        """Change the number of threads; surplus ones end after their current item and what is queued before."""
         for _ in range(self._size - size):
             self._queue.put(None)
         self._size = size
 
     def maintain(self) -> None:
-        """Start the threads that are missing, be it that they never started or that they died."""
+        """Start the threads that are missing, because they never started or died."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         while len(self._threads) < self._size:
             thread = threading.Thread(target=self._run, name="worker", daemon=True)
@@ -55,7 +55,7 @@ class Workers(Generic[Item]):
 
     @property
     def alive(self) -> int:
-        """How many threads live."""
+        """Return how many threads live."""
         return sum(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
@@ -64,4 +64,4 @@ class Workers(Generic[Item]):
                 self._work(item)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next item deserves a worker
                 text = f"{type(error).__name__}: {error}"
-                (_log.error if self._news.is_new("work", text) else _log.debug)("internal error in a worker", error=text)
+                (_log.error if self._log_once.is_new("work", text) else _log.debug)("internal error in a worker", error=text)

@@ -13,10 +13,12 @@ from exporter.polling.status import DeviceDetail, FieldText, FieldValue, Fleet
 class Overview:
     """The devices as they stand; safe to use from any thread. `types` may be replaced at any time."""
 
-    def __init__(self, scheduler: Scheduler, account: CircuitBreaker, clock: Clock, types: Mapping[str, DeviceType]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, circuit_breaker: CircuitBreaker, clock: Clock, types: Mapping[str, DeviceType]
+    ) -> None:
         self.types = types
         self._scheduler = scheduler
-        self._account = account
+        self._circuit_breaker = circuit_breaker
         self._clock = clock
 
     def fleet(self) -> Fleet:
@@ -45,7 +47,7 @@ class Overview:
 
     @property
     def _suspended(self) -> str | None:
-        return self._account.state.value if self._account.suspended else None
+        return self._circuit_breaker.cause
 
 
 def _field_value(known: FieldInfo | None, name: str, metric: str | None, value: int | float) -> FieldValue:

@@ -7,7 +7,7 @@ from typing import Any, SupportsBytes
 
 from exporter.catalogue.types import Device, Evidence
 from exporter.clock import Clock
-from exporter.polling.scheduler import Task
+from exporter.polling.scheduler import QueuedPoll
 
 
 class FakeClock(Clock):
@@ -33,12 +33,12 @@ class FakeClock(Clock):
 class InlinePool:
     """Workers for one thread: what was submitted is done by drain()."""
 
-    def __init__(self, work: Callable[[Task], None]) -> None:
+    def __init__(self, work: Callable[[QueuedPoll], None]) -> None:
         self.work = work
-        self.queue: deque[Task] = deque()
+        self.queue: deque[QueuedPoll] = deque()
         self.alive = 1
 
-    def submit(self, item: Task) -> None:
+    def submit(self, item: QueuedPoll) -> None:
         self.queue.append(item)
 
     def maintain(self) -> None:

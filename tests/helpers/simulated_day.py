@@ -214,20 +214,20 @@ class _Day:
         first = now - self._started <= 300
         for number, target in enumerate(self._targets):
             if not first and minute % 5 != number % 5:
-                target.expire()
+                target.mark_stale()
             elif refused:
-                target.left_out()
-                target.expire()
+                target.record_suspension()
+                target.mark_stale()
             elif target.device.sn == _FAILING and 600 <= minute < 660:
                 self._request(target.device.type, "timeout")
-                target.began()
-                target.failed(TimedOut("no answer"), back_off=True)
-                target.expire()
+                target.begin_request()
+                target.record_failure(TimedOut("no answer"), back_off=True)
+                target.mark_stale()
             else:
-                target.began()
+                target.begin_request()
                 self._request(target.device.type, None)
                 data = self._cloud.reading(target.device.type, target.device.sn, datetime.fromtimestamp(now, ZONE))
-                target.succeeded(read(data, target.device.sn))
+                target.record_success(read(data, target.device.sn))
 
     def _request(self, kind: str, failure: str | None) -> None:
         self._metrics.requests.labels(kind).inc()

@@ -195,7 +195,7 @@ def test_429s_in_the_middle_cost_a_pause_and_nothing_else(site: Bench) -> None:
     site.cloud.traffic.arrived = arrive  # type: ignore[method-assign]
     outcome = site.run(api={"concurrency": 1})
     assert outcome.code == 0
-    assert len(outcome.said("too frequent")) == MAX_TRIES + 1
+    assert len(outcome.said("rate limited by the API")) == MAX_TRIES + 1
     asked = site.asked()
     assert len(asked) == 4 + MAX_TRIES + 1
     assert len(set(asked)) == 4

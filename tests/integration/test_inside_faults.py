@@ -57,7 +57,7 @@ def test_descriptors_that_run_out_cost_polls_until_they_are_back(cloud: Simulate
             cloud.fault("close")
             # whichever poll is the first to need one; by then all devices may be down because their connections broke, and the
             # next poll may be a probe, a minute later
-            process.wait_for("(device is down|poll failed|polling is suspended).*Too many open files", 90)
+            process.wait_for("(device is down|poll failed|circuit breaker open).*Too many open files", 90)
         cloud.heal()
         eventually(lambda: down(port) == 0, 120)
         assert requests.get(f"http://127.0.0.1:{port}/-/healthy", timeout=10).status_code == 200

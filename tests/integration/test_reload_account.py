@@ -55,7 +55,7 @@ def suspended(it: Exporter) -> dict[str, float]:
 
 def test_another_token_is_tried_at_once(cloud: SimulatedCloud, tmp_path: Path) -> None:
     with exporter(tmp_path, config(cloud.url, "A", token="Basic b2xkOm9uZQ=="), token="") as it:
-        it.process.wait_for("polling is suspended")
+        it.process.wait_for("circuit breaker open")
         assert sorted(suspended(it).values()) == [0, 1]
         reload(it, config(cloud.url, "A", token=TOKEN))
         eventually(lambda: up(it, "A") == 1, 20)
@@ -74,7 +74,7 @@ def test_what_one_cloud_asked_for_is_nothing_to_another(cloud: SimulatedCloud, t
     with simulated_cloud("--devices", "pbd:A") as strict:
         strict.fault("http_429", retry_after=3600)
         with exporter(tmp_path, config(strict.url, "A")) as it:
-            it.process.wait_for("the cloud finds us too frequent")
+            it.process.wait_for("rate limited by the API, halving the request rate")
             assert budget(it) == 3000
             reload(it, config(cloud.url, "A"))
             eventually(lambda: up(it, "A") == 1, 20)
@@ -84,7 +84,7 @@ def test_what_one_cloud_asked_for_is_nothing_to_another(cloud: SimulatedCloud, t
 def test_a_pause_holds_for_the_same_account_whatever_else_changes(cloud: SimulatedCloud, tmp_path: Path) -> None:
     cloud.fault("http_429", retry_after=3600)
     with exporter(tmp_path, config(cloud.url, "A")) as it:
-        it.process.wait_for("the cloud finds us too frequent")
+        it.process.wait_for("rate limited by the API, halving the request rate")
         reload(it, config(cloud.url, "A", requests_per_minute=600, concurrency=3, timeout="4s"))
         assert budget(it) == 300
 

@@ -79,7 +79,7 @@ def test_sighup_at_any_moment_of_the_start_leaves_it_running_with_the_config_of_
             at(process, moment)
             process.signal(signal.SIGHUP)
             process.wait_for("msg=started")
-            process.wait_for('msg="reloaded the config"')
+            process.wait_for('msg="config reloaded"')
             process.signal(signal.SIGTERM)
             assert_ends(process)
 
@@ -107,7 +107,7 @@ def test_the_demo_reloads_after_a_sighup_while_it_starts() -> None:
     with start("demo") as process:
         at(process, "pydantic")
         process.signal(signal.SIGHUP)
-        process.wait_for('msg="reloaded the config"')
+        process.wait_for('msg="config reloaded"')
         process.signal(signal.SIGINT)
         assert_ends(process)
 
@@ -173,7 +173,7 @@ def test_systemd_is_told_once_it_is_ready(config: Path, tmp_path: Path, abstract
             assert requests.get(f"{url}/-/ready", timeout=10).status_code == 200
             # from now on a reload is one
             process.signal(signal.SIGHUP)
-            process.wait_for('msg="reloaded the config"')
+            process.wait_for('msg="config reloaded"')
 
 
 def test_a_manager_that_is_gone_is_one_line(config: Path, tmp_path: Path) -> None:

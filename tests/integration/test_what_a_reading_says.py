@@ -64,7 +64,7 @@ class Bench:
         self.metrics = SelfMetrics("0", REASONS, [])
         self.metrics.count_devices({"pbd": 1})
         asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.metrics)
-        self._poller = Poller(asked, self.metrics, DroppedFields(self.metrics))
+        self._poller = Poller(asked, DroppedFields(self.metrics))
         self.target = Target(device(), self.series, clock, random.Random(1))
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))
 
@@ -72,7 +72,7 @@ class Bench:
         """Five minutes later the device is polled."""
         self._cloud.body = json.dumps({"code": 0, "msg": "success", "data": answer}).encode()
         self.clock.advance(300)
-        self.target.expire()
+        self.target.mark_stale()
         self._poller.poll(self.target)
 
     def frozen(self) -> bool:
@@ -171,7 +171,7 @@ def test_a_time_that_cannot_be_read_is_said_once_and_counted(bench: Bench) -> No
         bench.poll({"time": "soon", "ppv": 0})
     said = [line for line in logs if line["log_level"] == "warning"]
     assert [(line["event"], line["device_sn"], line["time"]) for line in said] == [
-        ("the device's own time cannot be read", "UMD0D23202", "2033-00-00 39:77:77")
+        ("cannot read the device's own time", "UMD0D23202", "2033-00-00 39:77:77")
     ]
     assert bench.unreadable() == 4
 
@@ -215,7 +215,7 @@ def test_texts_stay_while_a_device_fails_and_go_with_its_values(bench: Bench) ->
     bench.poll({"time": "2026-11-28 20:05:00"})
     assert bench.target.detail(None).texts == (("mode", "idle"),)
     bench.clock.advance(STALE_AFTER)
-    bench.target.expire()
+    bench.target.mark_stale()
     assert bench.target.detail(None).texts == ()
     bench.poll({"time": "2026-11-28 20:10:00", "ppv": 1})
     assert bench.target.detail(None).texts == ()

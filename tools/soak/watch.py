@@ -66,6 +66,6 @@ class Log:
             # a line without a level is none of the exporter's: a traceback, or a library that prints
             if name in ("none", "error", "critical") or "Traceback" in line:
                 self.bad.append(line[:300])
-            if "polling is suspended" in line:
+            if "circuit breaker open" in line:
                 self.suspensions.append(line[:300])
         return len(self.suspensions) > before

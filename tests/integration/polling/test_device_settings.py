@@ -71,7 +71,7 @@ class Bench:
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.reader.step()
-            self.reader.expire()
+            self.reader.mark_stale()
             self.clock.advance(5)
 
     def shown(self) -> dict[str, float]:
@@ -148,7 +148,7 @@ def test_an_inferred_path_that_is_not_found_is_switched_off_with_one_warning(
     bench.run(1800)
     assert len(bench.asked()) == 3
     told = capsys.readouterr().out
-    assert told.count("switched off") == 1
+    assert told.count("switching it off") == 1
     assert "types.pcs.settings_path" in told
 
 
@@ -243,14 +243,14 @@ def test_a_step_that_fails_before_it_asks_does_not_make_the_loop_spin(bench: Ben
 
     bench.configure(BCU)
     monkeypatch.setattr(bench.reader, "_read_due", broken)
-    assert (bench.reader.step() or 0) >= 1
+    assert (bench.reader.run_step() or 0) >= 1
 
 
 def test_a_device_that_was_not_asked_because_the_account_is_suspended_stays_due(bench: Bench) -> None:
     bench.configure(BCU)
-    bench.account.observe(("bcu", "B"), Unauthorized("no"))
+    bench.account.record(("bcu", "B"), Unauthorized("no"))
     assert bench.reader.step() == 60
-    bench.account.observe(("bcu", "B"), None)
+    bench.account.record(("bcu", "B"), None)
     bench.reader.step()
     assert bench.asked() == ["bms/bcu-setting"]
 
@@ -278,7 +278,7 @@ def test_settings_that_are_read_again_during_a_scrape_are_not_judged_by_their_ol
         clear(row)
 
     monkeypatch.setattr(bench.series, "clear", clear_late)
-    bench.reader.expire()
+    bench.reader.mark_stale()
     reader.join(30)
     assert bench.shown()
 
@@ -294,13 +294,13 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
     # another reload while the first answer is under way
     bench.cloud.add(SimDevice("bcu", "b"))
     bench.reader.configure(None)
-    ask = bench.reader._cloud.ask
+    get = bench.reader._session.get
 
     def respelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
         bench.configure(BCU, interval=60)
-        return ask(*args, **kwargs)
+        return get(*args, **kwargs)
 
-    monkeypatch.setattr(bench.reader._cloud, "ask", respelled_meanwhile)
+    monkeypatch.setattr(bench.reader._session, "get", respelled_meanwhile)
     bench.configure(device("b", "bcu"), interval=60)
     bench.reader.step()
     assert bench.shown().keys() == before.keys()
@@ -308,13 +308,13 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
 
 def test_a_shorter_interval_holds_at_once_for_a_device_that_is_being_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.configure(BCU, interval=21600)
-    ask = bench.reader._cloud.ask
+    get = bench.reader._session.get
 
     def shortened_meanwhile(*args: Any, **kwargs: Any) -> Any:
         bench.configure(BCU, interval=60)
-        return ask(*args, **kwargs)
+        return get(*args, **kwargs)
 
-    monkeypatch.setattr(bench.reader._cloud, "ask", shortened_meanwhile)
+    monkeypatch.setattr(bench.reader._session, "get", shortened_meanwhile)
     bench.reader.step()
     bench.run(65)
     assert len(bench.asked()) == 2

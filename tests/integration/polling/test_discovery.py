@@ -13,13 +13,13 @@ from exporter.api.device_list import ListedDevice, read_listing
 from exporter.api.errors import REASONS, Unauthorized
 from exporter.api.rate_limiter import Closed, RateLimiter
 from exporter.api.reading import InvalidReadingError
+from exporter.api.session import CircuitOpenError
 from exporter.api.session import Session as Asked
-from exporter.api.session import SuspendedError
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue
 from exporter.clock import Clock
 from exporter.config.token import Token
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.polling.discovery import Discovery, Search
+from exporter.polling.discovery import Discovery, DiscoveryPlan
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.fakes import samples
 from tests.helpers.faulty_cloud import FaultyCloud, serve
@@ -40,7 +40,7 @@ class Bench:
         self.calls: list[set[tuple[str, str]]] = []
         self.asked = Asked(client, token, RateLimiter(1e8, clock), self.account, self.metrics)
         self.discovery = Discovery(self.asked, self.found)
-        self.search = Search((NORTH, SOUTH), TYPES, 60)
+        self.search = DiscoveryPlan((NORTH, SOUTH), TYPES, 60)
         self.discovery.configure(self.search)
 
         self.url = served.url
@@ -141,7 +141,7 @@ def test_a_type_whose_inferred_path_is_not_found_is_switched_off_once_until_the_
     for _ in range(3):
         assert bench.round() == {key for key in ALL if key[0] != "pcs"}
     told = capsys.readouterr().out
-    assert told.count("switched off") == 1
+    assert told.count("switching it off") == 1
     assert "types.pcs.list_path" in told
     asked = samples(bench.metrics.render(openmetrics=False))
     assert asked['atess_exporter_api_requests_total{type="pcs"}'] == 2
@@ -173,7 +173,7 @@ def test_an_offline_device_is_lost(bench: Bench) -> None:
 
 def test_what_a_changed_search_no_longer_covers_is_forgotten(bench: Bench) -> None:
     bench.round()
-    bench.search = Search((SOUTH,), TYPES[:2], 60)
+    bench.search = DiscoveryPlan((SOUTH,), TYPES[:2], 60)
     bench.discovery.configure(bench.search)
     assert bench.round() == {(it.type, f"{it.type}-1") for it in TYPES[:2]}
     bench.discovery.configure(None)
@@ -181,8 +181,8 @@ def test_what_a_changed_search_no_longer_covers_is_forgotten(bench: Bench) -> No
 
 
 def test_a_suspended_account_is_not_asked(bench: Bench) -> None:
-    bench.account.observe(("pbd", "x"), Unauthorized("no"))
-    with pytest.raises(SuspendedError):
+    bench.account.record(("pbd", "x"), Unauthorized("no"))
+    with pytest.raises(CircuitOpenError):
         bench.round()
     assert not bench.cloud.requests
 
@@ -221,7 +221,7 @@ def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
         title="own",
         paths=pbd.paths.model_copy(update={"list": None, "realtime": ApiPath(path="x", evidence=Evidence.CONFIGURED)}),
     )
-    assert bench.discovery.ask(bare, NORTH) == []
+    assert bench.discovery.read_list(bare, NORTH) == []
 
 
 def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: Bench, cloud: FaultyCloud) -> None:
@@ -230,10 +230,10 @@ def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: 
         for url in (nowhere, nowhere, bench.url, bench.url):
             bench.ask_at(url)
             bench.round()
-    failed = [line["log_level"] for line in log if line["event"] == "a data logger's list could not be read"]
+    failed = [line["log_level"] for line in log if line["event"] == "cannot read a device list"]
     lists = len(TYPES) * 2
     assert failed == ["warning"] * lists + ["debug"] * lists
-    assert [line["event"] for line in log].count("a data logger's list can be read again") == lists
+    assert [line["event"] for line in log].count("device list readable again") == lists
 
 
 @pytest.mark.parametrize(
@@ -311,12 +311,12 @@ class Interrupted(Exception):
     """Nothing that discovery knows."""
 
 
-@pytest.mark.parametrize("error", [SuspendedError(), Closed(), Interrupted()])
+@pytest.mark.parametrize("error", [CircuitOpenError(), Closed(), Interrupted()])
 @pytest.mark.parametrize("lists", [1, 2, 7])
 def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, lists: int
 ) -> None:
-    ask, asked = bench.discovery.ask, 0
+    ask, asked = bench.discovery.read_list, 0
 
     def some(device_type: DeviceType, datalog_sn: str) -> list[ListedDevice]:
         nonlocal asked
@@ -325,7 +325,7 @@ def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
             raise error
         return ask(device_type, datalog_sn)
 
-    monkeypatch.setattr(bench.discovery, "ask", some)
+    monkeypatch.setattr(bench.discovery, "read_list", some)
     with pytest.raises(type(error)):
         bench.round()
     asked_first = [(it.type, f"{it.type}-{n}") for it in TYPES for n in range(2)][:lists]
@@ -335,7 +335,7 @@ def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
     bench.round()
     for _ in range(3):
         asked = 0
-        monkeypatch.setattr(bench.discovery, "ask", some)
+        monkeypatch.setattr(bench.discovery, "read_list", some)
         with pytest.raises(type(error)):
             bench.round()
         assert bench.known() == ALL
@@ -348,11 +348,11 @@ def test_an_account_that_is_suspended_in_the_middle_of_a_round(bench: Bench) -> 
         nonlocal asked
         asked += 1
         if asked == 3:
-            bench.account.observe(("pbd", "x"), Unauthorized("no"))
+            bench.account.record(("pbd", "x"), Unauthorized("no"))
         return get(path, query)
 
     bench.asked.client.get = suspending  # type: ignore[method-assign]
-    with pytest.raises(SuspendedError):
+    with pytest.raises(CircuitOpenError):
         bench.round()
     assert bench.calls == [
         {(it.type, f"{it.type}-{n}") for it in TYPES[:2] for n in range(2)} - {(TYPES[1].type, f"{TYPES[1].type}-1")}
@@ -372,5 +372,5 @@ def test_what_could_not_be_announced_is_announced_in_the_next_round(bench: Bench
 
 def test_a_data_logger_in_another_spelling_keeps_its_devices(bench: Bench) -> None:
     bench.round()
-    bench.discovery.configure(Search(("north", SOUTH), TYPES, 60))
+    bench.discovery.configure(DiscoveryPlan(("north", SOUTH), TYPES, 60))
     assert bench.known() == ALL

@@ -39,7 +39,7 @@ def test_time_that_went_unused_is_not_saved_up_for_a_burst(clock: FakeClock) -> 
 def test_a_refusal_pauses_everybody_and_halves_the_pace(clock: FakeClock) -> None:
     budget = RateLimiter(60, clock)
     clock.advance(10)
-    assert budget.slow_down(30) == 30
+    assert budget.throttle(30) == 30
     start = clock.now()
     budget.acquire()
     assert clock.now() - start == pytest.approx(30)
@@ -52,7 +52,7 @@ def test_the_pace_recovers_step_by_step(clock: FakeClock) -> None:
     budget = RateLimiter(60, clock)
     for _ in range(8):
         clock.advance(10)
-        budget.slow_down(0)
+        budget.throttle(0)
     assert budget.requests_per_minute == 60 / 16
     rates = []
     for _ in range(5):
@@ -65,13 +65,13 @@ def test_refusals_of_requests_in_flight_together_are_one(clock: FakeClock) -> No
     budget = RateLimiter(60, clock)
     clock.advance(10)
     for _ in range(4):
-        budget.slow_down(5)
+        budget.throttle(5)
     assert budget.requests_per_minute == 30
 
 
 @pytest.mark.parametrize(("said", "pause"), [(None, 60), (0, 0), (5, 5), (10**9, 3600)])
 def test_how_long_a_refusal_pauses(clock: FakeClock, said: float | None, pause: float) -> None:
-    assert RateLimiter(60, clock).slow_down(said) == pause
+    assert RateLimiter(60, clock).throttle(said) == pause
 
 
 def test_a_higher_rate_holds_at_once(clock: FakeClock) -> None:
@@ -114,7 +114,7 @@ def test_whoever_waits_by_the_old_rate_goes_on_by_the_new_one() -> None:
 def test_a_pause_outlives_a_new_rate(clock: FakeClock) -> None:
     budget = RateLimiter(60, clock)
     budget.acquire()
-    budget.slow_down(120)
+    budget.throttle(120)
     budget.configure(6000)
     start = clock.now()
     budget.acquire()
@@ -125,10 +125,10 @@ def test_a_pause_outlives_a_new_rate(clock: FakeClock) -> None:
 def test_another_account_starts_afresh_but_within_its_budget(clock: FakeClock) -> None:
     budget = RateLimiter(60, clock)
     budget.acquire()
-    budget.slow_down(3600)
-    budget.configure(30, afresh=True)
+    budget.throttle(3600)
+    budget.configure(30, reset=True)
     assert budget.requests_per_minute == 30
-    assert not budget.slowed
+    assert not budget.throttled
     start = clock.now()
     budget.acquire()
     assert clock.now() - start == pytest.approx(2, rel=0.01)

@@ -14,7 +14,7 @@ import pytest
 import structlog
 import time_machine
 
-from exporter.api.circuit_breaker import Breaker, CircuitBreaker
+from exporter.api.circuit_breaker import Cause, CircuitBreaker, Transition
 from exporter.api.errors import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.reading import read
@@ -44,8 +44,8 @@ class Fleet:
         self.series = Series(metric_name, lambda name: name)
         self.budget = RateLimiter(rate, clock)
         self.account = CircuitBreaker(clock)
-        cloud = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.metrics)  # type: ignore[arg-type]
-        self.poller = Poller(cloud, self.metrics, DroppedFields(self.metrics))
+        self.session = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.metrics)  # type: ignore[arg-type]
+        self.poller = Poller(self.session, DroppedFields(self.metrics))
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
         self.rate = rate
@@ -74,19 +74,6 @@ class Fleet:
     def _answer(self, sn: str) -> Any:
         self.sent.append((self.clock.now(), sn))
         return self.answer(sn)
-
-
-class Stopped(threading.Event):
-    """Of a loop that is to go round so many times; it is not waited for."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.left = after
-
-    def wait(self, timeout: float | None = None) -> bool:
-        assert timeout == TICK
-        self.left -= 1
-        return self.left < 0
 
 
 def devices(count: int, interval: float = 300) -> list[Device]:
@@ -230,7 +217,7 @@ def test_as_many_slots_are_left_out_as_the_target_says(clock: FakeClock, skip: i
     fleet = Fleet(clock, devices(1, 10))
     fleet.run(35)
     (job,) = fleet.scheduler._by_key.values()
-    job.target.skip = skip
+    job.target.backoff.slots = skip
     last = fleet.times("S0")[-1]
     fleet.run(90)
     assert next(time for time in fleet.times("S0") if time > last) == pytest.approx(last + 10 * (1 + skip), abs=2 * TICK)
@@ -278,7 +265,7 @@ def test_a_refused_token_stops_everything_but_a_probe_a_minute(clock: FakeClock)
     fleet.run(3600)
     assert 58 <= len(fleet.sent) <= 66
     assert most_in(60, [time for time, _ in fleet.sent[6:]]) <= 2
-    assert fleet.account.state is Breaker.UNAUTHORIZED
+    assert fleet.account.cause is Cause.UNAUTHORIZED
     assert all(fleet.up(f"S{n}") == 0 for n in range(100))
     fleet.answer = lambda sn: {"ppv": 1}
     fleet.run(61 + 30)
@@ -298,7 +285,7 @@ def test_the_token_file_is_read_again_and_a_new_token_tried_at_once(clock: FakeC
 
     fleet.answer = answer
     fleet.run(65)
-    assert fleet.account.suspended
+    assert not fleet.account.allow_request()
     path.write_text("new\n")
     fleet.run(60 + 30)
     assert all(fleet.up(f"S{n}") == 1 for n in range(10))
@@ -326,7 +313,7 @@ def test_a_device_of_somebody_else_s_does_not_silence_the_account(clock: FakeClo
 
     fleet.answer = answer
     fleet.run(7200)
-    assert not fleet.account.suspended
+    assert fleet.account.allow_request()
     assert fleet.up("S0") == 0
     assert len(fleet.times("S0")) < 10
     assert all(max(gaps(fleet.times(f"S{n}"))[1:]) < 301 for n in range(1, 10))
@@ -382,7 +369,7 @@ def test_a_long_sleep_ends_without_a_burst_and_old_values_are_gone_at_once(clock
     fleet = Fleet(clock, devices(100), rate=60)
     fleet.run(1000)
     clock.advance(8 * 3600)
-    fleet.scheduler.expire()
+    fleet.scheduler.mark_stale()
     assert fleet.value("ppv", "S0") is None
     fleet.sent.clear()
     fleet.run(400)
@@ -493,7 +480,7 @@ def test_going_stale_is_told_once(clock: FakeClock, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     fleet.run(3600, tick=1)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "stale" in line]
-    assert "device is stale: its values are withheld" in line
+    assert "device is stale, dropping its values" in line
     assert "cause=failing device_sn=S0 type=pbd" in line
 
 
@@ -514,7 +501,6 @@ def test_the_loop_ticks_until_it_is_stopped_whatever_a_tick_does(clock: FakeCloc
 
 def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(clock, devices(1))
-    monkeypatch.setattr(fleet.scheduler, "_stopped", Stopped(after=6))
     outcomes = iter([RuntimeError("one"), RuntimeError("one"), None, RuntimeError("one"), ValueError("two"), None])
 
     def tick() -> None:
@@ -524,7 +510,7 @@ def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: Fak
 
     monkeypatch.setattr(fleet.scheduler, "tick", tick)
     with structlog.testing.capture_logs() as lines:
-        fleet.scheduler.run()
+        assert [fleet.scheduler.run_step() for _ in range(6)] == [TICK] * 6
     event = "internal error in the scheduler"
     assert [(line["event"], line["error"], line["log_level"]) for line in lines] == [
         (event, "RuntimeError: one", "error"),
@@ -571,7 +557,7 @@ def test_the_lag_does_not_grow_while_a_device_backs_off_whose_poll_outlasted_its
         fleet.run(TICK)
     (job,) = fleet.scheduler._by_key.values()
     for _ in range(3):
-        job.target.skip = 5
+        job.target.backoff.slots = 5
         for _ in range(160):
             clock.advance(TICK)
             fleet.scheduler.tick()
@@ -607,7 +593,7 @@ def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clo
     fleet = Fleet(clock, devices(1, 10))
     fleet.answer = failing(Unauthorized("no"))
     fleet.run(30)
-    assert fleet.account.suspended
+    assert not fleet.account.allow_request()
 
     def slow(sn: str) -> Any:
         for _ in range(12):
@@ -717,7 +703,7 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     settled = threading.Event()
     monkeypatch.setattr(fleet.poller, "_lock", TellingLock(settled), raising=False)
     one, other = (job.target for job in fleet.scheduler._by_key.values())
-    observe = fleet.account.observe
+    record = fleet.account.record
 
     def recover() -> None:
         fleet.answer = lambda sn: {"ppv": 1}
@@ -726,20 +712,20 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
 
     recovery = threading.Thread(target=recover)
 
-    def late(key: tuple[str, str], error: EnercloError | None) -> Breaker | None:
-        changed = observe(key, error)
-        if changed is Breaker.UNAUTHORIZED:
+    def late(key: tuple[str, str], error: EnercloError | None) -> Transition | None:
+        changed = record(key, error)
+        if changed == Transition(Cause.UNAUTHORIZED):
             # the other poll succeeds before this one has said what it saw, or has to wait until it has
             recovery.start()
             assert settled.wait(30)
         return changed
 
-    monkeypatch.setattr(fleet.account, "observe", late)
+    monkeypatch.setattr(fleet.account, "record", late)
     fleet.account.configure(1)
     fleet.answer = failing(Unauthorized("no"))
     fleet.poller.poll(one)
     recovery.join(30)
-    assert not fleet.account.suspended
+    assert fleet.account.allow_request()
     page = samples(fleet.metrics.render(openmetrics=False))
     assert page['atess_exporter_api_suspended{cause="unauthorized"}'] == 0
 
@@ -765,7 +751,7 @@ def test_a_token_that_was_renewed_is_tried_in_the_same_poll(clock: FakeClock, tm
     fleet.answer = renewing(token, path)
     fleet.run(31)
     assert all(fleet.up(f"S{n}") == 1 for n in range(count))
-    assert not fleet.account.suspended
+    assert fleet.account.allow_request()
     first, second = [time for time, sn in fleet.sent if sn == fleet.sent[0][1]]
     # within the budget
     assert 1.0 <= second - first <= 1.0 + TICK
@@ -784,7 +770,7 @@ def test_a_renewed_token_that_is_refused_too_is_tried_once(clock: FakeClock, tmp
     fleet.answer = answer
     fleet.run(31)
     assert len(fleet.sent) == 2
-    assert fleet.account.state is Breaker.UNAUTHORIZED
+    assert fleet.account.cause is Cause.UNAUTHORIZED
 
 
 def test_a_probe_finds_a_renewed_token_at_once(clock: FakeClock, tmp_path: Path) -> None:
@@ -794,7 +780,7 @@ def test_a_probe_finds_a_renewed_token_at_once(clock: FakeClock, tmp_path: Path)
     fleet = Fleet(clock, devices(1), token=token)
     fleet.answer = failing(Unauthorized("code 401"))
     fleet.run(31)
-    assert fleet.account.suspended
+    assert not fleet.account.allow_request()
     fleet.answer = renewing(token, path)
     fleet.sent.clear()
     fleet.run(61)
@@ -811,8 +797,7 @@ class Swapping:
 
     def __call__(self, sn: str) -> Any:
         self.asked += 1
-        cloud = self.fleet.poller._cloud
-        cloud.client = FakeClient(lambda sn: {"ppv": 7})  # type: ignore[assignment]
+        self.fleet.session.client = FakeClient(lambda sn: {"ppv": 7})  # type: ignore[assignment]
         raise self.error
 
 
@@ -823,7 +808,7 @@ def test_what_another_account_is_told_after_a_reload_is_no_word_about_this_one(c
     fleet.run(31)
     assert swapping.asked == 1
     assert fleet.value("ppv", "S0") == 7
-    assert not fleet.account.suspended
+    assert fleet.account.allow_request()
     assert fleet.budget.requests_per_minute == fleet.rate
 
 

@@ -26,10 +26,10 @@ class Bench:
         self.target.configure(device(interval=interval), 1.0, stale_after, ZoneInfo(zone) if zone else None)
 
     def read(self, time: str | None = None, **fields: float) -> None:
-        self.target.succeeded(Reading(fields or {"ppv": 1}, time))
+        self.target.record_success(Reading(fields or {"ppv": 1}, time))
 
     def shown(self, name: str, labels: str = "") -> float | None:
-        self.target.expire()
+        self.target.mark_stale()
         return samples(self.series.page()).get(f"atess_{name}{KEY}{labels}}}")
 
     def stale(self) -> dict[str, float | None]:
@@ -69,13 +69,13 @@ def test_a_failing_device_keeps_its_values_until_they_are_stale_and_then_only_th
     bench.read("t1", ppv=5)
     success = clock.wall()
     clock.advance(899)
-    bench.target.failed(FAILURE, back_off=True)
+    bench.target.record_failure(FAILURE, back_off=True)
     assert bench.shown("ppv") == 5
     assert bench.shown("device_up") == 0
     assert bench.stale() == {"failing": 0, "frozen": 0}
     clock.advance(1)
-    assert bench.target.expire() == "failing"
-    assert bench.target.expire() is None
+    assert bench.target.mark_stale() == "failing"
+    assert bench.target.mark_stale() is None
     assert bench.shown("ppv") is None
     assert bench.shown("device_up") == 0
     assert bench.shown("device_last_success_timestamp_seconds") == success
@@ -123,7 +123,7 @@ def test_a_frozen_device_that_then_fails_is_failing(clock: FakeClock) -> None:
     bench.read("t1")
     assert bench.stale() == {"failing": 0, "frozen": 1}
     clock.advance(900)
-    bench.target.failed(FAILURE, back_off=True)
+    bench.target.record_failure(FAILURE, back_off=True)
     assert bench.stale() == {"failing": 1, "frozen": 0}
 
 
@@ -168,50 +168,50 @@ def test_failures_back_off_in_whole_slots_up_to_eight_intervals_and_success_ends
         series = Series(metric_name, lambda name: name)
         target = Target(device(), series, clock, random.Random(seed))
         for failures in range(8):
-            target.failed(FAILURE, back_off=True)
-            seen[failures].add(target.skip + 1)
+            target.record_failure(FAILURE, back_off=True)
+            seen[failures].add(target.backoff.slots + 1)
     assert seen[:3] == [{1}, {2}, {3, 4}]
     assert all(intervals == {5, 6, 7, 8} for intervals in seen[3:])
-    target.succeeded(Reading({"ppv": 1}, None))
-    assert target.skip == 0
-    target.failed(FAILURE, back_off=True)
-    assert target.skip == 0
+    target.record_success(Reading({"ppv": 1}, None))
+    assert target.backoff.slots == 0
+    target.record_failure(FAILURE, back_off=True)
+    assert target.backoff.slots == 0
 
 
 def test_a_hundred_thousand_failures_are_no_problem(clock: FakeClock) -> None:
     bench = Bench(clock)
     for _ in range(100_000):
-        bench.target.failed(FAILURE, back_off=True)
-    assert 4 <= bench.target.skip <= 7
+        bench.target.record_failure(FAILURE, back_off=True)
+    assert 4 <= bench.target.backoff.slots <= 7
 
 
 def test_the_account_s_failures_are_not_the_device_s(clock: FakeClock) -> None:
     bench = Bench(clock)
     for _ in range(5):
-        bench.target.failed(FAILURE, back_off=False)
-    assert bench.target.skip == 0
+        bench.target.record_failure(FAILURE, back_off=False)
+    assert bench.target.backoff.slots == 0
     assert bench.shown("device_up") == 0
 
 
 def test_coming_up_and_going_down_is_news_once(clock: FakeClock) -> None:
     target = Bench(clock).target
-    assert target.failed(FAILURE, back_off=True)
-    assert not target.failed(FAILURE, back_off=True)
-    assert target.succeeded(Reading({"ppv": 1}, None))[0]
-    assert not target.succeeded(Reading({"ppv": 1}, None))[0]
-    target.left_out()
-    assert target.succeeded(Reading({"ppv": 1}, None))[0]
+    assert target.record_failure(FAILURE, back_off=True)
+    assert not target.record_failure(FAILURE, back_off=True)
+    assert target.record_success(Reading({"ppv": 1}, None))[0]
+    assert not target.record_success(Reading({"ppv": 1}, None))[0]
+    target.record_suspension()
+    assert target.record_success(Reading({"ppv": 1}, None))[0]
 
 
 def test_who_is_polled_soon_when_the_account_is_open_again(clock: FakeClock) -> None:
     target = Bench(clock).target
     assert not target.resume()
-    target.succeeded(Reading({"ppv": 1}, None))
+    target.record_success(Reading({"ppv": 1}, None))
     assert not target.resume()
-    target.left_out()
+    target.record_suspension()
     assert target.resume()
     for _ in range(4):
-        target.failed(FAILURE, back_off=True)
-    assert target.skip > 0
+        target.record_failure(FAILURE, back_off=True)
+    assert target.backoff.slots > 0
     assert target.resume()
-    assert target.skip == 0
+    assert target.backoff.slots == 0
