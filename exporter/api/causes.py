@@ -1,4 +1,4 @@
-"""What really happened to a request, in words that an operator would search for."""
+"""The cause of a failed request, in words that an operator would search for."""
 
 import http.client
 import re
@@ -42,7 +42,7 @@ def chain(error: BaseException) -> list[BaseException]:
 
 
 def root_cause(error: BaseException, url: str) -> str:
-    """Return what really happened in a request for `url`, without addresses, secrets and the layers in between."""
+    """Return the cause of the failure of a request for `url`, without addresses, secrets and the layers in between."""
     causes = chain(error)
     if said := next((str(cause) for cause in causes if isinstance(cause, Misconfigured)), None):
         return said
@@ -55,7 +55,7 @@ def root_cause(error: BaseException, url: str) -> str:
 
 
 def proxy_refusal(status: int, url: str) -> str:
-    """Return what it means that the proxy for `url` answers `status` itself."""
+    """Return the message for a proxy for `url` that answers `status` itself."""
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
     wanted = ": its URL needs a user name and a password that it takes" if status == 407 else ""
     return f"the proxy of {proxy_name(url)} refused: {status} {phrase}{wanted}"

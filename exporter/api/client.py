@@ -1,4 +1,4 @@
-"""The Enerclo API: one GET, its envelope, and a typed error for every way in which it can fail.
+"""The API client: one GET, its envelope, and a typed error for every way in which it can fail.
 
 The only module that speaks HTTP to the cloud. Facts are from the vendor's API pages (modified 2024-03-21) unless another
 source is named.
@@ -35,8 +35,8 @@ from exporter.api.errors import (
 )
 from exporter.config.token import Token
 
-#: Bytes of one answer, after decompression, that are read before it is given up. The largest documented answer has some
-#: 2 KB a reading and 100 readings a page.
+#: Bytes of one answer, after decompression, that are read at the most. The largest documented answer has some 2 KB a reading
+#: and 100 readings a page.
 MAX_ANSWER: Final = 2 * 1024 * 1024
 
 #: "too frequent" on the sibling platform (Growatt ShineServer), where one read a device every 5 minutes is allowed.
@@ -66,7 +66,7 @@ class _TokenAuth(AuthBase):
 
 
 class _Session(requests.Session):
-    """Looks at no redirect: requests would follow it in its mind even where it is told not to, and stumble over a bad one."""
+    """Ignores redirects: requests parses them even where it is told not to follow any, and fails on a bad one."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
@@ -106,7 +106,7 @@ class Client:
         )
 
     def get(self, path: str, query: Mapping[str, str]) -> Any:
-        """The `data` of the envelope that `path` (relative to the base URL) answers. Raises EnercloError and nothing else."""
+        """Return the `data` of the envelope that `path` (below the base URL) answers. Raises EnercloError and nothing else."""
         url = f"{self._base_url}/{path}"
         try:
             with self._session.get(url, params=query, timeout=self._timeout, allow_redirects=False, stream=True) as response:
@@ -125,10 +125,10 @@ class Client:
         self._session.close()
 
     def _failure(self, error: Exception, url: str) -> EnercloError:
-        """The typed error for what the layers below raised."""
+        """Return the typed error for what the layers below raised."""
         causes = chain(error)
         for cause in causes:
-            # their frames are in cycles with them, and would hold the connection until the garbage is collected
+            # their frames are in reference cycles, and would hold the connection until the garbage collector runs
             traceback.clear_frames(cause.__traceback__)
 
         def caused_by(*kinds: type[BaseException]) -> bool:
@@ -157,7 +157,7 @@ class Client:
         return HttpStatus(status)
 
     def _retry_after(self, value: str | None) -> float | None:
-        """Seconds from a Retry-After header, which RFC 9110 10.2.3 lets be a number of seconds or a date."""
+        """Return the seconds in a Retry-After header: a number of seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
         if value is None:
             return None
         value = value.strip()
@@ -169,7 +169,7 @@ class Client:
                 moment = moment.replace(tzinfo=UTC)
             return max(0.0, moment.timestamp() - self._wall())
         except (ValueError, OverflowError):
-            # also a date that no clock holds
+            # also a date that is out of range
             return None
 
 
@@ -209,7 +209,7 @@ def _open_envelope(body: bytes, token: Token) -> Any:
 
 
 def _whole(value: object) -> int | None:
-    """The whole number that a JSON value is, be it as 200, 200.0 or "200"; None for everything else."""
+    """Return the whole number that a JSON value is, as 200, 200.0 or "200"; None for everything else."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str) and _WHOLE.fullmatch(value := value.strip()):
@@ -222,25 +222,25 @@ def _whole(value: object) -> int | None:
 
 
 def internal_error(error: Exception, token: Token) -> str:
-    """What to say of an exception that nobody foresaw, in a poll that must fail as any other."""
+    """Return the message for an exception that nobody foresaw, without the token."""
     text = token.hide_in(f"{type(error).__name__}: {error}")[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
     return f"internal error: {text}"
 
 
 def _describe(code: int, message: object, token: Token) -> str:
-    # a cloud that repeats what it refused must not have us show it
+    # an API that repeats the token it refused must not make us show it
     text = token.hide_in(message) if isinstance(message, str) else ""
     shown = text[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
-    # str() of a whole number has a limit of its own, which an answer must not be able to reach
+    # str() raises for a number of some thousand digits
     number = code if abs(code) < 10**9 else "out of range"
     return f"code {number}: {shown}" if shown else f"code {number}"
 
 
 def is_deep(body: bytes) -> bool:
-    """Return whether there are more than MAX_DEPTH levels, whether or not it is JSON. Raises UnicodeDecodeError.
+    """Return whether `body` has more than MAX_DEPTH levels, whether or not it is JSON. Raises UnicodeDecodeError.
 
-    The parser of the standard library calls itself for each level, and the part of the stack that this reaches stays with the
-    thread for good: 128 KiB for a thousand levels, the limit up to Python 3.11, for every worker that ever met them.
+    The parser of the standard library recurses for each level, and a thread never gives back the stack that this takes: 128 KiB
+    for a thousand levels, the limit up to Python 3.11, in every worker.
     """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False

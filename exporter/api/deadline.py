@@ -1,8 +1,8 @@
-"""A requests adapter with a total deadline and a limit to what it takes in.
+"""A requests adapter with a deadline for the whole request and a limit to the size of an answer.
 
-The timeouts of requests and urllib3 restart with every packet, so a server that drips one byte at a time holds a worker for
-hours. Here each read gets only what is left of the whole request's time, headers included. Nor do they bound what comes beside
-the body: interim responses, chunk extensions, trailers.
+The timeouts of requests and urllib3 restart with every packet, so a server that sends one byte at a time holds a worker for
+hours. Here each read, of headers too, gets only what is left of the time. Nor do they limit what comes beside the body: interim
+responses, chunk extensions, trailers.
 """
 
 import http.client
@@ -26,11 +26,11 @@ MAX_RAW: Final = 16 * 1024 * 1024
 
 
 class TooLarge(OSError):
-    """An answer that has more than MAX_RAW bytes."""
+    """The answer has more than MAX_RAW bytes."""
 
 
 class _Deadline(threading.local):
-    """When the request of this thread must be over, on time.monotonic(), and how many bytes its answer may still have."""
+    """When this thread's request must be over, on time.monotonic(), and how many bytes its answer may still have."""
 
     at = float("inf")
     room = MAX_RAW
@@ -74,7 +74,7 @@ class _DeadlineResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the head, without its cookies: what is set for one device must not change what is answered for the next.
 
-        Nor may http.cookiejar see them, which prints a traceback where it meets a Max-Age that no clock holds.
+        Nor may http.cookiejar see them, which prints a traceback for a Max-Age that is out of range.
         """
         super().begin()
         del self.headers["Set-Cookie"]
@@ -92,7 +92,7 @@ class _DeadlineResponse(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """A connection whose making, too, is bounded by the deadline."""
+    """A connection that is made within the deadline, too."""
 
     response_class = _DeadlineResponse
 
@@ -108,7 +108,7 @@ class _Connection(HTTPConnection):
 
 class _TlsConnection(_Connection, HTTPSConnection):
     def connect(self) -> None:
-        """Connect, trusting whom the environment says, a proxy too. Raises Misconfigured."""
+        """Connect, to a proxy too, with the CAs that the environment names. Raises Misconfigured."""
         self.ssl_context = tls_context()
         if self.proxy_config is not None:
             self.proxy_config = self.proxy_config._replace(ssl_context=tls_context())
@@ -126,7 +126,7 @@ class _TlsPool(HTTPSConnectionPool):
 class DeadlineAdapter(HTTPAdapter):
     """Sends requests whose `timeout` (seconds) covers the whole of it: connecting, headers and the body read by this thread.
 
-    Resolving the host name is the system's and has its own limit.
+    Resolving the host name is up to the system, which has its own limit.
     """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -139,11 +139,11 @@ class DeadlineAdapter(HTTPAdapter):
         return manager
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
-        # each connection sees for itself whom to trust
+        # each connection reads the CAs anew
         return super().build_connection_pool_key_attributes(request, True, cert)
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Leave the connection alone: requests would have it trust certifi besides."""
+        """Do nothing: requests would add the CAs of certifi."""
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         seconds = kwargs["timeout"]

@@ -1,4 +1,4 @@
-"""The cloud's list of the devices of a data logger."""
+"""The list of a data logger's devices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from exporter.api.reading import InvalidReadingError
 from exporter.catalogue.serials import serial_key
 
-#: Characters of a serial number or version that are believed.
+#: Characters that a serial number may have, and that of a version are kept.
 _LONGEST: Final = 128
 
 _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -25,19 +25,19 @@ class ListedDevice:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies the device, in whichever spelling."""
+        """Return what identifies the device, in whichever spelling."""
         return (self.type, serial_key(self.sn))
 
     @property
     def info(self) -> Mapping[str, str]:
-        """What the list adds to the labels of atess_device_info."""
+        """Return what the list adds to the labels of atess_device_info."""
         return {"datalogSn": self.datalog_sn} | ({"firmwareVersion": self.firmware} if self.firmware else {})
 
 
 def read_listing(data: Any, device_type: str, datalog_sn: str) -> list[ListedDevice]:
-    """The devices of type `device_type` in a list's `data`: an array of objects (documented on the vendor's BCU list), or null.
+    """Return the devices of type `device_type` in a list's `data`, which is an array of objects (vendor's BCU list) or null.
 
-    Raises InvalidReadingError unless all of it can be understood: half a list would look as if the other devices were gone.
+    Raises InvalidReadingError unless every entry can be read: half a list would look as if the other devices were gone.
     """
     if data is None:
         return []

@@ -1,4 +1,4 @@
-"""What the environment says about the way to the cloud: whom TLS trusts, and through which proxy to go."""
+"""What the environment sets for connections to the API: the CAs that TLS trusts, and the proxy."""
 
 import os
 import ssl
@@ -11,12 +11,12 @@ from requests.utils import select_proxy
 from urllib3.exceptions import LocationValueError
 from urllib3.util import Url, parse_url
 
-#: Name a file or a folder whose authorities are trusted instead of all others, as requests has them; the first one set counts.
+#: Variables that name a file or a folder of CAs to trust instead of all others, as for requests; the first one set counts.
 _BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class Misconfigured(OSError):
-    """A variable that cannot be followed. The message is for the operator, and never holds a proxy's password."""
+    """A variable has a value that cannot be used. The message is for the operator, and never holds a proxy's password."""
 
 
 def tls_context() -> ssl.SSLContext:
@@ -54,7 +54,10 @@ def _trusting(name: str, bundle: str) -> ssl.SSLContext:
 
 
 def _as_openssl_says() -> ssl.SSLContext:
-    """SSL_CERT_FILE and SSL_CERT_DIR, each with OpenSSL's default for the other. OpenSSL itself ignores what it cannot load."""
+    """Return a context with SSL_CERT_FILE and SSL_CERT_DIR, each with OpenSSL's default for the other.
+
+    Raises Misconfigured for what OpenSSL would ignore, because it cannot load it.
+    """
     file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file:
         _check_exists("SSL_CERT_FILE", file)

@@ -1,15 +1,15 @@
-"""Typed errors: one for every way in which a request can fail, each counted under its reason."""
+"""Typed errors: one for each label value of `reason` that a failed request is counted under."""
 
 from typing import ClassVar, Final
 
 
 class EnercloError(Exception):
-    """A request that gave no usable answer. `reason` is the label value it is counted under."""
+    """The request gave no usable answer. `reason` is the label value that it is counted under."""
 
     reason: ClassVar[str]
     #: Worth one more try at once: the fault may have been the connection's, not the request's.
     retryable: bool = False
-    #: It was asked with a token, or in a way, that is no longer in force.
+    #: It was sent with a token, or by a client, that has been replaced since.
     outdated: bool = False
 
 
@@ -20,7 +20,7 @@ class TimedOut(EnercloError):
 
 
 class ConnectionFailed(EnercloError):
-    """No connection, or one that broke or spoke no HTTP."""
+    """There was no connection, or it broke, or what came was no HTTP."""
 
     reason = "connection"
     retryable = True
@@ -69,7 +69,7 @@ class ApiError(EnercloError):
 
 
 class InvalidPayload(EnercloError):
-    """An answer that is not what the API documents: not JSON, no envelope, no data, too large."""
+    """The answer is not what the API documents: not JSON, no envelope, no data, too large."""
 
     reason = "invalid_payload"
 

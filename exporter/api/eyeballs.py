@@ -1,7 +1,6 @@
-"""Connecting to a host that has several addresses, as RFC 8305 (Happy Eyeballs, version 2) asks.
+"""Connect to a host that has several addresses, as RFC 8305 (Happy Eyeballs, version 2) asks.
 
-The standard library and urllib3 try one address after the other, so a first one that swallows connections takes all the time
-there is.
+The standard library and urllib3 try one address after the other, so a first one that never answers uses up the timeout.
 """
 
 import errno
@@ -16,7 +15,7 @@ from typing import Any, Final
 #: Seconds until the next address is tried beside those that have not answered yet (RFC 8305, 5).
 ATTEMPT_DELAY: Final = 0.25
 
-#: What says more about this machine than about the host: named only if no address failed in another way.
+#: These say more about this machine than about the host: raised only if no address failed in another way.
 _NO_WAY_THERE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -61,7 +60,7 @@ def connect(host: str, port: int, deadline: float, options: Iterable[tuple[int, 
 
 
 def _interleaved(found: Sequence[Any]) -> list[Any]:
-    """The addresses with their families in turn, each family's in the order of the system's choice (RFC 8305, 4)."""
+    """Return the addresses with their families in turn, each family's in the order of the system's choice (RFC 8305, 4)."""
     families: dict[int, list[Any]] = {}
     for entry in found:
         families.setdefault(entry[0], []).append(entry)

@@ -1,4 +1,4 @@
-"""Raw answers -> readings: which fields are numbers, what they are called as metrics, and when they were taken.
+"""Raw answers -> readings: which fields are numbers, and when they were taken.
 
 Knows nothing of HTTP. Values are passed on exactly as the API gave them, never corrected, converted or filled in.
 """
@@ -17,7 +17,6 @@ from exporter.catalogue.serials import serial_key
 
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
 MAX_FIELDS: Final = 512
-
 
 #: Fields whose text is kept to be shown, and the characters of each that are.
 MAX_TEXTS: Final = 64
@@ -45,19 +44,18 @@ _LONGEST_TIME: Final = 60
 #: Clocks that were never set show a year before these, and texts that only look like a time show any.
 _PLAUSIBLE_YEARS: Final = range(2001, 2100)
 
-
 _NUMBER: Final = Kind.NUMBER
 _CODE: Final = Kind.CODE
 
-#: On a device's page these stand above its fields.
+#: These stand above the fields on a device's page.
 _SHOWN_ELSEWHERE: Final = frozenset({"deviceSn", "time"})
 
-#: What is wrong with data that have nothing to show.
+#: The error for data without any numeric field.
 NO_NUMBER: Final = "no field of the data is a number"
 
 
 class InvalidReadingError(ValueError):
-    """The data are no reading of the device that was asked for."""
+    """The data are no reading of the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Reading:
 
     @property
     def mark(self) -> str | int | None:
-        """Return what is another one when the device has moved since; None where nothing can be said of that.
+        """Return a value that changes when the reading moves; None where nothing can be said of that.
 
         A device's clock moves even when it measures the same again, so its time decides alone. Where there is none to go by,
         the whole answer must stand still before the device counts as offline.
@@ -129,7 +127,7 @@ def numbers(answer: Mapping[str, Any], kinds: Kinds) -> dict[str, int | float]:
 
 
 def fields_of(data: object, device_sn: str) -> dict[str, Any]:
-    """The raw fields in an answer's `data`. Raises InvalidReadingError where they are no object, or another device's."""
+    """Return the raw fields in an answer's `data`. Raises InvalidReadingError where they are no object, or another device's."""
     if not isinstance(data, dict):
         raise InvalidReadingError(f"the data are {_kind(data)}, not an object of fields")
     answered_for = data.get("deviceSn")
@@ -139,7 +137,7 @@ def fields_of(data: object, device_sn: str) -> dict[str, Any]:
 
 
 def numeric(value: Any) -> int | float | None:
-    """`value` as a number: a finite JSON number, a boolean as 0 or 1, or text that is wholly a finite decimal number."""
+    """Return the number that `value` is: finite, a boolean as 0 or 1, or text that is wholly a decimal number; None if it is none."""
     kind = type(value)
     if kind is str:
         if len(value) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(value):
@@ -226,7 +224,7 @@ def _texts(answer: Mapping[str, Any], fields: Mapping[str, Any], hide: Callable[
 
 
 def _shown(text: str, hide: Callable[[str], str]) -> str:
-    """Return `text` for people to see: without secrets, in printable characters, and cut where it is too long."""
+    """Return `text` as it may be shown: without secrets, in printable characters, and cut where it is too long."""
     text = hide(text)
     if len(text) <= MAX_TEXT and text.isprintable():
         return text
@@ -237,7 +235,7 @@ def _shown(text: str, hide: Callable[[str], str]) -> str:
 
 
 def _fingerprint(answer: Mapping[str, Any]) -> int:
-    """Return a number that is another one when anything in the answer is, but for the order of its fields."""
+    """Return a number that changes when anything in the answer does but the order of its fields."""
     return hash(json.dumps(answer, sort_keys=True))
 
 
