@@ -71,7 +71,7 @@ class App:
         self._helps = HelpTexts(config.types.values())
         self.series = Series(metric_name, lambda key: self._helps.of(key), self._helps.known)
         self._session = open_session(config.api, config.token, self._clock, config.requests_per_minute)
-        self.metrics = self._session.self_metrics
+        self.metrics = self._session.metrics
         dropped_fields = DroppedFields(self.metrics)
         poller = Poller(self._session, dropped_fields)
         circuit_breaker = self._session.circuit_breaker

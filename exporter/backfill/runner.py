@@ -115,7 +115,7 @@ class _Run:
         self._session = open_session(api, config.token, clock, api.requests_per_minute)
         self._session.circuit_breaker.configure(len(plan.sources))
         self._progress = Progress(plan, clock, lambda: self._session.rate_limiter.requests_per_minute)
-        self._left_out = DroppedFields(self._session.self_metrics)
+        self._left_out = DroppedFields(self._session.metrics)
         self._fetcher = Fetcher(self._session, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
         self._choices = {name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()}

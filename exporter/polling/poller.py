@@ -21,7 +21,7 @@ class Poller:
 
     def __init__(self, session: Session, dropped_fields: DroppedFields) -> None:
         self._session = session
-        self._metrics = session.self_metrics
+        self._metrics = session.metrics
         self._dropped_fields = dropped_fields
         self._log_once = LogOnce()
         self._lock = threading.Lock()
