@@ -175,7 +175,7 @@ class Scheduler(Loop):
         now = self._clock.now()
         for job in list(self._by_key.values()):
             # asked here, because a call for each of 10,000 devices would be felt in every scrape
-            cause = job.target.mark_stale() if job.target.staleness.check_at <= now else None
+            cause = job.target.mark_stale() if job.target.stale_check_at <= now else None
             if cause is not None:
                 device = job.target.device
                 _log.warning("device is stale, dropping its values", device_sn=device.sn, type=device.type, cause=cause.value)

@@ -33,8 +33,8 @@ class Target:
     # there are many targets, and a dictionary for each would be 1.3 KB
     __slots__ = (
         *("_began", "_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_history", "_lock", "_reason", "_row"),
-        *("_sent", "_series", "_success_wall", "_texts", "_time_is_read", "_took", "_up", "_zone"),
-        *("backoff", "device", "in_flight", "interval", "kinds", "last_attempt", "overdue_since", "staleness"),
+        *("_sent", "_series", "_staleness", "_success_wall", "_texts", "_time_is_read", "_took", "_up", "_zone"),
+        *("backoff", "device", "in_flight", "interval", "kinds", "last_attempt", "overdue_since", "stale_check_at"),
     )
 
     def __init__(self, device: Device, series: Series, clock: Clock, jitter: random.Random) -> None:
@@ -49,7 +49,9 @@ class Target:
         #: When a poll last began.
         self.last_attempt = float("-inf")
         self.backoff = Backoff(jitter)
-        self.staleness = Staleness(clock.now())
+        self._staleness = Staleness(clock.now())
+        #: When its values may next become stale, here because 10,000 are compared at each tick.
+        self.stale_check_at = self._staleness.check_at
         self._series = series
         self._clock = clock
         self._lock = threading.Lock()
@@ -92,7 +94,7 @@ class Target:
                 self._series.set(self._row, "atess_device_info", 1, device.info)
             self.device = device
             self.interval = device.interval * stretch
-            self.staleness.configure(stale_after, self.interval)
+            self._staleness.configure(stale_after, self.interval)
             self._zone = zone
             self._filter = field_filter
             self.kinds = kinds
@@ -139,11 +141,11 @@ class Target:
         Whatever this raises, the device then stands as if no reading had come, and the poll is yet to be recorded as failed.
         """
         with self._lock:
-            success_at, up = self.staleness.success_at, self._up
+            success_at, up = self._staleness.success_at, self._up
             try:
                 result = self._show(reading)
             except Exception:
-                self.staleness.success_at = success_at
+                self._staleness.success_at = success_at
                 if up is not None:
                     self._set_up(up)
                 self._update_staleness()
@@ -154,7 +156,7 @@ class Target:
     def _show(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         with self._series.together():
             now = self._clock.now()
-            self.staleness.record_reading(reading.mark, now)
+            self._staleness.record_reading(reading.mark, now)
             self._data_time = reading.time
             self._time_is_read = reading.unread_time is None
             self._remember(now, None)
@@ -166,7 +168,7 @@ class Target:
             self._data_timestamp = timestamp(time, zone, self._success_wall) if time is not None and zone is not None else None
             self._series.set(self._row, "atess_device_data_timestamp_seconds", self._data_timestamp)
             self._update_staleness()
-            if self.staleness.cause is not None:
+            if self._staleness.cause is not None:
                 return came_up, ()
             self._texts = marshal.dumps(reading.texts) if reading.texts else _NO_TEXTS
             return came_up, self._series.update(self._row, self._filter.of(reading.fields))
@@ -198,10 +200,10 @@ class Target:
 
     def mark_stale(self) -> StaleCause | None:
         """Drop values that have become too old. Return the cause if they have just become so."""
-        if self._clock.now() < self.staleness.check_at:
+        if self._clock.now() < self.stale_check_at:
             return None
         with self._lock:
-            return self.staleness.cause if self._update_staleness() else None
+            return self._staleness.cause if self._update_staleness() else None
 
     def remove(self) -> None:
         """Remove the series: the device is no longer polled."""
@@ -225,18 +227,18 @@ class Target:
         elif not self._up:
             state = DeviceState.FAILING
         else:
-            state = DeviceState.UP if self.staleness.cause is None else DeviceState.STALE
+            state = DeviceState.UP if self._staleness.cause is None else DeviceState.STALE
         if self._success_wall is None:
             age = None
         else:
-            age = now - self.staleness.moved_at if self._data_timestamp is None else wall - self._data_timestamp
+            age = now - self._staleness.moved_at if self._data_timestamp is None else wall - self._data_timestamp
         return DeviceStatus(
             type=self.device.type,
             sn=self.device.sn,
             info=self.device.info,
             state=state,
             reason=self._reason,
-            withheld=self.staleness.cause,
+            withheld=self._staleness.cause,
             lost=self.device.lost,
             data_time=self._data_time,
             data_time_is_read=self._time_is_read,
@@ -263,10 +265,11 @@ class Target:
 
     def _update_staleness(self) -> bool:
         """Decide anew whether the values are stale, and drop them if so. Return whether the cause changed."""
-        changed = self.staleness.update(self._clock.now())
+        changed = self._staleness.update(self._clock.now())
+        self.stale_check_at = self._staleness.check_at
         if changed:
             with self._series.together():
-                if self.staleness.cause is not None:
+                if self._staleness.cause is not None:
                     self._series.clear(self._row)
                     self._texts = _NO_TEXTS
                 self._show_stale()
@@ -274,7 +277,7 @@ class Target:
 
     def _show_stale(self) -> None:
         for cause in StaleCause:
-            self._series.set(self._row, "atess_device_stale", int(self.staleness.cause is cause), {"cause": cause.value})
+            self._series.set(self._row, "atess_device_stale", int(self._staleness.cause is cause), {"cause": cause.value})
 
     def _set_up(self, up: bool) -> bool:
         changed = self._up is not up
