@@ -137,7 +137,7 @@ def fields_of(data: object, device_sn: str) -> dict[str, Any]:
 
 
 def numeric(value: Any) -> int | float | None:
-    """Return the number that `value` is, if it is finite; a boolean is 0 or 1, and text counts if it is wholly a decimal number."""
+    """Return the finite number that `value` is, None if it is none; a boolean is 0 or 1, and text may be a decimal number."""
     kind = type(value)
     if kind is str:
         if len(value) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(value):
