@@ -24,7 +24,7 @@ class TableColumn:
 COLUMNS: Final[Mapping[str, TableColumn]] = {
     "device": TableColumn("Device", lambda it: it.sn.casefold()),
     "type": TableColumn("Type", lambda it: it.type),
-    "state": TableColumn("DeviceState", lambda it: _SEVERITY[it.state]),
+    "state": TableColumn("State", lambda it: _SEVERITY[it.state]),
     "age": TableColumn("Data", lambda it: it.data_age),
     "poll": TableColumn("Last poll", lambda it: -it.last_poll.at if it.last_poll else None),
     "duration": TableColumn("Took", lambda it: it.last_poll.duration if it.last_poll else None),

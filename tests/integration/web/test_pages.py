@@ -178,6 +178,7 @@ def test_the_readme_is_served_as_it_was_installed() -> None:
 def test_a_row_has_what_is_known_of_its_device() -> None:
     with serving(Devices(UP)) as web:
         page = web.text("/devices")
+    assert "Device Type State Data Last poll Took Interval Next poll Info" in page
     assert "UMD1 pbd up 20 s ago 10 s ago 250 ms 5 min in 5 min site Pai" in page
     assert "1\u20131 of 1" in page
     assert "As of 2026-09-21 14:13:20 UTC" in page
