@@ -13,10 +13,11 @@ from starlette.routing import Route
 
 from exporter.metrics.exposition import Snapshot
 from exporter.web.compression import Latest, in_chunks
+from exporter.web.middleware import BrowserHeadersMiddleware
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
-from exporter.web.pages import FleetView, Pages
-from exporter.web.policy import BrowserPolicy
-from exporter.web.shared import Shared
+from exporter.web.overview import Overview
+from exporter.web.pages import Pages
+from exporter.web.shared_call import SharedCall
 from exporter.web.streamed import Streamed
 
 
@@ -37,7 +38,7 @@ class Site:
     version: str
     telemetry_path: str
     exposition: ExpositionSource
-    overview: FleetView
+    overview: Overview
     problems: Callable[[], list[str]]
     ready: Callable[[], bool]
     reload: Callable[[], str | None]
@@ -49,7 +50,7 @@ def create_app(site: Site) -> Starlette:
     pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
     latest = Latest()
-    reloads = Shared(site.reload)
+    reloads = SharedCall(site.reload)
 
     # Plain functions: Starlette runs them in a thread, so a large page does not hold up the health checks.
     def metrics(request: Request) -> Response:
@@ -90,7 +91,7 @@ def create_app(site: Site) -> Starlette:
             Route("/-/ready", ready),
             Route("/-/reload", reload, methods=["POST"]),
         ],
-        middleware=[Middleware(BrowserPolicy)],
+        middleware=[Middleware(BrowserHeadersMiddleware)],
         exception_handlers={404: not_found},
     )
     # one address for one page

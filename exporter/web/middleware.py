@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 import structlog
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.auth import Users, Verdict
@@ -35,6 +35,36 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%
 
 #: A request's target in absolute form: the authority, which has a host, and the path. The query is not part of it any more.
 _ABSOLUTE: Final = re.compile(r"https?://(?=[^:/])([^/]*)(/.*)?", re.IGNORECASE)
+
+
+#: What browsers are told with every answer: load nothing from elsewhere, run nothing inline, do not guess the content type.
+BROWSER_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class BrowserHeadersMiddleware:
+    """Add BROWSER_HEADERS to the answers of `app`, except those that an answer sets itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in BROWSER_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
 from importlib import metadata, resources
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.polling.status import DeviceDetail, DeviceState, Fleet
+from exporter.polling.status import DeviceState
 from exporter.web import formatting as words
 from exporter.web.compression import gzip
 from exporter.web.json_views import device_document, error_document, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
+from exporter.web.overview import Overview
 from exporter.web.table import COLUMNS, Query, QueryError, Table
 
 HTML: Final = "text/html; charset=utf-8"
@@ -40,13 +41,6 @@ _ASSETS: Final = {
 }
 
 
-class FleetView(Protocol):
-    """Who knows the devices. May be asked from any thread."""
-
-    def fleet(self) -> Fleet: ...
-    def device(self, device_type: str, device_sn: str, /) -> DeviceDetail | None: ...
-
-
 class _Anything(StringConvertor):
     """The rest of a path, whatever is in it: Starlette's own stops at the end of a line."""
 
@@ -59,7 +53,7 @@ register_url_convertor("anything", _Anything())
 class Pages:
     """The pages of an exporter of `version` that serves its metrics at `telemetry_path`."""
 
-    def __init__(self, version: str, telemetry_path: str, overview: FleetView, *, simulated: bool) -> None:
+    def __init__(self, version: str, telemetry_path: str, overview: Overview, *, simulated: bool) -> None:
         self._overview = overview
         self._simulated = simulated
         self._turns = asyncio.Semaphore(_AT_ONCE)

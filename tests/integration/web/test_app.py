@@ -19,6 +19,7 @@ from exporter.polling.status import DeviceDetail, Fleet
 from exporter.web import ListenError, Server, Site, compression, create_app
 from exporter.web.compression import Latest, in_chunks, open_gzip
 from exporter.web.negotiation import accepts_gzip, prefers_json, wants_openmetrics
+from exporter.web.overview import Overview
 from tests.helpers.processes import free_port
 
 
@@ -267,7 +268,7 @@ def test_a_port_that_is_taken_for_one_family_is_an_error(taken: str) -> None:
         pass
 
 
-class Parts:
+class Parts(Overview):
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.ready = True

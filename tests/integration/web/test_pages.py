@@ -17,7 +17,8 @@ from exporter.commands.arguments import telemetry_path
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, Fleet, PollResult
 from exporter.web import Server, Site, create_app
-from exporter.web.policy import HEADERS
+from exporter.web.middleware import BROWSER_HEADERS
+from exporter.web.overview import Overview
 from exporter.web.table import PAGE_SIZE
 from tests.helpers.processes import eventually
 from tests.unit.web.test_table import NOW, status
@@ -34,7 +35,7 @@ UP = status(
 )
 
 
-class Devices:
+class Devices(Overview):
     """What the pages ask for, as a test sets it."""
 
     def __init__(self, *devices: DeviceStatus, suspended: str | None = None) -> None:
@@ -119,8 +120,8 @@ def test_every_answer_tells_browsers_to_be_careful() -> None:
         )
         for path in (*paths, "/devices?state=x", "/-/assets/style.css"):
             headers = web.get(path).headers
-            assert {name: headers.get(name) for name in HEADERS} == HEADERS, path
-        policy = dict(part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";"))
+            assert {name: headers.get(name) for name in BROWSER_HEADERS} == BROWSER_HEADERS, path
+        policy = dict(part.strip().split(" ", 1) for part in BROWSER_HEADERS["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
         assert {policy[name] for name in policy if name.endswith("-src") and name != "default-src"} == {"'self'"}
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from exporter.web.shared import Shared
+from exporter.web.shared_call import SharedCall
 
 
 class Work:
@@ -30,7 +30,7 @@ async def until(what: threading.Semaphore) -> None:
 def test_who_asks_while_it_runs_shares_the_next_call() -> None:
     async def ask() -> list[int]:
         work = Work()
-        shared = Shared(work)
+        shared = SharedCall(work)
         first = asyncio.create_task(shared.get())
         await until(work.running)
         others = []
@@ -49,7 +49,7 @@ def test_one_after_the_other_is_a_call_each() -> None:
     async def ask() -> list[int]:
         work = Work()
         work.go_on.release(3)
-        shared = Shared(work)
+        shared = SharedCall(work)
         return [await shared.get() for _ in range(3)]
 
     assert asyncio.run(ask()) == [1, 2, 3]
@@ -58,7 +58,7 @@ def test_one_after_the_other_is_a_call_each() -> None:
 def test_one_who_goes_away_does_not_take_the_result_from_the_others() -> None:
     async def ask() -> int:
         work = Work()
-        shared = Shared(work)
+        shared = SharedCall(work)
         goes, stays = asyncio.create_task(shared.get()), asyncio.create_task(shared.get())
         await until(work.running)
         goes.cancel()
@@ -78,7 +78,7 @@ def test_an_error_is_for_those_who_asked_and_not_for_the_next() -> None:
         return answer
 
     async def ask() -> int:
-        shared = Shared(work)
+        shared = SharedCall(work)
         with pytest.raises(ValueError, match="made up"):
             await shared.get()
         return await shared.get()
@@ -88,7 +88,7 @@ def test_an_error_is_for_those_who_asked_and_not_for_the_next() -> None:
 
 def test_a_result_is_kept_for_nobody() -> None:
     async def ask() -> None:
-        shared = Shared(lambda: b"large")
+        shared = SharedCall(lambda: b"large")
         await shared.get()
         await asyncio.sleep(0)
         assert shared._running is None

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 Result = TypeVar("Result")
 
 
-class Shared(Generic[Result]):
+class SharedCall(Generic[Result]):
     """Calls a function in a thread, once at a time; those who ask while it runs share the next call.
 
     So nobody gets what was begun before he asked, and however many ask at once, two calls serve them all.
