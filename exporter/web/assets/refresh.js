@@ -1,4 +1,4 @@
-// Keeps an open page current: fetches it again and takes over what has changed. Without it a plain reload does the same.
+// Fetches an open page again and patches in what has changed. Without JavaScript a reload does the same.
 "use strict";
 
 (() => {
@@ -8,7 +8,7 @@
   const trouble = document.getElementById("trouble");
   let paused = false;
 
-  // Changes only what differs, so that focus, selection and place on the page stay.
+  // Change only what differs, so that focus, selection and scroll position stay.
   const patch = (old, fresh) => {
     if (old.isEqualNode(fresh)) return;
     if (old.nodeName !== fresh.nodeName) return void old.replaceWith(fresh);
@@ -23,7 +23,7 @@
 
   const update = async () => {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    // what is shown is gone
+    // the device is gone
     if (answer.status === 404) return location.reload();
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -196,7 +196,7 @@ def test_a_row_has_what_is_known_of_its_device() -> None:
             {"state": DeviceState.FAILING, "reason": "timeout", "next_poll": NOW - 3},
             "failing timeout 20 s ago 10 s ago 250 ms 5 min due",
         ),
-        ({"state": DeviceState.FAILING, "reason": "timeout", "withheld": "failing"}, "failing timeout values withheld 20 s"),
+        ({"state": DeviceState.FAILING, "reason": "timeout", "withheld": "failing"}, "failing timeout values stale 20 s"),
         ({"state": DeviceState.STALE, "withheld": "frozen", "lost": True}, "stale frozen offline, says its logger 20 s"),
         ({"lost": False}, "up 20 s"),
         ({"data_age": -7200.0}, "up in 2 h"),
@@ -255,19 +255,19 @@ def test_a_devices_page_has_its_fields_and_polls() -> None:
         page = web.text("/devices/pbd/UMD1")
     assert "vbat 0.46000000834465027 V Battery voltage atess_vbat documented by the vendor" in page
     assert "status 1 online Device status atess_status inferred, never seen" in page
-    assert f"noName {10**300} Not in the catalogue none: left out nobody described it" in page
+    assert f"noName {10**300} Not in the catalogue none: dropped not described" in page
     assert "2026-09-21 14:13:10 UTC 15 s timeout" in page
     assert "2026-09-21 14:08:10 UTC 250 ms reading" in page
     assert "Last error no whole answer within 15 s" in page
-    assert "Not fresh: the last poll failed" in page
+    assert "The last poll failed. These are the values of the last success." in page
     assert "Asked at pbd/data-last, a path documented by the vendor" in page
 
 
 @pytest.mark.parametrize(("cause", "words"), [("frozen", "no longer moves"), ("failing", "no usable reading came")])
-def test_withheld_values_are_said_to_be_withheld(cause: str, words: str) -> None:
+def test_stale_values_are_said_to_be_stale(cause: str, words: str) -> None:
     with serving(Devices(replace(UP, withheld=cause))) as web:
         page = web.text("/devices/pbd/UMD1")
-    assert "The values are withheld" in page
+    assert "The values are stale" in page
     assert words in page
 
 
@@ -449,7 +449,7 @@ def test_a_devices_page_has_the_fields_that_are_text() -> None:
     assert "Fields without a metric" in page
     assert "alarmCode1 12E4 mode <script>alert(1)</script> a\\n \\x00" in page
     assert "<script>alert" not in html
-    assert "48/0/0 0:0:0, which says nothing about when" in page
+    assert "48/0/0 0:0:0, which is no time" in page
     assert document["texts"] == [
         {"field": "alarmCode1", "text": "12E4"},
         {"field": "mode", "text": "<script>alert(1)</script>"},
@@ -460,4 +460,4 @@ def test_a_devices_page_has_the_fields_that_are_text() -> None:
 
 def test_what_stands_still_is_said_where_the_time_is_none() -> None:
     with serving(Devices(replace(UP, withheld="frozen", data_time="0", data_time_is_read=False))) as web:
-        assert "own time, which is none, and all else in it no longer moves" in web.text("/devices/pbd/UMD1")
+        assert "the reading no longer changes, and its own time is no time" in web.text("/devices/pbd/UMD1")
