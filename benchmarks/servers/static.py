@@ -1,4 +1,4 @@
-"""The floor: bytes that never change, behind the exporter's own listener. `python -m benchmarks.servers.static FILE`.
+"""The floor: bytes that never change, behind the exporter's own server. `python -m benchmarks.servers.static FILE`.
 
 Packs them once, for those who ask for gzip.
 """
@@ -26,10 +26,10 @@ def main(file: Path) -> None:
             return Response(packed, media_type="text/plain", headers={"Content-Encoding": "gzip"})
         return Response(plain, media_type="text/plain")
 
-    listener = Server("127.0.0.1", 0)
-    listener.start(Starlette(routes=[Route("/metrics", metrics)]))
-    serve(listener.url, change=lambda: None)
-    listener.stop()
+    server = Server("127.0.0.1", 0)
+    server.start(Starlette(routes=[Route("/metrics", metrics)]))
+    serve(server.url, change=lambda: None)
+    server.stop()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The HTTP side: pages, health, and the listener. Knows nothing of what a field means."""
+"""The HTTP side: server, TLS and auth, metrics, pages, JSON. Knows nothing of what a field means."""
 
 from exporter.web.app import Site, create_app
 from exporter.web.rotation import Rotation

@@ -1,4 +1,4 @@
-"""The event loop of the web side: takes connections in, and no more than it can serve."""
+"""The event loop of the web side: accepts connections, no more than it can serve."""
 
 import asyncio
 import errno
@@ -20,30 +20,30 @@ from exporter.web.limits import Limits
 
 _log = structlog.get_logger()
 
-#: Seconds that answers under way get to finish when the exporter stops.
+#: Seconds that answers under way get to finish at shutdown.
 GRACE: Final = 0.7
 
-#: Seconds until the next try after the system refused another connection.
+#: Seconds until the next try after the system was out of resources for another connection.
 _RETRY: Final = 1.0
 
-#: Bytes of asyncio's read buffer for a TLS connection, which it would make 256 KiB: 50 MB for 200 that only hold a handshake
-#: open. Requests are smaller than this.
+#: Bytes of asyncio's read buffer for a TLS connection. Its own 256 KiB would be 50 MB for 200 clients that stall in the
+#: handshake. Requests are smaller than this.
 _TLS_READ_BUFFER: Final = 4 * 1024
 
-#: Bytes that the system holds for a client. It would take up to 4 MB by itself, of an answer that nobody reads, and who does not
-#: read would not be noticed. Enough for 10 Mbit/s across the world.
+#: Bytes of the system's send buffer for a client, enough for 10 Mbit/s across the world. By default it grows to 4 MB, which
+#: would take in a whole answer and hide that the client does not read.
 _SEND_BUFFER: Final = 256 * 1024
 
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Acceptor:
-    """Serves `app` on `listeners`, with what `tls` gives for each new connection (None: without TLS)."""
+    """Serve `app` on the listening `sockets`. `tls` is called for each new connection's SSL context (None: no TLS)."""
 
     def __init__(
-        self, app: ASGIApp, listeners: Sequence[socket.socket], tls: Callable[[], ssl.SSLContext | None], limits: Limits
+        self, app: ASGIApp, sockets: Sequence[socket.socket], tls: Callable[[], ssl.SSLContext | None], limits: Limits
     ) -> None:
-        self._listeners = listeners
+        self._sockets = sockets
         self._tls = tls
         self._limits = limits
         self._config = uvicorn.Config(
@@ -55,7 +55,7 @@ class Acceptor:
             log_config=None,
             access_log=False,
             proxy_headers=False,
-            # uvicorn says a whole number, and only hands it to call_later()
+            # annotated as int, but only passed on to call_later()
             timeout_keep_alive=limits.idle,  # type: ignore[arg-type]
             h11_max_incomplete_event_size=limits.head_size,
         )
@@ -73,28 +73,28 @@ class Acceptor:
             runner.run(self._serve())
 
     def stop(self) -> None:
-        """End soon; from any thread."""
-        # the loop is closed already if serving failed
+        """End run() soon; may be called from any thread."""
+        # the loop is closed if run() has ended
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._ending.set)
 
     async def _serve(self) -> None:
-        self._loop.set_exception_handler(_report)
+        self._loop.set_exception_handler(_log_exception)
         sslproto.SSLProtocol.max_size = _TLS_READ_BUFFER
         self._config.load()
-        for listener in self._listeners:
-            listener.setblocking(False)
-            self._listen(listener)
+        for sock in self._sockets:
+            sock.setblocking(False)
+            self._listen(sock)
         await self._ending.wait()
-        for listener in self._listeners:
-            self._loop.remove_reader(listener)
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
         for connection in list(self._connections):
             connection.finish()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await self._all_gone()
         for connection in list(self._connections):
-            connection.drop("the exporter stops")
+            connection.drop("server is shutting down")
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await self._all_gone()
@@ -108,47 +108,47 @@ class Acceptor:
         self._connections.discard(connection)
         self._lost.set()
 
-    def _listen(self, listener: socket.socket) -> None:
-        self._loop.add_reader(listener, self._accept, listener)
+    def _listen(self, listening: socket.socket) -> None:
+        self._loop.add_reader(listening, self._accept, listening)
 
-    def _accept(self, listener: socket.socket) -> None:
-        """Take one client in; the loop comes back for the next after it has served those that are there."""
+    def _accept(self, listening: socket.socket) -> None:
+        """Accept one client; the loop serves the others before it calls this for the next."""
         try:
-            sock, address = listener.accept()
+            sock, address = listening.accept()
         except OSError as error:
             if error.errno in _OUT_OF_RESOURCES:
-                (_log.debug if self._starved else _log.error)("cannot take a connection, trying again", error=error.strerror)
+                (_log.debug if self._starved else _log.error)("cannot accept connections, retrying", error=error.strerror)
                 self._starved = True
-                self._loop.remove_reader(listener)
-                self._loop.call_later(_RETRY, self._listen, listener)
-            # else the client has gone again
+                self._loop.remove_reader(listening)
+                self._loop.call_later(_RETRY, self._listen, listening)
+            # on any other error the client has hung up already
             return
         self._starved = False
-        self._welcome(sock, str(address[0]))
+        self._admit(sock, str(address[0]))
 
-    def _welcome(self, sock: socket.socket, peer: str) -> None:
-        handshakes = [it for it in self._connections if it.shaking_hands]
+    def _admit(self, sock: socket.socket, peer: str) -> None:
+        handshakes = [connection for connection in self._connections if connection.shaking_hands]
         if len(handshakes) >= self._limits.handshakes:
-            self._drop_one(handshakes)
+            self._evict(handshakes, "TLS handshake limit reached")
         if len(self._connections) >= self._limits.connections:
-            spare = [it for it in self._connections if it.spare]
+            spare = [connection for connection in self._connections if connection.spare]
             if not spare:
-                _log.debug("connection refused", client=peer, reason="all connections are in use")
+                _log.debug("connection refused", client=peer, reason="connection limit reached")
                 sock.close()
                 return
-            self._drop_one(spare)
+            self._evict(spare, "connection limit reached")
         connection = Connection(self._config, self._state, self._limits, sock, peer, self._on_lost)
         self._connections.add(connection)
         task = self._loop.create_task(self._connect(sock, connection))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    def _drop_one(self, candidates: Iterable[Connection]) -> None:
-        """Drop the one that got nowhere for longest, of the client that has most connections."""
-        most = Counter(it.peer for it in self._connections)
-        victim = min(candidates, key=lambda it: (-most[it.peer], it.since))
+    def _evict(self, candidates: Iterable[Connection], reason: str) -> None:
+        """Drop the candidate that made no progress for longest, of the client with most connections."""
+        count = Counter(connection.peer for connection in self._connections)
+        victim = min(candidates, key=lambda connection: (-count[connection.peer], connection.since))
         self._connections.discard(victim)
-        victim.drop("others need the place")
+        victim.drop(f"evicted: {reason}")
 
     async def _connect(self, sock: socket.socket, connection: Connection) -> None:
         tls = self._tls()
@@ -159,23 +159,23 @@ class Acceptor:
                 lambda: connection, sock, ssl=tls, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
             )
         except OSError as error:
-            _log.debug("TLS handshake failed", client=connection.peer, error=_shown(error))
+            _log.debug("TLS handshake failed", client=connection.peer, error=_reason(error))
             self._on_lost(connection)
             sock.close()
 
 
-def _shown(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
-    return error.strerror or str(error) or "the client hung up"
+    return error.strerror or str(error) or "client hung up"
 
 
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _log_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if isinstance(error, OSError):
-        # a client that is gone, in one of the many ways to tell
-        _log.debug("connection broke", error=_shown(error))
+        # the client has hung up, which shows as many different errors
+        _log.debug("connection lost", error=_reason(error))
         return
     _log.error("internal error in the web server", error=f"{type(error).__name__}: {error}" if error else context["message"])

@@ -1,4 +1,4 @@
-"""The Starlette application: metrics, pages, health, reload."""
+"""The Starlette application: metrics, pages, health and reload."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from exporter.web.streamed import Streamed
 
 
 class ExpositionSource(Protocol):
-    """Gives what the page of metrics has of the devices, and what stands behind that: the exporter's own."""
+    """Return the devices' exposition, and the exporter's own metrics that follow it."""
 
     def __call__(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages show. The functions may be called from any thread.
+    """What the application serves. The functions may be called from any thread.
 
-    `problems` says what is wrong with this process (empty: healthy); `reload` loads the config again and returns what is wrong
-    with it, None if nothing; `simulated`: the data are not from real devices.
+    `problems` returns what is wrong with this process (empty: healthy). `reload` reloads the config and returns what is wrong
+    with it, None if nothing. `simulated`: the data are not from real devices.
     """
 
     version: str
@@ -46,13 +46,13 @@ class Site:
 
 
 def create_app(site: Site) -> Starlette:
-    """The application that serves `site`."""
+    """Return the application that serves `site`."""
     pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
     latest = Latest()
     reloads = SharedCall(site.reload)
 
-    # Plain functions: Starlette runs them in a thread, so a large page does not hold up the health checks.
+    # not async: Starlette runs it in a thread, so that a large exposition does not delay the health checks
     def metrics(request: Request) -> Response:
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         page, rest = site.exposition(openmetrics=openmetrics)
@@ -66,7 +66,7 @@ def create_app(site: Site) -> Starlette:
     async def healthy(request: Request) -> Response:
         problems = site.problems()
         if problems:
-            # not for everybody, where there are users
+            # with users configured, details are not for everybody
             trusted = getattr(request.state, "trusted", True)
             return PlainTextResponse(f"{'; '.join(problems) if trusted else 'unhealthy'}\n", 503)
         return PlainTextResponse("healthy\n")
@@ -77,7 +77,7 @@ def create_app(site: Site) -> Starlette:
     async def reload(request: Request) -> Response:
         problem = await reloads.get()
         if problem is not None:
-            return PlainTextResponse(f"the config was not reloaded, the old one stays in force:\n{problem}\n", 500)
+            return PlainTextResponse(f"config reload failed, keeping the previous config:\n{problem}\n", 500)
         return PlainTextResponse("reloaded\n")
 
     def not_found(request: Request, error: Exception) -> Response:
@@ -94,6 +94,6 @@ def create_app(site: Site) -> Starlette:
         middleware=[Middleware(BrowserHeadersMiddleware)],
         exception_handlers={404: not_found},
     )
-    # one address for one page
+    # one URL for one page
     app.router.redirect_slashes = False
     return app

@@ -1,4 +1,4 @@
-"""Basic authentication against bcrypt hashes, which neither holds up the loop nor tells who is a user."""
+"""Basic authentication against bcrypt hashes, which neither blocks the event loop nor gives away the names of users."""
 
 import asyncio
 import base64
@@ -21,31 +21,31 @@ _BCRYPT_BYTES: Final = 72
 
 
 class Verdict(Enum):
-    """What became of a request's credentials."""
+    """The outcome of checking a request's credentials."""
 
     RIGHT = auto()
     WRONG = auto()
-    #: Not looked at: too many others are waiting.
+    #: Not checked: too many checks are waiting.
     BUSY = auto()
 
 
 class Users:
-    """Names and bcrypt hashes. For one event loop."""
+    """The users by name, with their bcrypt hashes. For one event loop."""
 
     def __init__(self, hashes: Mapping[str, bytes], limits: Limits) -> None:
         self._hashes = dict(hashes)
         self._decoys = sorted(set(hashes.values()))
         self._limits = limits
         self._secret = secrets.token_bytes(32)
-        #: What each user was last let in with. One password for a user is right, so this cannot grow.
+        #: A digest of each user's last right credentials. A user has one right password, so this cannot grow.
         self._known: dict[str, bytes] = {}
         self._checks: dict[bytes, asyncio.Task[bool]] = {}
         self._waiting: Counter[str] = Counter()
-        # one at a time: a flood of wrong passwords may cost one core, not all
+        # one check at a time: a flood of wrong passwords may cost one core, not all
         self._thread: CapacityLimiter | None = None
 
-    async def verdict(self, authorization: str, peer: str) -> Verdict:
-        """Judge the Authorization header that came from `peer`."""
+    async def check(self, authorization: str, peer: str) -> Verdict:
+        """Check the Authorization header that came from `peer`, an IP address."""
         credentials = _parse(authorization)
         if credentials is None:
             return Verdict.WRONG
@@ -59,15 +59,15 @@ class Users:
             if len(self._checks) >= self._limits.checks or self._waiting[peer] >= self._limits.checks_of_peer:
                 return Verdict.BUSY
             self._waiting[peer] += 1
-            check = self._checks[digest] = asyncio.get_running_loop().create_task(self._check(user, password, digest, peer))
-        # who asks for the same shares the check, and one who hangs up does not take it from the others
+            check = self._checks[digest] = asyncio.get_running_loop().create_task(self._verify(user, password, digest, peer))
+        # requests with the same credentials share a check, which goes on when one of the clients hangs up
         return Verdict.RIGHT if await asyncio.shield(check) else Verdict.WRONG
 
-    async def _check(self, user: str, password: bytes, digest: bytes, peer: str) -> bool:
+    async def _verify(self, user: str, password: bytes, digest: bytes, peer: str) -> bool:
         try:
             if self._thread is None:
                 self._thread = CapacityLimiter(1)
-            # a name that nobody has takes as long as one that somebody has, whatever the hashes cost
+            # an unknown name must take as long as a known one, whatever the hashes cost
             known = self._hashes.get(user)
             expected = self._decoys[digest[0] % len(self._decoys)] if known is None else known
             matches = await to_thread.run_sync(_matches, password, expected, limiter=self._thread)

@@ -1,4 +1,4 @@
-"""One client's connection: uvicorn's HTTP/1.1, with a deadline for whatever the client is to do next."""
+"""One client's connection: uvicorn's HTTP/1.1, with a deadline for each thing that the client is to do."""
 
 import asyncio
 import logging
@@ -20,10 +20,10 @@ from exporter.web.limits import Limits
 
 _log = structlog.get_logger()
 
-#: Bytes that wait in a connection for its client, beside what the system holds.
+#: Bytes that a connection buffers for its client, beside the system's send buffer.
 WRITE_BUFFER: Final = 16 * 1024
 
-# uvicorn warns of every client that does not speak HTTP; here that is one line at debug, see send_400_response().
+# uvicorn warns of every client that does not speak HTTP; send_400_response() logs that at debug instead
 _uvicorn_log: Final = logging.getLogger("exporter.web.uvicorn")
 _uvicorn_log.setLevel(logging.ERROR)
 
@@ -37,7 +37,7 @@ class _Phase(Enum):
 
 
 class Connection(H11Protocol):
-    """Speaks with the client behind `sock`. `lost` is called when that is over, if it ever began."""
+    """Serve the client behind `sock`. `lost` is called when an established connection is gone."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Connection(H11Protocol):
         self.logger = _uvicorn_log
         self.access_log = False
         self.peer = peer
-        #: When the client last got a step further, by the loop's clock.
+        #: When the client last made progress, by the loop's clock.
         self.since = self.loop.time()
         self._limits = limits
         self._socket = sock
@@ -65,47 +65,47 @@ class Connection(H11Protocol):
 
     @property
     def spare(self) -> bool:
-        """True while nothing is being done for the client: it is the client's turn."""
+        """Return True while the exporter waits for the client, so that nothing is lost by dropping it."""
         return self._phase is not _Phase.ANSWER or self._stall is not None
 
     @property
     def shaking_hands(self) -> bool:
-        """True until the connection is there, with its TLS handshake done."""
+        """Return True until the connection is established, TLS handshake included."""
         return self._phase is _Phase.HANDSHAKE
 
     def drop(self, reason: str) -> None:
-        """Hang up at once."""
+        """Close the connection at once. `reason` is logged."""
         _log.debug("connection dropped", client=self.peer, reason=reason)
         if self.shaking_hands:
-            # the transport is still asyncio's own; it takes this for the client's hanging up
+            # only asyncio has the transport yet; to it this looks as if the client hung up
             self._shut()
         elif self.transport is not None:
             self.transport.abort()
 
     def finish(self) -> None:
-        """Close after the answer under way; at once if there is none."""
+        """Close after the answer under way, at once if there is none."""
         if self.spare:
-            self.drop("the exporter stops")
+            self.drop("server is shutting down")
         else:
             self.shutdown()
 
-    # asyncio's side
+    # called by asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The connection is there, and its TLS handshake is done."""
+        """Begin to serve: the connection is established, TLS handshake included."""
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
         super().connection_made(transport)
-        self._follow()
+        self._update_deadline()
 
     def data_received(self, data: bytes) -> None:
-        """The client has sent something."""
+        """Take in what the client has sent."""
         if self._refused:
             return
         super().data_received(data)
-        self._follow()
+        self._update_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, from whichever side."""
+        """Clean up after a connection that either side has closed."""
         for timer in (self._deadline, self._stall):
             if timer is not None:
                 timer.cancel()
@@ -114,42 +114,42 @@ class Connection(H11Protocol):
         self._lost(self)
 
     def pause_writing(self) -> None:
-        """The client does not take what was sent."""
+        """Start the timeout for a client that does not read."""
         super().pause_writing()
-        self._stall = self.loop.call_later(self._limits.stall, self.drop, "it does not take its answer")
+        self._stall = self.loop.call_later(self._limits.stall, self.drop, "timeout: client does not read the answer")
 
     def resume_writing(self) -> None:
-        """The client has taken most of what was sent."""
+        """Stop the timeout: the client has read most of what was sent."""
         super().resume_writing()
         self.since = self.loop.time()
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
 
-    # uvicorn's side
+    # called by uvicorn
 
     def on_response_complete(self) -> None:
-        """An answer is written."""
+        """Go on to the next request: an answer is written."""
         super().on_response_complete()
-        self._follow()
+        self._update_deadline()
 
     def timeout_keep_alive_handler(self) -> None:
-        """No further request came."""
+        """Close an idle connection."""
         if self.transport.get_write_buffer_size():
-            # closing in order would wait for the client to take the rest
-            self.drop("it does not take its answer")
+            # an orderly close would wait for the client to read the rest
+            self.drop("timeout: client does not read the answer")
         else:
             super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or too much of it; for the handler of h11's exception."""
+        """Refuse a malformed or oversized request. Called while h11's exception is being handled."""
         error = sys.exception()
         status = HTTPStatus(getattr(error, "error_status_hint", 400))
         if self.cycle is not None and not self.cycle.response_complete:
-            # nothing more may come from an answer under way
+            # stop the answer under way
             self.cycle.disconnected = True
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.drop(f"it broke off its request: {error}")
+            self.drop(f"invalid request: {error}")
             return
         _log.debug("request refused", client=self.peer, status=status.value, error=str(error))
         body = f"{status.phrase}\n".encode()
@@ -162,33 +162,33 @@ class Connection(H11Protocol):
         self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self._refused = True
         if self.transport.can_write_eof():
-            # to close with something unread would make the system throw away the answer
+            # closing with input unread would reset the connection, and the client might lose the answer
             self.transport.write_eof()
             self._arm(self._limits.linger, self.transport.abort)
         else:
             self.transport.close()
 
-    # what comes next
+    # deadlines
 
-    def _follow(self) -> None:
-        """See what the client is about now. A new thing gets a new deadline, the same keeps the one it has."""
-        phase, answered = self._now()
+    def _update_deadline(self) -> None:
+        """Set the deadline of the phase that the connection is in now. A phase that goes on keeps the one it has."""
+        phase, answered = self._current_phase()
         if self._refused or (phase is self._phase and answered is self._answered):
             return
         self._phase, self._answered = phase, answered
         self.since = self.loop.time()
         limits = self._limits
         if phase is _Phase.HEAD:
-            self._arm(limits.head, self.drop, "its request did not come")
+            self._arm(limits.head, self.drop, "timeout: no complete request")
         elif phase is _Phase.ANSWER:
-            self._arm(limits.answer, self.drop, "its answer took too long")
+            self._arm(limits.answer, self.drop, "timeout: answer took too long")
         elif phase is _Phase.CLOSING:
             self._arm(limits.stall, self.transport.abort)
         elif self._deadline is not None:
-            # uvicorn has a timer of its own for the next request
+            # the wait for the next request is timed by uvicorn
             self._deadline.cancel()
 
-    def _now(self) -> tuple[_Phase, Any]:
+    def _current_phase(self) -> tuple[_Phase, Any]:
         if self.transport.is_closing():
             return _Phase.CLOSING, self.cycle
         if self.cycle is not None and not self.cycle.response_complete:
@@ -203,6 +203,6 @@ class Connection(H11Protocol):
         self._deadline = self.loop.call_later(seconds, then, *arguments)
 
     def _shut(self) -> None:
-        # the client may have been faster
+        # the client may have hung up first
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

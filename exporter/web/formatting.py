@@ -1,17 +1,17 @@
-"""Times and durations as people say them, and addresses of devices; for the templates."""
+"""Format times, durations, numbers and the URLs of devices for the templates."""
 
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
-#: Below it doubles tell all whole numbers apart.
+#: Doubles represent every whole number below this.
 _EXACT: Final = 2**53
 
 _STEPS: Final = ((86400.0, "d", 3600.0, "h"), (3600.0, "h", 60.0, "min"), (60.0, "min", 1.0, "s"))
 
 
 def span(seconds: float) -> str:
-    """A duration in at most two units: `21 ms`, `4.5 s`, `3 min 20 s`, `2 h`."""
+    """Return a duration (in seconds) in at most two units: `21 ms`, `4.5 s`, `3 min 20 s`, `2 h`."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
@@ -26,12 +26,12 @@ def span(seconds: float) -> str:
 
 
 def number(value: int | float) -> str:
-    """A value as a person writes it: a whole number without a fraction."""
+    """Return a value as people write it: a whole number without a fraction."""
     return str(int(value)) if abs(value) < _EXACT and value == int(value) else repr(value)
 
 
 def ago(seconds: float) -> str:
-    """How long ago something was, or how far ahead of us it is, in one unit."""
+    """Return how many seconds ago something was, or will be if negative, in one unit: `3 min ago`, `in 2 h`."""
     distance = abs(seconds)
     if distance < 0.5:
         return "now"
@@ -45,19 +45,19 @@ def ago(seconds: float) -> str:
 
 
 def utc(at: float) -> str:
-    """A Unix time as date and time of day; empty for one that no calendar has."""
+    """Return a Unix time as date and time of day; empty if it is out of datetime's range."""
     moment = _moment(at)
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def iso(at: float) -> str:
-    """A Unix time as HTML's time element takes it."""
+    """Return a Unix time for HTML's time element; empty if it is out of datetime's range."""
     moment = _moment(at)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
 
 
 def device_url(device_type: str, device_sn: str) -> str | None:
-    """The address of a device's page; None for the two names that browsers take for folders, however they are written."""
+    """Return the URL of a device's page; None for `.` and `..`, which browsers resolve as folders even if escaped."""
     if device_sn in (".", ".."):
         return None
     return f"/devices/{device_type}/{quote(device_sn, safe='', errors='surrogatepass')}"

@@ -1,4 +1,4 @@
-"""The devices as JSON, for scripts. What is unknown is null; names are fixed, as the README has them."""
+"""The devices as JSON, for scripts. Unknown values are null; the keys are a contract, listed in the README."""
 
 import json
 from collections.abc import Iterable
@@ -8,20 +8,20 @@ from exporter.polling.status import DeviceDetail, DeviceStatus, FieldValue, Flee
 
 
 def fleet_document(fleet: Fleet, devices: Iterable[DeviceStatus], *, simulated: bool) -> bytes:
-    """`devices` of the fleet."""
+    """Return the JSON of `devices`, with the counts of the whole fleet."""
     return _encode(
         {
             "simulated": simulated,
             "timestamp_seconds": fleet.at,
             "suspended": fleet.suspended,
             "counts": {str(state): count for state, count in fleet.counts.items()},
-            "devices": [_device(it) for it in devices],
+            "devices": [_device(status) for status in devices],
         }
     )
 
 
 def device_document(detail: DeviceDetail, *, simulated: bool) -> bytes:
-    """One device with its reading and its last polls."""
+    """Return the JSON of one device with its reading and its last polls."""
     return _encode(
         {
             "simulated": simulated,
@@ -32,20 +32,20 @@ def device_document(detail: DeviceDetail, *, simulated: bool) -> bytes:
             "path": detail.path,
             "path_evidence": detail.path_evidence,
             "error": detail.error,
-            "fields": [_field(it) for it in detail.fields],
+            "fields": [_field(field) for field in detail.fields],
             "texts": [{"field": text.field, "text": text.text} for text in detail.texts],
-            "polls": [_poll(it) for it in detail.polls],
+            "polls": [_poll(poll) for poll in detail.polls],
         }
     )
 
 
 def error_document(message: str) -> bytes:
-    """What was wrong with a request."""
+    """Return the JSON that says what was wrong with a request."""
     return _encode({"error": message})
 
 
 def _encode(document: dict[str, Any]) -> bytes:
-    # ASCII, so that a name with half a surrogate pair, which UTF-8 cannot carry, arrives too
+    # ASCII, because UTF-8 cannot encode a name with a lone surrogate
     return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""What stands before the pages: who may see them, what a request may look like, and how its answer is sent."""
+"""The middleware: who may see the pages, what a request may look like, how its answer is sent, and its headers for browsers."""
 
 import asyncio
 import re
@@ -20,20 +20,20 @@ from exporter.web.pending import PendingAnswers, Reader
 
 _log = structlog.get_logger()
 
-#: Pages that answer without credentials too; then they must say no more than a word.
+#: Paths that answer without credentials too; then with a single word.
 _OPEN: Final = frozenset({"/-/healthy", "/-/ready"})
 
-#: Bytes of an answer that are handed to a connection at a time. A whole page would be copied into each one's buffer.
+#: Bytes of an answer that are handed to a connection at a time. A whole answer would be copied into its buffer.
 _SLICE: Final = 16 * 1024
 
-#: Bytes that a connection keeps for a client that does not read: its buffer up to where it is full, and the slice that comes
-#: then, which with TLS is there as text and in cipher.
+#: Bytes that a connection keeps for a client that does not read: its full buffer and the slice that comes next, which with TLS
+#: exists twice, plain and encrypted.
 _BUFFERED: Final = WRITE_BUFFER + 2 * _SLICE
 
-#: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); what else comes is no browser's.
+#: A name or an address with or without a port (RFC 9110 7.2, RFC 3986 3.2.2); no browser sends anything else.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:\d{0,5})?")
 
-#: A request's target in absolute form: the authority, which has a host, and the path. The query is not part of it any more.
+#: A request's target in absolute form: the authority, which has a host, and the path. uvicorn has cut off the query.
 _ABSOLUTE: Final = re.compile(r"https?://(?=[^:/])([^/]*)(/.*)?", re.IGNORECASE)
 
 
@@ -69,40 +69,40 @@ class BrowserHeadersMiddleware:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Whom the pages are for (None: for everybody), and the headers that every answer carries."""
+    """The users who may see the pages (None: everybody may), and the operator's headers for every answer."""
 
     users: Users | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class AccessMiddleware:
-    """The application behind it sees only requests that may pass. `admission` is asked at every request."""
+    """Pass on to `app` only the requests that `policy` allows, which is called for each of them, and that keep to `limits`."""
 
-    def __init__(self, app: ASGIApp, admission: Callable[[], AccessPolicy], limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, policy: Callable[[], AccessPolicy], limits: Limits) -> None:
         self._app = app
-        self._admission = admission
+        self._policy = policy
         self._limits = limits
-        self._held = PendingAnswers(limits, lambda: asyncio.get_running_loop().time())
+        self._pending = PendingAnswers(limits, lambda: asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        admission = self._admission()
+        policy = self._policy()
         well_formed = _to_origin_form(scope)
-        answer = _Answer(scope, send, admission.headers, self._held)
+        answer = _Answer(scope, send, policy.headers, self._pending)
         headers = Headers(scope=scope)
         refusal = (
             self._refusal(scope, headers) if well_formed else _Refusal(HTTPStatus.BAD_REQUEST)
-        ) or await self._unauthorized(scope, headers, admission.users)
+        ) or await self._unauthorized(scope, headers, policy.users)
         if refusal is not None:
             await answer.refuse(refusal)
             return
         try:
             await self._app(scope, receive, answer.send)
         except asyncio.CancelledError:
-            # the exporter has stopped, its connections are gone, and uvicorn would call it an error of the application
+            # the server is shutting down; uvicorn would log this as an error of the application
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's own
-            _log.error("internal error in a page", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - an error must not go beyond its request
+            _log.error("internal error in a request handler", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
             if not answer.begun:
                 await answer.refuse(_Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
         finally:
@@ -114,21 +114,21 @@ class AccessMiddleware:
         if sum(len(name) + len(value) for name, value in headers.raw) > self._limits.head_size:
             return _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            # no page has a use for a body
+            # no endpoint takes a body
             return _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, close=True)
         if scope["http_version"] not in ("1.0", "1.1") or not _HOST.fullmatch(headers.get("host", "")):
             return _Refusal(HTTPStatus.BAD_REQUEST)
         return None
 
     async def _unauthorized(self, scope: Scope, headers: Headers, users: Users | None) -> "_Refusal | None":
-        """Why the request may not pass, None if it may; `trusted` in its state says whether it may see what is not for all."""
+        """Return why the credentials do not pass, None if they do. Set `trusted` in the scope's state: may details be shown?"""
         authorization = headers.get("authorization")
         scope["state"]["trusted"] = users is None or authorization is not None
         if users is None or (authorization is None and scope["path"] in _OPEN):
             return None
         verdict = Verdict.WRONG
         if authorization is not None:
-            verdict = await users.verdict(authorization, scope["state"]["connection"].peer)
+            verdict = await users.check(authorization, scope["state"]["connection"].peer)
         if verdict is Verdict.RIGHT:
             return None
         if verdict is Verdict.BUSY:
@@ -137,9 +137,9 @@ class AccessMiddleware:
 
 
 def _to_origin_form(scope: Scope) -> bool:
-    """Take apart a target in absolute form, as if it had come as a path and its authority as Host (RFC 9112 3.2.2).
+    """Rewrite a target in absolute form to its path, and the Host header to its authority (RFC 9112 3.2.2).
 
-    Return False where it is no address of a page, or comes with a Host that is none.
+    Return False if the target is no http URL or the Host header is malformed.
     """
     target = scope["raw_path"].decode("ascii")
     if target.startswith("/") or "://" not in target:
@@ -163,33 +163,33 @@ class _Refusal:
 
 
 class _Answer:
-    """An answer on its way: with the headers that all have, and a large body a slice at a time."""
+    """An answer on its way: adds the common headers, and sends a large body a slice at a time."""
 
-    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]], held: PendingAnswers) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]], pending: PendingAnswers) -> None:
         self.begun = False
         self._scope = scope
         self._send = send
         self._headers = headers
-        self._held = held
+        self._pending = pending
         self._reader: Reader | None = None
 
     async def send(self, message: Message) -> None:
-        """ASGI's send() for the application."""
+        """Send a message of the application; this is the ASGI send() that it gets."""
         if message["type"] == "http.response.start":
             self.begun = True
             if "made_of" in message:
                 body, own = message["made_of"]
-                self._reader = self._held.begin(self._connection, body, own + _BUFFERED)
+                self._reader = self._pending.begin(self._connection, body, own + _BUFFERED)
             await self._send({**message, "headers": [*self._common(message["headers"])]})
             if 400 <= message["status"] < 500:
-                self._tell(message["status"])
+                self._log_refusal(message["status"])
         elif message["type"] == "http.response.body" and len(message.get("body", b"")) > _SLICE:
             await self._send_slices(message["body"], more=message.get("more_body", False))
         else:
             await self._send(message)
 
     async def refuse(self, refusal: _Refusal) -> None:
-        """Answer for the application."""
+        """Send the refusal as the answer, in place of the application's."""
         body = f"{refusal.status.phrase}\n".encode()
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
@@ -202,27 +202,27 @@ class _Answer:
         await self.send({"type": "http.response.body", "body": body})
 
     def _common(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-        """The page's own headers, but for those that the operator wants otherwise, and his."""
-        set_by_us = {name.lower() for name, _ in self._headers}
+        """Yield the date, the application's headers and the operator's, which override those of the same name."""
+        overridden = {name.lower() for name, _ in self._headers}
         yield (b"date", formatdate(usegmt=True).encode())
-        yield from ((name, value) for name, value in headers if name.lower() not in set_by_us)
+        yield from ((name, value) for name, value in headers if name.lower() not in overridden)
         yield from self._headers
 
     def close(self) -> None:
-        """End it, however far it came."""
+        """Stop counting the answer, whether it was sent whole or not."""
         if self._reader is not None:
-            self._held.end(self._reader)
+            self._pending.end(self._reader)
 
     async def _send_slices(self, body: bytes, *, more: bool) -> None:
         if self._reader is None:
-            self._reader = self._held.begin(self._connection, body, _BUFFERED)
+            self._reader = self._pending.begin(self._connection, body, _BUFFERED)
         on_the_way = 0 if body is self._reader.body else len(body)
         for begin in range(0, len(body), _SLICE):
-            self._held.progress(self._reader, on_the_way)
+            self._pending.progress(self._reader, on_the_way)
             end = begin + _SLICE
             await self._send({"type": "http.response.body", "body": body[begin:end], "more_body": more or end < len(body)})
 
-    def _tell(self, status: int) -> None:
+    def _log_refusal(self, status: int) -> None:
         _log.debug(
             "request refused",
             client=self._connection.peer,

@@ -1,4 +1,4 @@
-"""What the pages say of the devices, with what the catalogue says of their fields."""
+"""What the pages show of the devices, joined with what the catalogue knows of their fields."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from exporter.polling.status import DeviceDetail, FieldText, FieldValue, Fleet
 
 
 class Overview:
-    """The devices as they stand; safe to use from any thread. `types` may be replaced at any time."""
+    """The devices' current status; safe to use from any thread. `types` may be replaced at any time."""
 
     def __init__(
         self, scheduler: Scheduler, circuit_breaker: CircuitBreaker, clock: Clock, types: Mapping[str, DeviceType]
@@ -22,11 +22,11 @@ class Overview:
         self._clock = clock
 
     def fleet(self) -> Fleet:
-        """All devices."""
+        """Return the status of all devices."""
         return Fleet(self._clock.wall(), self._suspended, self._scheduler.statuses())
 
     def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
-        """One device with its reading, in whichever spelling it is asked for; None if there is no such device."""
+        """Return one device with its reading, None if unknown. Any spelling of its deviceSn finds it."""
         found = self._scheduler.detail((device_type, serial_key(device_sn)))
         known = self.types.get(device_type)
         if found is None or known is None:

@@ -1,4 +1,4 @@
-"""The pages that people read, and the same facts as JSON. They know how devices stand, not what a field means."""
+"""The pages that people read, and the same facts as JSON."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.polling.status import DeviceState
-from exporter.web import formatting as words
+from exporter.web import formatting
 from exporter.web.compression import gzip
 from exporter.web.json_views import device_document, error_document, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
@@ -25,10 +25,10 @@ from exporter.web.table import COLUMNS, Query, QueryError, Table
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json"
 
-#: Seconds between two looks of an open page for newer data.
+#: Seconds between two updates of an open page.
 REFRESH: Final = 5
 
-#: Pages made at once: however many people look, scrapes and polls come first.
+#: Pages rendered at once: however many people look at them, scrapes and polls come first.
 _AT_ONCE: Final = 2
 
 #: Bytes from which an answer is worth compressing.
@@ -42,7 +42,7 @@ _ASSETS: Final = {
 
 
 class _Anything(StringConvertor):
-    """The rest of a path, whatever is in it: Starlette's own stops at the end of a line."""
+    """The rest of a path, newlines included, at which Starlette's own `path` stops."""
 
     regex = r"(?s:.+)"
 
@@ -51,12 +51,12 @@ register_url_convertor("anything", _Anything())
 
 
 class Pages:
-    """The pages of an exporter of `version` that serves its metrics at `telemetry_path`."""
+    """The pages of an exporter of that `version`, which serves its metrics at `telemetry_path`."""
 
     def __init__(self, version: str, telemetry_path: str, overview: Overview, *, simulated: bool) -> None:
         self._overview = overview
         self._simulated = simulated
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._assets = dict(_read_assets())
         self._readme = _readme()
         self._templates = Environment(
@@ -67,16 +67,16 @@ class Pages:
             undefined=StrictUndefined,
         )
         self._templates.filters |= {
-            "number": words.number,
-            "span": words.span,
-            "ago": words.ago,
-            "utc": words.utc,
-            "iso": words.iso,
+            "number": formatting.number,
+            "span": formatting.span,
+            "ago": formatting.ago,
+            "utc": formatting.utc,
+            "iso": formatting.iso,
         }
         self._templates.globals |= {
             "asset": lambda name: f"/-/assets/{name}?{self._assets[name][0]}",
             "columns": COLUMNS,
-            "device_url": words.device_url,
+            "device_url": formatting.device_url,
             "has_readme": self._readme is not None,
             "refresh": REFRESH,
             "simulated": simulated,
@@ -87,7 +87,7 @@ class Pages:
 
     @property
     def routes(self) -> list[Route]:
-        """Where the pages are."""
+        """Return the routes of all pages."""
         pages: dict[str, Callable[[Request], Response]] = {
             "/": self._landing,
             "/devices": self._devices,
@@ -96,19 +96,19 @@ class Pages:
             "/-/assets/{name}": self._asset,
             "/-/readme": self._show_readme,
         }
-        return [Route(path, self._in_turn(page)) for path, page in pages.items()]
+        return [Route(path, self._limited(page)) for path, page in pages.items()]
 
-    def _in_turn(self, page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """`page` made in a thread, so that a large fleet holds up nobody, but in no more threads than _AT_ONCE."""
+    def _limited(self, page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that renders `page` in a thread, off the event loop, in at most _AT_ONCE threads."""
 
         async def endpoint(request: Request) -> Response:
-            async with self._turns:
+            async with self._slots:
                 return await run_in_threadpool(page, request)
 
         return endpoint
 
     def error(self, request: Request, status: int, message: str) -> Response:
-        """A page, or a document for who asked for one, that says what was wrong with a request."""
+        """Return the error page, or the error as JSON to a client that prefers it."""
         if request.scope["path"].endswith(".json") or prefers_json(request.headers.get("accept", "")):
             return _answer(request, error_document(message), JSON, status)
         return self._page(request, "error.html", status, message=message)
@@ -132,9 +132,9 @@ class Pages:
         return _answer(request, fleet_document(fleet, query.matching(fleet.devices), simulated=self._simulated), JSON)
 
     def _device(self, request: Request) -> Response:
-        """A device's page or, with `.json` behind its deviceSn or for who prefers it, its document.
+        """Return a device's page, or its JSON if `.json` follows the deviceSn or the client prefers it.
 
-        A device whose deviceSn itself ends in `.json` has its page where its name says.
+        A deviceSn that itself ends in `.json` is looked up as it is first.
         """
         sn = _device_sn(request)
         device_type = request.path_params["type"]
@@ -153,9 +153,9 @@ class Pages:
         name = request.path_params["name"]
         if name not in self._assets:
             return self.error(request, 404, "There is no such page.")
-        version, body = self._assets[name]
-        # the version is in the address, so what is there never changes
-        current = request.scope["query_string"].decode("latin-1") == version
+        digest, body = self._assets[name]
+        # the hash is in the URL, so the content of that URL never changes
+        current = request.scope["query_string"].decode("latin-1") == digest
         cached = {"Cache-Control": "public, max-age=31536000, immutable"} if current else {}
         return Response(body, media_type=_ASSETS[name], headers=cached)
 
@@ -178,7 +178,7 @@ def _answer(request: Request, body: bytes, content_type: str, status: int = 200)
 
 
 def _device_sn(request: Request) -> str | None:
-    """The deviceSn in the address, from its raw bytes: decoded for us it would have lost what UTF-8 cannot carry."""
+    """Return the deviceSn in the URL, None if malformed. Starlette's decoded path would lose lone surrogates."""
     parts = request.scope["raw_path"].split(b"/", 3)
     try:
         return unquote_to_bytes(parts[3]).decode("utf-8", "surrogatepass")

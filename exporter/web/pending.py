@@ -1,4 +1,4 @@
-"""Large answers that clients have not taken yet: how many bytes they hold, and who must go when it is too much."""
+"""Large answers that slow readers have not taken yet: their bytes are counted, and the slowest are evicted over the limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from exporter.web.limits import Limits
 
 @dataclass(eq=False, slots=True)
 class Reader:
-    """A client that is being sent an answer made of `body`, which it may have in common with others, and of `own` bytes more.
+    """A client that is being sent an answer made of `body`, which other readers may share, and of `own` bytes more.
 
-    `on_the_way` bytes are on their way to it; `since` is when it last took some, by the loop's clock.
+    `on_the_way` is how many further bytes are being sent; `since` is when it last took some, by the loop's clock.
     """
 
     connection: Connection
@@ -23,12 +23,12 @@ class Reader:
 
     @property
     def size(self) -> int:
-        """Bytes of the body, which counts once however many read it."""
+        """Return the bytes of the body."""
         return self.body.memory if isinstance(self.body, Snapshot) else len(self.body)
 
 
 class PendingAnswers:
-    """The answers under way. A body that several clients are sent counts once."""
+    """The answers under way. A body counts once, however many clients read it."""
 
     def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
         self._limits = limits
@@ -36,45 +36,45 @@ class PendingAnswers:
         self._readers: set[Reader] = set()
 
     def begin(self, connection: Connection, body: Snapshot | bytes, own: int = 0) -> Reader:
-        """A client is to be sent `body`, and `own` bytes more. Where that is too much, those go that are the slowest."""
+        """Count an answer made of `body` and `own` bytes more. Evict the slowest readers if that exceeds the limit."""
         reader = Reader(connection, body, own, 0, self._now())
         self._readers.add(reader)
         self._make_room(reader)
         return reader
 
     def progress(self, reader: Reader, on_the_way: int = 0) -> None:
-        """The client has taken some of it, and so many bytes are on their way to it now."""
+        """Note that the reader has taken some of its answer, and that `on_the_way` bytes are being sent now."""
         reader.since = self._now()
         before, reader.on_the_way = reader.on_the_way, on_the_way
         if on_the_way > before and reader in self._readers:
             self._make_room(reader)
 
     def end(self, reader: Reader) -> None:
-        """The client has it all, or is gone."""
+        """Stop counting the reader: it has the whole answer, or is gone."""
         self._readers.discard(reader)
 
     def _make_room(self, newest: Reader) -> None:
-        least = self._limits.held_least
+        least = self._limits.pending_least
         while len(self._readers) > least:
             bodies = {id(reader.body): reader.size for reader in self._readers}
             crowded = len(bodies) > least
-            # that few bodies may have any size, but not what their readers hold beside
+            # so few bodies may be of any size; what their readers have beside them is limited all the same
             size = sum(reader.own + reader.on_the_way for reader in self._readers) + (sum(bodies.values()) if crowded else 0)
-            if size <= self._limits.held_size:
+            if size <= self._limits.pending_size:
                 return
             for reader in self._slowest_body(newest) if crowded else self._slowest(newest):
                 self._readers.discard(reader)
-                reader.connection.drop("too many answers are waiting to be taken")
+                reader.connection.drop("evicted: too much memory held by slow readers")
 
     def _slowest(self, newest: Reader) -> list[Reader]:
-        return [min(self._readers - {newest}, key=lambda it: it.since)]
+        return [min(self._readers - {newest}, key=lambda reader: reader.since)]
 
     def _slowest_body(self, newest: Reader) -> list[Reader]:
-        """Return the readers of the body of which nobody took anything for longest; not that of the newest."""
+        """Return all readers of the body that nobody has taken any of for longest; never the newest reader's body."""
         last: dict[int, float] = {}
         for reader in self._readers:
             key = id(reader.body)
             last[key] = max(reader.since, last.get(key, 0.0))
         del last[id(newest.body)]
         slowest = min(last, key=last.__getitem__)
-        return [it for it in self._readers if id(it.body) == slowest]
+        return [reader for reader in self._readers if id(reader.body) == slowest]

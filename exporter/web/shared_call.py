@@ -1,4 +1,4 @@
-"""Work that many ask for at a time and that need not be done for each."""
+"""One call of a function for all who ask for it at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,23 +10,23 @@ Result = TypeVar("Result")
 
 
 class SharedCall(Generic[Result]):
-    """Calls a function in a thread, once at a time; those who ask while it runs share the next call.
+    """Call a function in a thread, one call at a time; those who ask while it runs share the next call.
 
-    So nobody gets what was begun before he asked, and however many ask at once, two calls serve them all.
+    So nobody gets the result of a call that began before they asked, and two calls serve however many ask at once.
     """
 
     def __init__(self, function: Callable[[], Result]) -> None:
         self._function = function
         self._running: asyncio.Task[Result] | None = None
         self._next: asyncio.Task[Result] | None = None
-        # threads beside those of the other pages, which may all be taken
+        # a thread of its own: those that serve the pages may all be in use
         self._thread: CapacityLimiter | None = None
 
     async def get(self) -> Result:
-        """The result of a call that begins now or later. Raises what the function raises."""
+        """Return the result of a call that begins now or later. Raises what the function raises."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._call(self._running))
-        # one client that goes away must not take the result from the others
+        # a client that hangs up must not cancel the call of the others
         return await asyncio.shield(self._next)
 
     async def _call(self, previous: "asyncio.Task[Result] | None") -> Result:
@@ -39,5 +39,5 @@ class SharedCall(Generic[Result]):
             return await to_thread.run_sync(self._function, limiter=self._thread)
         finally:
             if self._running is asyncio.current_task():
-                # a large result must not be kept for nobody
+                # keep no result that nobody will ask for
                 self._running = None

@@ -1,4 +1,4 @@
-"""The table of devices: which of them are asked for, in which order, and on which page."""
+"""The table of devices: filtered, sorted and paged by the query of its URL."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,31 +15,31 @@ _SEVERITY: Final = {state: rank for rank, state in enumerate(DeviceState)}
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column of the table; `key` is what it is sorted by, None is unknown and comes last either way."""
+    """A column of the table. `key` is what it is sorted by; None is unknown and comes last in either direction."""
 
     title: str
     key: Callable[[DeviceStatus], float | str | None]
 
 
 COLUMNS: Final[Mapping[str, TableColumn]] = {
-    "device": TableColumn("Device", lambda it: it.sn.casefold()),
-    "type": TableColumn("Type", lambda it: it.type),
-    "state": TableColumn("State", lambda it: _SEVERITY[it.state]),
-    "age": TableColumn("Data", lambda it: it.data_age),
-    "poll": TableColumn("Last poll", lambda it: -it.last_poll.at if it.last_poll else None),
-    "duration": TableColumn("Took", lambda it: it.last_poll.duration if it.last_poll else None),
-    "interval": TableColumn("Interval", lambda it: it.interval),
-    "next": TableColumn("Next poll", lambda it: it.next_poll),
+    "device": TableColumn("Device", lambda status: status.sn.casefold()),
+    "type": TableColumn("Type", lambda status: status.type),
+    "state": TableColumn("State", lambda status: _SEVERITY[status.state]),
+    "age": TableColumn("Data", lambda status: status.data_age),
+    "poll": TableColumn("Last poll", lambda status: -status.last_poll.at if status.last_poll else None),
+    "duration": TableColumn("Took", lambda status: status.last_poll.duration if status.last_poll else None),
+    "interval": TableColumn("Interval", lambda status: status.interval),
+    "next": TableColumn("Next poll", lambda status: status.next_poll),
 }
 
 
 class QueryError(ValueError):
-    """The address asks for something that there is not; the message says what there is."""
+    """A parameter of the query is invalid; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What an address asks of the table."""
+    """The filter, order and page that a URL asks for."""
 
     text: str = ""
     state: DeviceState | None = None
@@ -49,13 +49,13 @@ class Query:
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> "Query":
-        """From the parameters `q`, `state`, `sort` (with `-` in front: descending) and `page`. Raises QueryError."""
+        """Parse the parameters `q`, `state`, `sort` (with `-` in front: descending) and `page`. Raises QueryError."""
         state = parameters.get("state", "")
         if state and state not in list(DeviceState):
             raise QueryError(f"state: expected one of {', '.join(DeviceState)}")
         sort = parameters.get("sort") or "device"
         if sort.removeprefix("-") not in COLUMNS:
-            raise QueryError(f"sort: expected one of {', '.join(COLUMNS)}, with - in front for the other way round")
+            raise QueryError(f"sort: expected one of {', '.join(COLUMNS)}, with - in front for descending order")
         page = parameters.get("page") or "1"
         if not (page.isascii() and page.isdigit() and len(page) < 10):
             raise QueryError("page: expected a number from 1")
@@ -69,11 +69,11 @@ class Query:
 
     @property
     def order(self) -> str:
-        """The parameter `sort` as it stands in an address."""
+        """Return the value of the parameter `sort`."""
         return f"-{self.sort}" if self.descending else self.sort
 
     def url(self, **changes: object) -> str:
-        """The address of the table with this query, but for `changes`; what is as it always is stays out of it."""
+        """Return the URL of the table with this query and `changes`; parameters at their defaults are omitted."""
         query = replace(self, **changes)  # type: ignore[arg-type]
         page = str(query.page) if query.page > 1 else ""
         pairs = {
@@ -86,22 +86,23 @@ class Query:
         return f"/devices?{parameters}" if parameters else "/devices"
 
     def resorted(self, column: str) -> str:
-        """The address of the table sorted by `column`, or the other way round if it is that already."""
+        """Return the URL of the table sorted by `column`; descending if it is sorted by that already."""
         return self.url(sort=column, descending=column == self.sort and not self.descending, page=1)
 
     def matching(self, devices: Sequence[DeviceStatus]) -> list[DeviceStatus]:
-        """Those of `devices` that have the state and every word of the text, in order."""
+        """Return those of `devices` that are in the state and have every word of the text, sorted."""
         words = self.text.casefold().split()
         found = [
-            it
-            for it in devices
-            if (self.state is None or it.state is self.state) and (not words or all(word in _words_of(it) for word in words))
+            device
+            for device in devices
+            if (self.state is None or device.state is self.state)
+            and (not words or all(word in _searchable(device) for word in words))
         ]
-        found.sort(key=lambda it: (it.sn.casefold(), it.sn, it.type))
+        found.sort(key=lambda device: (device.sn.casefold(), device.sn, device.type))
         key = COLUMNS[self.sort].key
-        known = [(value, it) for it in found if (value := key(it)) is not None]
+        known = [(value, device) for device in found if (value := key(device)) is not None]
         known.sort(key=lambda pair: pair[0], reverse=self.descending)
-        return [it for _, it in known] + [it for it in found if key(it) is None]
+        return [device for _, device in known] + [device for device in found if key(device) is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Table:
 
     @classmethod
     def of(cls, fleet: Fleet, query: Query) -> "Table":
-        """The page that `query` asks for, or the last one if there are not so many."""
+        """Return the page that `query` asks for, or the last one if there are fewer."""
         found = query.matching(fleet.devices)
         pages = max(1, -(-len(found) // PAGE_SIZE))
         page = min(max(query.page, 1), pages)
@@ -127,11 +128,11 @@ class Table:
 
     @property
     def last(self) -> int:
-        """The number of the last row."""
+        """Return the number of the last row, 0 if there is none."""
         return self.first + len(self.rows) - 1 if self.rows else 0
 
 
-def _words_of(device: DeviceStatus) -> str:
-    """What a search for text looks through."""
+def _searchable(device: DeviceStatus) -> str:
+    """Return the text that a search goes through."""
     labels = " ".join(f"{name}={value}" for name, value in device.info.items())
     return f"{device.sn} {device.type} {device.reason or ''} {device.withheld or ''} {labels}".casefold()

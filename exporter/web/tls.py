@@ -1,4 +1,4 @@
-"""Certificates and keys from files, as what a TLS server goes by."""
+"""Load certificates and keys from files into the SSL context of a TLS server."""
 
 import ssl
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class TlsError(ValueError):
-    """A file cannot be used; `key` is the key of the web config that names it."""
+    """A file cannot be used; `key` is the web config's key that names it."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(problem)
@@ -16,7 +16,7 @@ class TlsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files: the server's chain and key, and the authorities of its clients' certificates."""
+    """PEM files: the server's chain and key, and the CAs that sign its clients' certificates."""
 
     cert: Path
     key: Path
@@ -24,19 +24,20 @@ class TlsFiles:
 
     @property
     def all(self) -> tuple[Path, ...]:
+        """Return all of them that are set."""
         return (self.cert, self.key, *([self.client_ca] if self.client_ca else []))
 
 
 def server_context(files: TlsFiles, client_certificates: ssl.VerifyMode, oldest: ssl.TLSVersion) -> ssl.SSLContext:
-    """A context for connections from now on. Raises TlsError."""
+    """Return the SSL context for new connections. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = oldest
-    # in TLS 1.2 a client could make the server do the expensive half of a handshake again and again
+    # TLS 1.2 lets a client repeat the handshake at will, and the server does the expensive half of it
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     _readable("cert_file", files.cert)
     _readable("key_file", files.key)
-    # each alone first, so that the error names the right one
+    # the certificate alone first, so that an error names the right file
     _load("cert_file", files.cert, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(files.cert))
     _load("key_file", files.key, lambda: context.load_cert_chain(files.cert, files.key, password=_no_password))
     if files.client_ca is not None:
@@ -52,7 +53,7 @@ class _EncryptedKey(Exception):
 
 
 def _no_password() -> str:
-    # OpenSSL would ask for it on the terminal
+    # without this callback OpenSSL prompts for one on the terminal
     raise _EncryptedKey
 
 

@@ -1,7 +1,6 @@
 """The web config file, in the format of Prometheus' exporter-toolkit: `load(path) -> WebConfig`.
 
-The file says how the exporter is reached (TLS, users, headers). It is read apart from the config, because the same one may
-serve several exporters.
+The file sets TLS, users and headers. It is apart from the exporter's config, because several exporters may share one.
 """
 
 import re
@@ -20,10 +19,10 @@ from exporter.web.tls import TlsError, TlsFiles, server_context
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 
-#: Each step doubles the time: the lowest that bcrypt knows is under 1 ms, the highest that a scrape may wait for some 15 s.
+#: Each step doubles the time of a check: from under 1 ms, bcrypt's lowest, to some 15 s, the most that a scrape may wait.
 _COSTS: Final = range(4, 19)
 
-#: Keys of the format that are refused rather than ignored: who sets one relies on it.
+#: Keys of the format that are refused rather than ignored, because those who set one rely on it.
 _UNSUPPORTED: Final = frozenset(
     {
         "cert",
@@ -79,7 +78,7 @@ class _Model(BaseModel):
 
 
 class TlsServerConfig(_Model):
-    """The section of the same name. Paths are relative to the file."""
+    """The section `tls_server_config`. Paths are relative to the file."""
 
     cert_file: Path
     key_file: Path
@@ -99,13 +98,13 @@ class HeadersConfig(_Model):
 
 
 class HttpServerConfig(_Model):
-    """The section of the same name."""
+    """The section `http_server_config`."""
 
     headers: HeadersConfig | None = None
 
 
 class WebFile(_Model):
-    """The whole file. An empty section is none."""
+    """The whole file. An empty section counts as absent."""
 
     tls_server_config: TlsServerConfig | None = None
     http_server_config: HttpServerConfig | None = None
@@ -116,7 +115,7 @@ class WebFile(_Model):
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """A checked web config. `users`: bcrypt hashes by name, empty: no authentication; `files`: all that it was read from."""
+    """A valid web config. `users`: bcrypt hashes by name, empty: no authentication; `files`: all files that were read."""
 
     context: ssl.SSLContext | None
     client_certificates: ClientAuth
@@ -135,7 +134,7 @@ class WebConfig:
 
 
 def load(path: Path) -> WebConfig:
-    """Read `path` and the files that it names. Raises ConfigError with every mistake found."""
+    """Load `path` and the files that it names. Raises ConfigError with every mistake found."""
     try:
         source = read_yaml(path)
     except YamlFileError as error:

@@ -119,4 +119,4 @@ def test_slow_readers_of_pages_that_differ_hold_no_more_than_the_readme_says(cod
                 assert scrape() == whole
                 most = max(most, it.resident_bytes())
         # what is held, a page that is being made, and what the connections themselves take
-        assert most - before < LIMITS.held_size + 8_000_000
+        assert most - before < LIMITS.pending_size + 8_000_000

@@ -123,7 +123,7 @@ def test_prometheus_scrapes_through_tls_and_a_password_and_goes_on_when_the_cert
         # it has no certificate to show, but sees that it was asked for one
         assert (healthy.returncode, healthy.stderr) == (0, "")
         files.issue("rotated.example")
-        it.process.wait_for("read the web config again")
+        it.process.wait_for("web config reloaded")
         assert status(it, files) == 200
         assert "rotated.example" in served_names(it, files)
         # Prometheus has noticed nothing of all that

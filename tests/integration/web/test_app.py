@@ -205,7 +205,7 @@ def test_an_address_that_is_not_ours_is_a_clear_error(host: str) -> None:
 
 
 def answers(url: str, *addresses: str) -> list[bool]:
-    """Whether the listener at `url` answers on each of the addresses."""
+    """Whether the server at `url` answers on each of the addresses."""
     port = int(url.rpartition(":")[2])
     found = []
     for address in addresses:
@@ -290,8 +290,8 @@ class Parts(Overview):
 
 @contextmanager
 def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **site: Any) -> Iterator[str]:
-    listener = Server(host, port)
-    listener.start(
+    server = Server(host, port)
+    server.start(
         create_app(
             Site(
                 version="1.2.3",
@@ -306,9 +306,9 @@ def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **site: Any) -
         )
     )
     try:
-        yield listener.url
+        yield server.url
     finally:
-        listener.stop()
+        server.stop()
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
@@ -376,13 +376,13 @@ def test_only_a_demo_says_that_its_data_are_simulated(simulated: bool) -> None:
 
 
 def test_small_answers_are_not_held_back() -> None:
-    listener = Server("127.0.0.1", 0)
-    listener.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
+    server = Server("127.0.0.1", 0)
+    server.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
     try:
-        accepted = listener._sockets[0]
+        accepted = server._sockets[0]
         assert accepted.proto == socket.IPPROTO_TCP
     finally:
-        listener.stop()
+        server.stop()
 
 
 def test_nonsense_on_the_socket_is_answered_with_400() -> None:

@@ -1,4 +1,4 @@
-"""The listener against clients that misbehave, over real sockets, with limits that a test can wait for."""
+"""The server against clients that misbehave, over real sockets, with limits that a test can wait for."""
 
 import socket
 import threading
@@ -36,14 +36,14 @@ def listening(
             hold.wait(60)
         return Snapshot(1, len(page), [page]), b""
 
-    listener = Server("127.0.0.1", 0, limits=limits)
-    listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
+    server = Server("127.0.0.1", 0, limits=limits)
+    server.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
     try:
-        yield int(listener.url.rpartition(":")[2])
+        yield int(server.url.rpartition(":")[2])
     finally:
         if hold is not None:
             hold.set()
-        listener.stop()
+        server.stop()
 
 
 @pytest.fixture
@@ -102,20 +102,20 @@ def test_headers_that_come_a_byte_at_a_time_do_not_come_for_ever(log: list[Event
             except (ConnectionResetError, BrokenPipeError):
                 pass
             break
-        assert reasons(log) == ["its request did not come"]
+        assert reasons(log) == ["timeout: no complete request"]
 
 
 def test_a_connection_that_never_asks_is_dropped(log: list[EventDict]) -> None:
     with listening(replace(PATIENT, head=0.2)) as port, connect(port) as client:
         assert everything(client) == b""
-        assert reasons(log) == ["its request did not come"]
+        assert reasons(log) == ["timeout: no complete request"]
 
 
 def test_the_second_request_has_its_own_time(log: list[EventDict]) -> None:
     with listening(replace(PATIENT, head=0.3)) as port, connect(port) as client:
         client.sendall(get(b"/metrics") + b"GET /metrics HT")
         assert everything(client).count(b"HTTP/1.1 200") == 1
-        assert reasons(log) == ["its request did not come"]
+        assert reasons(log) == ["timeout: no complete request"]
 
 
 def test_an_idle_connection_is_closed() -> None:
@@ -127,7 +127,7 @@ def test_an_idle_connection_is_closed() -> None:
 def test_an_answer_that_nobody_reads_is_dropped(log: list[EventDict]) -> None:
     with listening(replace(PATIENT, stall=0.3), PAGE) as port, connect(port, window=4096) as client:
         client.sendall(get(b"/metrics"))
-        wait_for(lambda: reasons(log) == ["it does not take its answer"])
+        wait_for(lambda: reasons(log) == ["timeout: client does not read the answer"])
         assert len(everything(client)) < len(PAGE)
         # the others are served as ever
         assert scrape(port) == PAGE
@@ -138,13 +138,13 @@ def test_an_answer_has_its_time_in_all(log: list[EventDict]) -> None:
     with listening(replace(PATIENT, answer=0.3), hold=hold) as port, connect(port) as client:
         client.sendall(get(b"/metrics"))
         assert everything(client) == b""
-        assert reasons(log) == ["its answer took too long"]
+        assert reasons(log) == ["timeout: answer took too long"]
 
 
 def test_who_asks_to_close_and_does_not_read_is_dropped(log: list[EventDict]) -> None:
     with listening(replace(PATIENT, stall=0.3), PAGE[: 1 << 20]) as port, connect(port, window=4096) as client:
         client.sendall(get(b"/metrics", b"Connection: close"))
-        wait_for(lambda: reasons(log) == ["it does not take its answer"])
+        wait_for(lambda: reasons(log) == ["timeout: client does not read the answer"])
 
 
 def test_small_answers_that_nobody_reads_pile_up_to_a_limit(log: list[EventDict]) -> None:
@@ -153,7 +153,7 @@ def test_small_answers_that_nobody_reads_pile_up_to_a_limit(log: list[EventDict]
         with suppress(TimeoutError, ConnectionError):
             while True:
                 client.sendall(get(b"/metrics") * 100)
-        wait_for(lambda: reasons(log) == ["it does not take its answer"])
+        wait_for(lambda: reasons(log) == ["timeout: client does not read the answer"])
 
 
 def test_pipelined_requests_are_answered_in_order() -> None:
@@ -171,7 +171,7 @@ def test_one_connection_too_many_costs_the_one_that_waited_longest(log: list[Eve
         try:
             assert scrape(port) == b"atess_ppv 1\n"
             assert everything(idle[0]) == b""
-            assert reasons(log) == ["others need the place"]
+            assert reasons(log) == ["evicted: connection limit reached"]
             idle[4].sendall(get(b"/-/ready", b"Connection: close"))
             assert everything(idle[4]).endswith(b"ready\n")
         finally:
@@ -205,7 +205,7 @@ def test_while_all_are_being_served_a_newcomer_has_to_come_again(log: list[Event
         hold.set()
         for client in (one, two):
             assert everything(client).endswith(b"atess_ppv 1\n")
-        assert [line["reason"] for line in log] == ["all connections are in use"]
+        assert [line["reason"] for line in log] == ["connection limit reached"]
 
 
 @pytest.mark.parametrize(
@@ -368,13 +368,13 @@ def test_an_answer_under_way_is_finished_when_the_exporter_stops() -> None:
         hold.wait(60)
         return Snapshot(1, 6, [b"whole\n"]), b""
 
-    listener = Server("127.0.0.1", 0)
-    listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
-    with connect(int(listener.url.rpartition(":")[2])) as client:
+    server = Server("127.0.0.1", 0)
+    server.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
+    with connect(int(server.url.rpartition(":")[2])) as client:
         client.sendall(get(b"/metrics"))
         assert asked.wait(60)
         threading.Timer(0.1, hold.set).start()
-        listener.stop()
+        server.stop()
         assert everything(client).endswith(b"whole\n")
 
 
@@ -382,18 +382,18 @@ def test_errors_of_a_page_are_one_line_and_no_traceback(log: list[EventDict]) ->
     def broken(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         raise ValueError("made up")
 
-    listener = Server("127.0.0.1", 0)
-    listener.start(create_app(Site("0", "/metrics", broken, Parts(), list, lambda: True, lambda: None)))
+    server = Server("127.0.0.1", 0)
+    server.start(create_app(Site("0", "/metrics", broken, Parts(), list, lambda: True, lambda: None)))
     try:
-        with connect(int(listener.url.rpartition(":")[2])) as client:
+        with connect(int(server.url.rpartition(":")[2])) as client:
             client.sendall(get(b"/metrics", b"Connection: close"))
             answer = everything(client)
     finally:
-        listener.stop()
+        server.stop()
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"made up" not in answer
     assert log == [
-        {"event": "internal error in a page", "path": "/metrics", "error": "ValueError: made up", "log_level": "error"}
+        {"event": "internal error in a request handler", "path": "/metrics", "error": "ValueError: made up", "log_level": "error"}
     ]
 
 

@@ -26,13 +26,13 @@ def parts() -> Parts:
 def url(parts: Parts, tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "web.yaml"
     path.write_text(USERS + "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: sandbox}}\n")
-    listener = Server("127.0.0.1", 0, Rotation(path))
+    server = Server("127.0.0.1", 0, Rotation(path))
     site = Site(
         "0", "/metrics", parts.exposition, parts, lambda: parts.problems, lambda: parts.ready, lambda: parts.reload_problem
     )
-    listener.start(create_app(site))
-    yield listener.url
-    listener.stop()
+    server.start(create_app(site))
+    yield server.url
+    server.stop()
 
 
 PATHS = ["/", "/metrics", "/nope", "/-/", "/-/healthy/", "/-/ready/..", "//-/healthy", "/-/healthy%00", "/-/HEALTHY"]
@@ -87,11 +87,11 @@ def test_the_operators_headers_take_the_place_of_the_pages_own(tmp_path: Path) -
 
     path = tmp_path / "web.yaml"
     path.write_text("http_server_config: {headers: {Content-Security-Policy: sandbox}}\n")
-    listener = Server("127.0.0.1", 0, Rotation(path))
-    listener.start(page)
+    server = Server("127.0.0.1", 0, Rotation(path))
+    server.start(page)
     try:
-        headers = requests.get(listener.url, timeout=30).headers
+        headers = requests.get(server.url, timeout=30).headers
     finally:
-        listener.stop()
+        server.stop()
     assert headers["Content-Security-Policy"] == "sandbox"
     assert headers["X-Content-Type-Options"] == "nosniff"

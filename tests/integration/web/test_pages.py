@@ -92,17 +92,17 @@ def text_of(html: str) -> str:
 
 @contextmanager
 def serving(devices: Devices, telemetry_path: str = "/metrics", *, simulated: bool = False) -> Iterator[Web]:
-    listener = Server("127.0.0.1", 0)
+    server = Server("127.0.0.1", 0)
 
     def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         return Snapshot(1, 4, [b"x 1\n"]), b""
 
     site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, simulated)
-    listener.start(create_app(site))
+    server.start(create_app(site))
     try:
-        yield Web(listener.url)
+        yield Web(server.url)
     finally:
-        listener.stop()
+        server.stop()
 
 
 def test_every_answer_tells_browsers_to_be_careful() -> None:

@@ -66,8 +66,8 @@ def log() -> Iterator[list[EventDict]]:
 
 @contextmanager
 def serving(rotation: Rotation) -> Iterator[str]:
-    listener = Server("127.0.0.1", 0, rotation)
-    listener.start(
+    server = Server("127.0.0.1", 0, rotation)
+    server.start(
         create_app(
             Site(
                 "0", "/metrics", lambda openmetrics: (Snapshot(1, 4, [b"x 1\n"]), b""), Parts(), list, lambda: True, lambda: None
@@ -77,9 +77,9 @@ def serving(rotation: Rotation) -> Iterator[str]:
     # the test looks at the files itself
     rotation.stop()
     try:
-        yield listener.url
+        yield server.url
     finally:
-        listener.stop()
+        server.stop()
 
 
 def look(rotation: Rotation) -> None:
@@ -119,7 +119,7 @@ def test_a_new_certificate_is_shown_to_the_next_client(world: World, log: list[E
         world.issue("new.example")
         look(rotation)
         assert "new.example" in names(url, world.context())
-    assert [line["event"] for line in log if line["log_level"] != "debug"] == ["read the web config again"]
+    assert [line["event"] for line in log if line["log_level"] != "debug"] == ["web config reloaded"]
 
 
 def test_a_connection_that_is_open_survives_the_rotation(world: World) -> None:
@@ -171,8 +171,8 @@ def test_a_bad_file_leaves_the_old_in_force_and_is_told_once(world: World, log: 
         assert "new.example" in names(url, world.context())
     told = [(line["log_level"], line["event"]) for line in log if line["log_level"] != "debug"]
     assert told == [
-        ("error", "the web config was not read again, the old one stays in force"),
-        ("info", "read the web config again"),
+        ("error", "web config reload failed, keeping the previous config"),
+        ("info", "web config reloaded"),
     ]
 
 
@@ -196,7 +196,7 @@ def test_a_file_is_read_when_it_is_at_rest(world: World, log: list[EventDict]) -
         rotation.check()
     world.issue()
     look(rotation)
-    assert [line["event"] for line in log] == ["read the web config again"]
+    assert [line["event"] for line in log] == ["web config reloaded"]
 
 
 def test_nothing_is_read_while_nothing_changes(world: World, log: list[EventDict]) -> None:
@@ -234,7 +234,7 @@ def test_tls_is_not_switched_off_by_the_way(world: World, log: list[EventDict]) 
         look(rotation)
         assert not refused(url, world.context())
     assert [line["error"] for line in log if line["log_level"] == "error"] == [
-        f"{world.path}: to switch TLS on or off takes a restart"
+        f"{world.path}: switching TLS on or off needs a restart"
     ]
 
 
@@ -247,12 +247,12 @@ def test_users_and_headers_change_with_the_file(world: World) -> None:
     rotation = Rotation(world.path)
     with serving(rotation) as url, requests.Session() as session:
         assert session.get(f"{url}/metrics", auth=("alice", "one"), timeout=30).status_code == 200
-        proven = rotation.admission.users
+        proven = rotation.policy.users
         world.path.write_text(world.path.read_text() + headers)
         look(rotation)
         answer = session.get(f"{url}/metrics", auth=("alice", "one"), timeout=30)
         assert answer.headers["X-Frame-Options"] == "deny"
-        assert rotation.admission.users is proven
+        assert rotation.policy.users is proven
         world.path.write_text(users(b"two"))
         look(rotation)
         assert session.get(f"{url}/metrics", auth=("alice", "one"), timeout=30).status_code == 401

@@ -46,18 +46,18 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def judge(*headers: str, users: Users | None = None) -> list[Verdict]:
+def check(*headers: str, users: Users | None = None) -> list[Verdict]:
     """What the users make of the headers, one after the other."""
-    it = users or Users(HASHES, LIMITS)
+    checked_by = users or Users(HASHES, LIMITS)
 
     async def all_of_them() -> list[Verdict]:
-        return [await it.verdict(header, "192.0.2.1") for header in headers]
+        return [await checked_by.check(header, "192.0.2.1") for header in headers]
 
     return asyncio.run(all_of_them())
 
 
 def test_the_right_password_and_the_wrong_one() -> None:
-    assert judge(basic("alice", "correct horse"), basic("alice", "battery"), basic("bob", "battery"), basic("bob", "")) == [
+    assert check(basic("alice", "correct horse"), basic("alice", "battery"), basic("bob", "battery"), basic("bob", "")) == [
         Verdict.RIGHT,
         Verdict.WRONG,
         Verdict.RIGHT,
@@ -67,7 +67,7 @@ def test_the_right_password_and_the_wrong_one() -> None:
 
 def test_a_name_that_nobody_has_is_wrong_with_everybodys_password() -> None:
     headers = [basic(name, password) for name in ("carol", "", "Alice", "alice ") for password in ("correct horse", "battery")]
-    assert set(judge(*headers)) == {Verdict.WRONG}
+    assert set(check(*headers)) == {Verdict.WRONG}
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_a_name_that_nobody_has_is_wrong_with_everybodys_password() -> None:
     ["", "Basic", "Basic ", "Basic !!!", "Bearer abc", "Basic YWJj", "Basic /////w==", basic("a", "b") + "x", "Basic \xe4"],
 )
 def test_what_are_no_credentials(checks: Bcrypt, header: str) -> None:
-    assert judge(header) == [Verdict.WRONG]
+    assert check(header) == [Verdict.WRONG]
     assert checks.checked == []
 
 
-def test_odd_passwords_are_judged_too() -> None:
+def test_odd_passwords_are_checked_too() -> None:
     long = "x" * 200
     users = Users({"long": bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)), **HASHES}, LIMITS)
     headers = [
@@ -89,16 +89,16 @@ def test_odd_passwords_are_judged_too() -> None:
         basic("alice", "a:b:c"),
         basic("alice", long),
     ]
-    assert judge(*headers, users=users) == [Verdict.RIGHT, *[Verdict.WRONG] * 4]
+    assert check(*headers, users=users) == [Verdict.RIGHT, *[Verdict.WRONG] * 4]
 
 
 def test_the_same_right_credentials_are_checked_once(checks: Bcrypt) -> None:
-    assert judge(*[basic("alice", "correct horse")] * 100) == [Verdict.RIGHT] * 100
+    assert check(*[basic("alice", "correct horse")] * 100) == [Verdict.RIGHT] * 100
     assert len(checks.checked) == 1
 
 
 def test_what_one_user_proved_is_no_proof_for_another(checks: Bcrypt) -> None:
-    assert judge(basic("alice", "correct horse"), basic("bob", "correct horse"), basic("carol", "correct horse")) == [
+    assert check(basic("alice", "correct horse"), basic("bob", "correct horse"), basic("carol", "correct horse")) == [
         Verdict.RIGHT,
         Verdict.WRONG,
         Verdict.WRONG,
@@ -107,14 +107,14 @@ def test_what_one_user_proved_is_no_proof_for_another(checks: Bcrypt) -> None:
 
 
 def test_an_unknown_name_costs_the_same_check_as_a_known_one(checks: Bcrypt) -> None:
-    judge(*[basic(f"nobody{n}", "guess") for n in range(40)])
+    check(*[basic(f"nobody{n}", "guess") for n in range(40)])
     assert len(checks.checked) == 40
     # against hashes of every cost that there is, so that no cost tells
     assert set(checks.checked) == set(HASHES.values())
 
 
 def test_an_unknown_name_is_always_compared_with_the_same_hash(checks: Bcrypt) -> None:
-    judge(*[basic("nobody", "guess")] * 5)
+    check(*[basic("nobody", "guess")] * 5)
     assert len(set(checks.checked)) == 1
 
 
@@ -123,7 +123,7 @@ def crowd(*asking: Coroutine[Any, Any, Verdict], checks: Bcrypt) -> list[Verdict
     checks.free.clear()
 
     async def ask() -> list[Verdict]:
-        tasks = [asyncio.create_task(it) for it in asking]
+        tasks = [asyncio.create_task(one) for one in asking]
         while not checks.checked:
             await asyncio.sleep(0)
         checks.free.set()
@@ -134,27 +134,27 @@ def crowd(*asking: Coroutine[Any, Any, Verdict], checks: Bcrypt) -> list[Verdict
 
 def test_a_flood_of_wrong_passwords_is_turned_away_and_others_get_in(checks: Bcrypt) -> None:
     users = Users(HASHES, Limits(checks=16, checks_of_peer=4))
-    flood = [users.verdict(basic("alice", f"guess {n}"), "192.0.2.66") for n in range(1000)]
-    verdicts = crowd(*flood, users.verdict(basic("bob", "battery"), "192.0.2.1"), checks=checks)
+    flood = [users.check(basic("alice", f"guess {n}"), "192.0.2.66") for n in range(1000)]
+    verdicts = crowd(*flood, users.check(basic("bob", "battery"), "192.0.2.1"), checks=checks)
     assert verdicts == [Verdict.WRONG] * 4 + [Verdict.BUSY] * 996 + [Verdict.RIGHT]
     assert len(checks.checked) == 5
     assert checks.most_at_once == 1
     # and later the flooder is looked at again
-    assert judge(basic("alice", "guess"), users=users) == [Verdict.WRONG]
+    assert check(basic("alice", "guess"), users=users) == [Verdict.WRONG]
 
 
 def test_a_flood_from_everywhere_is_bounded_and_who_is_known_is_let_in(checks: Bcrypt) -> None:
     users = Users(HASHES, Limits(checks=16, checks_of_peer=4))
-    assert judge(basic("bob", "battery"), users=users) == [Verdict.RIGHT]
+    assert check(basic("bob", "battery"), users=users) == [Verdict.RIGHT]
     checks.checked.clear()
-    flood = [users.verdict(basic("alice", f"guess {n}"), f"192.0.2.{n}") for n in range(200)]
-    verdicts = crowd(*flood, users.verdict(basic("bob", "battery"), "192.0.2.1"), checks=checks)
+    flood = [users.check(basic("alice", f"guess {n}"), f"192.0.2.{n}") for n in range(200)]
+    verdicts = crowd(*flood, users.check(basic("bob", "battery"), "192.0.2.1"), checks=checks)
     assert verdicts == [Verdict.WRONG] * 16 + [Verdict.BUSY] * 184 + [Verdict.RIGHT]
 
 
 def test_who_asks_for_the_same_at_once_shares_the_check(checks: Bcrypt) -> None:
     users = Users(HASHES, LIMITS)
-    verdicts = crowd(*[users.verdict(basic("alice", "correct horse"), "192.0.2.1") for _ in range(50)], checks=checks)
+    verdicts = crowd(*[users.check(basic("alice", "correct horse"), "192.0.2.1") for _ in range(50)], checks=checks)
     assert verdicts == [Verdict.RIGHT] * 50
     assert len(checks.checked) == 1
 
@@ -164,8 +164,8 @@ def test_one_who_hangs_up_does_not_take_the_check_from_the_others(checks: Bcrypt
     checks.free.clear()
 
     async def ask() -> Verdict:
-        first = asyncio.create_task(users.verdict(basic("alice", "correct horse"), "192.0.2.1"))
-        second = asyncio.create_task(users.verdict(basic("alice", "correct horse"), "192.0.2.1"))
+        first = asyncio.create_task(users.check(basic("alice", "correct horse"), "192.0.2.1"))
+        second = asyncio.create_task(users.check(basic("alice", "correct horse"), "192.0.2.1"))
         while not checks.checked:
             await asyncio.sleep(0)
         first.cancel()
@@ -177,5 +177,5 @@ def test_one_who_hangs_up_does_not_take_the_check_from_the_others(checks: Bcrypt
 
 def test_name_and_password_are_kept_apart(checks: Bcrypt) -> None:
     users = Users({"a": bcrypt.hashpw(b"bc", bcrypt.gensalt(4)), "ab": bcrypt.hashpw(b"x", bcrypt.gensalt(4))}, LIMITS)
-    asking = [users.verdict(basic(name, password), "192.0.2.1") for name, password in (("a", "bc"), ("ab", "c"))]
+    asking = [users.check(basic(name, password), "192.0.2.1") for name, password in (("a", "bc"), ("ab", "c"))]
     assert crowd(*asking, checks=checks) == [Verdict.RIGHT, Verdict.WRONG]

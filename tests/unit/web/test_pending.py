@@ -7,7 +7,7 @@ from exporter.web.limits import Limits
 from exporter.web.pending import PendingAnswers
 from tests.helpers.fakes import FakeClock
 
-LIMITS = Limits(held_size=100, held_least=2)
+LIMITS = Limits(pending_size=100, pending_least=2)
 
 
 class Client:
