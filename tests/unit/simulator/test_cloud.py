@@ -69,3 +69,9 @@ def test_devices_come_go_and_move(cloud: Cloud) -> None:
 def test_upload_interval_must_be_positive(clock: SimClock) -> None:
     with pytest.raises(ValueError, match="positive"):
         Cloud([], clock, upload_interval=0)
+
+
+def test_time_is_the_sites_wall_clock(cloud: Cloud, clock: SimClock) -> None:
+    text = str(cloud.reading("pbd", "P1")["time"])
+    shown = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=clock.timezone)
+    assert timedelta(0) <= clock.now() - shown < timedelta(minutes=5)
