@@ -17,7 +17,6 @@ import pytest
 from exporter import __version__
 from exporter.api import client as enerclo
 from exporter.api import deadline as transport
-from exporter.api import errors
 from exporter.api.client import MAX_ANSWER, Client
 from exporter.api.errors import (
     ApiError,
@@ -563,20 +562,6 @@ def test_the_token_is_in_no_error_and_no_repr(cloud: FaultyCloud, served: Served
             assert "bWFkZTp1cA" not in text
         finally:
             cloud.faults.clear_all()
-
-
-def test_every_reason_has_one_error_and_the_contract_s_name() -> None:
-    assert errors.REASONS == (
-        "timeout",
-        "connection",
-        "http_status",
-        "rate_limited",
-        "unauthorized",
-        "not_found",
-        "api_error",
-        "invalid_payload",
-    )
-    assert len({error.reason for error in EnercloError.__subclasses__()}) == len(EnercloError.__subclasses__()) == 8
 
 
 def test_requests_of_several_threads_do_not_mix(cloud: FaultyCloud, served: ServedCloud) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.commands.arguments import telemetry_path
 from exporter.metrics.exposition import Snapshot
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, Fleet, PollResult
 from exporter.web import Server, Site, create_app
@@ -416,24 +415,6 @@ def test_what_changes_all_the_time_is_not_kept() -> None:
     with serving(Devices(UP)) as web:
         for path in ("/", "/devices", "/devices/pbd/UMD1", "/devices.json", "/x"):
             assert web.get(path).headers["Cache-Control"] == "no-store"
-
-
-@pytest.mark.parametrize(
-    ("path", "taken"),
-    [
-        ("/", True),
-        ("/devices", True),
-        ("/devices.json", True),
-        ("/devices/x", True),
-        ("/-/x", True),
-        ("/metrics", False),
-        ("/devices-metrics", False),
-        ("/metrics/devices", False),
-    ],
-)
-def test_which_paths_are_taken(path: str, taken: bool) -> None:
-    with pytest.raises(ArgumentTypeError, match="own") if taken else nullcontext():
-        assert telemetry_path(path) == path
 
 
 def test_a_devices_page_has_the_fields_that_are_text() -> None:

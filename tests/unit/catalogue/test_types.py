@@ -2,7 +2,15 @@ import re
 
 import pytest
 
-from exporter.catalogue.types import ApiPath, DeviceType, Evidence, FieldInfo, HelpTexts, Paths, load_catalogue
+from exporter.catalogue.types import (
+    ApiPath,
+    DeviceType,
+    Evidence,
+    FieldInfo,
+    HelpTexts,
+    Paths,
+    load_catalogue,
+)
 from exporter.metrics.names import metric_name
 
 TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
@@ -95,3 +103,13 @@ def test_a_help_text_says_what_is_known_for_which_type(types: dict[str, FieldInf
 
 def test_a_field_that_nobody_knows_says_so() -> None:
     assert HelpTexts([]).of("newField") == "Not documented by the vendor. Enerclo field newField."
+
+
+def test_settings_have_help() -> None:
+    helps = HelpTexts(load_catalogue().values())
+    assert helps.of("setting_cellFullChargeVoltage") == (
+        "Voltage of a fully charged cell (judging by its name). Enerclo setting cellFullChargeVoltage."
+    )
+    assert helps.of("setting_valleyPeriodTime5_seconds").endswith("Enerclo setting valleyPeriodTime5, in seconds after midnight.")
+    assert helps.of("setting_never_seen") == "Not documented by the vendor. Enerclo setting never_seen."
+    assert "setting_valleyPeriodTime5_seconds" in helps.known

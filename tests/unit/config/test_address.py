@@ -1,0 +1,47 @@
+import pytest
+
+from exporter.config.address import is_taken, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":9837", ("", 9837)),
+        ("localhost:80", ("localhost", 80)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:9837", ("::1", 9837)),
+        ("[]:1", ("", 1)),
+        ("LocalHost.:1", ("localhost", 1)),
+        ("[0:0::0]:1", ("::", 1)),
+        ("[::ffff:127.0.0.1]:1", ("127.0.0.1", 1)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "9837", "host", "::1:9837", "host:", "host:x", "host:-1", "host:65536", "[::1]", "[::1:80", "a:b:80", "[host]:80"],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected host:port, :port or \[v6\]:port"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        ("/", True),
+        ("/devices", True),
+        ("/devices.json", True),
+        ("/devices/x", True),
+        ("/-/x", True),
+        ("/metrics", False),
+        ("/devices-metrics", False),
+        ("/metrics/devices", False),
+    ],
+)
+def test_which_paths_are_taken(path: str, taken: bool) -> None:
+    assert is_taken(path) is taken
