@@ -1,28 +1,16 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import pytest
 import trustme
 from hypothesis import settings
 
 from tests.helpers.fakes import FakeClock
-
-Value = TypeVar("Value")
-
-
-class Sized(Protocol):
-    """Gives `short` in a usual run, and `long` in one with --long."""
-
-    def __call__(self, *, short: Value, long: Value) -> Value: ...
-
-
-#: Makes a certificate for a name, good for so many days (negative: no longer good); returns its chain, key and authority.
-Certificates = Callable[[str, int], tuple[Path, Path, Path]]
+from tests.helpers.fixtures import Certificates, Sized, Value
 
 # At a desk every run tries new examples; CI tries the same ones, so that it fails for what a change did and nothing else.
 settings.register_profile("ci", derandomize=True)

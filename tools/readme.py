@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from exporter.catalogue.types import load_catalogue
-from tests.integration.test_backfill_faults import readme_table as history_table
-from tests.integration.test_fault_matrix import readme_table
+from tests.helpers.fault_matrix import readme_table
+from tests.helpers.history_matrix import readme_table as history_table
 from tools.reference import reference
 
 README: Final = Path("README.md")

@@ -12,8 +12,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from exporter.commands import demo as exporter_demo
-from tests.conftest import Sized
 from tests.helpers.chromium import PERIOD, chromium, later, tab
+from tests.helpers.fixtures import Sized
 from tests.helpers.processes import Process, demo_command, eventually, running
 
 DEVICE = "/devices/hps_central/TND0D20233"

@@ -31,8 +31,8 @@ with atheris.instrument_imports(
     from exporter.api.client import _open_envelope
 
 from exporter.config.token import Token
-from tests.fuzz.oracle import Key
-from tests.fuzz.world import DEVICES, NAMES, VALUES, World
+from tests.helpers.fuzzing.oracle import Key
+from tests.helpers.fuzzing.world import DEVICES, NAMES, VALUES, World
 
 MOST_STEPS: Final = 4
 

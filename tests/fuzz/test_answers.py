@@ -17,7 +17,7 @@ from exporter.catalogue.types import HelpTexts, load_catalogue
 from exporter.config.token import Token
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.series import Series
-from tests.fuzz.world import DEVICES, KNOWN, NAMES, VALUES, World
+from tests.helpers.fuzzing.world import DEVICES, KNOWN, NAMES, VALUES, World
 
 Step = tuple[str, int, bytes]
 

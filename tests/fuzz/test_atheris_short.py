@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Sized
+from tests.helpers.fixtures import Sized
 
 HARNESS = Path(__file__).with_name("atheris_answers.py")
 

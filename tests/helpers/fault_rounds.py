@@ -14,8 +14,8 @@ import psutil
 from exporter import logs
 from exporter.config.token import Token
 from exporter.process.malloc import limit_malloc
+from tests.helpers.fault_matrix import MATRIX, SICK, WELL, Bench
 from tests.helpers.processes import TOKEN, SimulatedCloud
-from tests.integration.test_fault_matrix import MATRIX, SICK, WELL, Bench
 
 
 def main(url: str, rounds: int) -> None:

@@ -1,90 +1,19 @@
 """What a backfill makes of every oddity that history can have, over real HTTP: nothing is lost, and it is said once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.backfill import window
 from exporter.backfill.fetch import MAX_TRIES
 from exporter.backfill.rows import NO_TIME, OUTSIDE
 from exporter.metrics.names import metric_name
 from exporter.simulator import SimDevice
 from tests.helpers.backfilling import START, Bench, Samples, bench, differences, read_samples
 from tests.helpers.faulty_cloud import FAULTS
-
-SICK, WELL = "SICK", "WELL"
-
-
-@dataclass(frozen=True)
-class Case:
-    """`said`: the lines that are logged, each once; `requests`: those of the sick device; `kept`: whether a row can be had."""
-
-    requests: int
-    said: tuple[str, ...] = ()
-    kept: Callable[[int], bool] = lambda row: True
-    fails: str = ""
-    text: str = ""
-    outcome: str = ""
-
-
-#: Two days of a reading every 15 minutes: 192 rows, two pages. The words are the README's.
-MATRIX = {
-    "wrong_total": Case(
-        6,
-        (window.WRONG_TOTAL, window.SHIFTED),
-        text="`total` is larger than the number of rows",
-        outcome="read on to an empty page, and once more; two passes agree",
-    ),
-    "no_total": Case(2, (window.WRONG_TOTAL,), text="`total` is always 0", outcome="read to the page that is not full"),
-    "shifting_pages": Case(
-        4, (window.SHIFTED,), text="The pages shift while they are read", outcome="read again; both passes' rows count"
-    ),
-    "repeated_page": Case(
-        4,
-        fails="rows are missing; set history.window",
-        text="Every page is the first one",
-        outcome="the device fails, and is told the remedy",
-    ),
-    "last_page_again": Case(2, text="Beyond the last page the last comes again", outcome="that is the end"),
-    "newest_first": Case(2, text="The newest row is first", outcome="put in order"),
-    "shuffled_rows": Case(2, (window.UNORDERED,), text="The rows are in no order", outcome="put in order"),
-    "doubled_rows": Case(3, (window.WRONG_TOTAL, window.DOUBLED), text="Rows come twice", outcome="written once"),
-    "untimed_rows": Case(
-        2, (NO_TIME,), lambda row: bool(row % 100 % 10), text="Rows without a time, or with one that is none", outcome="left out"
-    ),
-    "null_fields": Case(
-        2, ("no field of the data is a number",), text="Fields are null, or all of a row", outcome="absent, never zero"
-    ),
-    "null_window": Case(2, text="Null instead of a page without rows", outcome="an empty window, if it is null once more"),
-    "foreign_rows": Case(
-        2,
-        (
-            "the data are those of another device",
-            "the data are a single value, not an object of fields",
-            OUTSIDE,
-            window.WRONG_TOTAL,
-        ),
-        text="Rows of another device, of another time, or that are no rows",
-        outcome="left out",
-    ),
-    "iso_rows": Case(2, text="The times are in other forms of ISO 8601", outcome="read"),
-    "unreadable_rows": Case(
-        2,
-        fails=f"not one of its rows can be used: 192 times {NO_TIME}",
-        text="No row has a time that says when",
-        outcome="the device fails, and is told why",
-    ),
-    "other_days": Case(
-        2,
-        fails=f"not one of its rows can be used: 192 times {OUTSIDE}",
-        text="The range is ignored, all rows are of other days",
-        outcome="the device fails, and is told why",
-    ),
-}
+from tests.helpers.history_matrix import MATRIX, SICK, WELL
 
 
 @pytest.fixture
@@ -200,12 +129,3 @@ def test_429s_in_the_middle_cost_a_pause_and_nothing_else(site: Bench) -> None:
     assert len(asked) == 4 + MAX_TRIES + 1
     assert len(set(asked)) == 4
     assert differences(read_samples(site.output), site.truth()) == []
-
-
-def readme_table() -> str:
-    """The matrix as the README shows it."""
-    lines = ["| history | what becomes of it | said |", "|---|---|---|"]
-    for case in MATRIX.values():
-        said = "at the end" if case.fails else "; ".join(f"*{line}*" for line in case.said) or "nothing"
-        lines.append(f"| {case.text} | {case.outcome} | {said} |")
-    return "\n".join(lines)

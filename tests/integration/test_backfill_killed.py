@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 
 from exporter.simulator import SimDevice
-from tests.conftest import Sized
 from tests.helpers.backfilling import START, Bench, bench, differences, read_samples
+from tests.helpers.fixtures import Sized
 from tests.helpers.processes import TOKEN, eventually
 
 END: Final = datetime(2024, 5, 29)

@@ -14,8 +14,8 @@ import requests
 
 from exporter import __version__
 from exporter.commands import demo
-from tests.conftest import Sized
 from tests.helpers.fakes import samples
+from tests.helpers.fixtures import Sized
 from tests.helpers.processes import demo_command, eventually, exporter, nobody_listens, running, simulated_cloud
 
 CONFIG = "devices:\n  pbd:\n    - UMD1\n"

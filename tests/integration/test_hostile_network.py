@@ -74,35 +74,9 @@ def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
             assert "level=error" not in it.process.output
 
 
-#: A listener whose page of metrics is another one at every scrape, of 2 MB, as a fleet's is when all its readings have come anew.
-CHANGING = """
-import itertools
-import os
-import threading
-from exporter import memory
-from exporter.exposition import Page
-from exporter.web import Listener, Site, create_app
-from tests.unit.test_web import Parts
-
-memory.tame()
-scrapes = itertools.count()
-
-def exposition(*, openmetrics):
-    scrape = next(scrapes)
-    # what packs badly
-    pieces = [f"atess_ppv{{n=\\"{os.urandom(500).hex()}\\"}} 1\\n".encode() for _ in range(2000)]
-    return Page(scrape, sum(map(len, pieces)), pieces), b"own 1\\n" * 10_000
-
-listener = Listener("127.0.0.1", 0)
-listener.start(create_app(Site("0", "/metrics", exposition, Parts(), list, lambda: True, lambda: None)))
-print(f"address={listener.url}", flush=True)
-threading.Event().wait()
-"""
-
-
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_slow_readers_of_pages_that_differ_hold_no_more_than_the_readme_says(coding: str, tmp_path: Path) -> None:
-    with running([sys.executable, "-c", CHANGING]) as process:
+    with running([sys.executable, "-m", "tests.helpers.changing_metrics"]) as process:
         it = Exporter(process, tmp_path)
 
         def scrape() -> int:

@@ -12,8 +12,8 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.conftest import Sized
 from tests.helpers.fakes import samples
+from tests.helpers.fixtures import Sized
 from tests.helpers.processes import TOKEN, Exporter, device_lists, eventually, exporter, simulated_cloud, write_config
 
 INTERVAL = 2.0

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from tests.conftest import Sized
 from tests.helpers.fakes import samples
+from tests.helpers.fixtures import Sized
 from tests.helpers.processes import Exporter, device_lists, eventually, exporter, simulated_cloud
 
 SHARDS: Final = 3

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 import requests
 
-from tests.conftest import Sized
+from tests.helpers.fixtures import Sized
 from tests.helpers.processes import Process, eventually, running, write_config
 
 #: Nobody listens there, which is nothing to a start.

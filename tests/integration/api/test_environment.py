@@ -19,7 +19,8 @@ import trustme
 from exporter.api.client import Client
 from exporter.api.errors import ConnectionFailed
 from exporter.config.token import Token
-from tests.integration.api.test_client import TOKEN, tls_server
+from tests.helpers.processes import TOKEN
+from tests.helpers.tls_server import tls_server
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 UNTRUSTED = r"^TLS certificate refused: unable to get local issuer certificate$"

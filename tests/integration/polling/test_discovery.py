@@ -12,7 +12,6 @@ from exporter.api.client import Client
 from exporter.api.device_list import ListedDevice, read_listing
 from exporter.api.errors import REASONS, Unauthorized
 from exporter.api.rate_limiter import Closed, RateLimiter
-from exporter.api.reading import InvalidReadingError
 from exporter.api.session import CircuitOpenError
 from exporter.api.session import Session as Asked
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue

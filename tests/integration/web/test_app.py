@@ -1,8 +1,6 @@
 import errno
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import Any
 
@@ -10,11 +8,9 @@ import pytest
 import requests
 
 from exporter.commands.healthcheck import find_problem
-from exporter.metrics.exposition import Snapshot
-from exporter.polling.status import DeviceDetail, Fleet
 from exporter.web import ListenError, Server, Site, create_app
-from exporter.web.overview import Overview
 from tests.helpers.processes import free_port
+from tests.helpers.web_parts import Parts, serving
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1", "x" * 300])
@@ -85,49 +81,6 @@ def test_a_port_that_is_taken_for_one_family_is_an_error(taken: str) -> None:
     # and nothing is left of the other family's
     with socket.create_server(("127.0.0.1", port)), socket.create_server(("::1", port), family=socket.AF_INET6):
         pass
-
-
-class Parts(Overview):
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self.ready = True
-        self.reload_problem: str | None = None
-        self.pieces = [b"# TYPE x gauge\n", b"x 1\n"]
-        self.hold: threading.Event | None = None
-
-    def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
-        if self.hold is not None:
-            self.hold.wait(30)
-        return Snapshot(1, sum(map(len, self.pieces)), self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
-
-    def fleet(self) -> Fleet:
-        return Fleet(1_790_000_000.0, None, [])
-
-    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
-        return None
-
-
-@contextmanager
-def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **site: Any) -> Iterator[str]:
-    server = Server(host, port)
-    server.start(
-        create_app(
-            Site(
-                version="1.2.3",
-                telemetry_path="/metrics",
-                exposition=parts.exposition,
-                overview=parts,
-                problems=lambda: parts.problems,
-                ready=lambda: parts.ready,
-                reload=lambda: parts.reload_problem,
-                **site,
-            )
-        )
-    )
-    try:
-        yield server.url
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])

@@ -15,7 +15,7 @@ from structlog.typing import EventDict
 from exporter.metrics.exposition import Snapshot
 from exporter.web import Server, Site, create_app
 from exporter.web.limits import LIMITS, Limits
-from tests.integration.web.test_app import Parts
+from tests.helpers.web_parts import Parts
 
 #: None of these is near: a test shortens the one that it is about.
 PATIENT = Limits(handshake=60, head=60, stall=60, answer=60, idle=60, linger=60)

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from exporter.web import Rotation, Server, Site, create_app
-from tests.integration.web.test_app import Parts
+from tests.helpers.web_parts import Parts
 
 USERS = f"basic_auth_users: {{alice: {bcrypt.hashpw(b'correct horse', bcrypt.gensalt(4)).decode()}}}\n"
 ALICE = ("alice", "correct horse")

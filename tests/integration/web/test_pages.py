@@ -3,9 +3,8 @@
 import json
 import re
 import threading
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -20,7 +19,7 @@ from exporter.web.middleware import BROWSER_HEADERS
 from exporter.web.overview import Overview
 from exporter.web.table import PAGE_SIZE
 from tests.helpers.processes import eventually
-from tests.unit.web.test_table import NOW, status
+from tests.helpers.statuses import NOW, status
 
 UP = status(
     "UMD1",

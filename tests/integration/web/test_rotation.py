@@ -18,7 +18,7 @@ from structlog.typing import EventDict
 from exporter.config.errors import ConfigError
 from exporter.metrics.exposition import Snapshot
 from exporter.web import Rotation, Server, Site, create_app
-from tests.integration.web.test_app import Parts
+from tests.helpers.web_parts import Parts
 
 
 class World:

@@ -1,4 +1,3 @@
-import random
 import threading
 import time
 from collections import Counter
@@ -14,77 +13,30 @@ import pytest
 import structlog
 import time_machine
 
-from exporter.api.circuit_breaker import Cause, CircuitBreaker, Transition
-from exporter.api.errors import REASONS, ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
-from exporter.api.rate_limiter import RateLimiter
+from exporter.api.circuit_breaker import Cause, Transition
+from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.reading import read
-from exporter.api.session import Session
 from exporter.catalogue.types import Device
 from exporter.config.field_filter import FieldFilter
 from exporter.config.token import Token
-from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
-from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
-from exporter.polling.pacing import fit
-from exporter.polling.poller import Poller
-from exporter.polling.scheduler import TICK, PollingPlan, Scheduler
+from exporter.polling.scheduler import TICK, PollingPlan
 from tests.helpers.fakes import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
+from tests.helpers.fleet import Fleet, devices, failing
 
 
-class Fleet:
-    """The whole polling side on one thread and a fake clock; requests take no time but what the budget makes them wait."""
+class Stopped(threading.Event):
+    """Of a loop that is to go round so many times; it is not waited for."""
 
-    def __init__(self, clock: FakeClock, devices: list[Device], rate: float = 6000, token: Token | None = None) -> None:
-        self.clock = clock
-        self.sent: list[tuple[float, str]] = []
-        self.answer: Callable[[str], Any] = lambda sn: {"ppv": clock.now(), "deviceSn": sn}
-        self.client = FakeClient(self._answer)
-        self.metrics = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
-        self.series = Series(metric_name, lambda name: name)
-        self.budget = RateLimiter(rate, clock)
-        self.account = CircuitBreaker(clock)
-        self.session = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.metrics)  # type: ignore[arg-type]
-        self.poller = Poller(self.session, DroppedFields(self.metrics))
-        self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
-        self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
-        self.rate = rate
-        self.apply(devices)
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
 
-    def apply(self, devices: list[Device]) -> None:
-        stretch = fit((it.interval for it in devices), self.rate).stretch
-        self.scheduler.apply(PollingPlan(tuple(devices), stretch, None, self.rate, None))
-
-    def run(self, seconds: float, tick: float = TICK) -> None:
-        end = self.clock.now() + seconds
-        while self.clock.now() < end:
-            self.clock.advance(tick)
-            self.scheduler.tick()
-            self.pool.drain()
-
-    def up(self, sn: str) -> float | None:
-        return self.value("device_up", sn)
-
-    def value(self, metric: str, sn: str) -> float | None:
-        return samples(self.series.page()).get(f'atess_{metric}{{deviceSn="{sn}",type="pbd"}}')
-
-    def times(self, sn: str) -> list[float]:
-        return [time for time, asked in self.sent if asked == sn]
-
-    def _answer(self, sn: str) -> Any:
-        self.sent.append((self.clock.now(), sn))
-        return self.answer(sn)
-
-
-def devices(count: int, interval: float = 300) -> list[Device]:
-    return [device(f"S{n}", interval=interval) for n in range(count)]
-
-
-def failing(error: EnercloError) -> Callable[[str], Any]:
-    def answer(sn: str) -> Any:
-        raise error
-
-    return answer
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout == TICK
+        self.left -= 1
+        return self.left < 0
 
 
 def gaps(times: list[float]) -> list[float]:

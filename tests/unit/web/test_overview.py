@@ -12,7 +12,7 @@ from exporter.polling.scheduler import TICK, PollingPlan
 from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, PollResult
 from exporter.web.overview import Overview
 from tests.helpers.fakes import FakeClock, device
-from tests.unit.polling.test_scheduler import Fleet, devices, failing
+from tests.helpers.fleet import Fleet, devices, failing
 
 
 class Bench(Fleet):

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -6,13 +5,7 @@ import pytest
 
 from exporter.polling.status import DeviceState, DeviceStatus, Fleet, PollResult
 from exporter.web.table import COLUMNS, PAGE_SIZE, Query, QueryError, Table
-
-NOW = 1_790_000_000.0
-
-
-def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **facts: Any) -> DeviceStatus:
-    plain = DeviceStatus(type, sn, {}, state, None, None, None, None, None, None, None, None, 300.0, None)
-    return replace(plain, **facts)
+from tests.helpers.statuses import NOW, status
 
 
 def serials(query: Query, *devices: DeviceStatus) -> list[str]:

@@ -10,7 +10,7 @@ from exporter.api.reading import MAX_TEXT, MAX_TEXTS, InvalidReadingError, Readi
 from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, metric_name
 from exporter.metrics.series import Row, Series
 from exporter.polling.device_settings import read_settings
-from tests.fuzz.oracle import Fields, Key, check_with_parsers, expected, expected_settings, read_page, spelled
+from tests.helpers.fuzzing.oracle import Fields, Key, check_with_parsers, expected, expected_settings, read_page, spelled
 
 #: Type and serial number: two of one type, one number in two types, and texts that labels must escape.
 DEVICES: Final = (("pbd", "UMD1"), ("pbd", 'we"i\\rd\nünï☀ \ud800'), ("pcs", "UMD1"))
