@@ -1,6 +1,5 @@
 """The spill: what is kept is there again, for the same run only, and for one process at a time."""
 
-import multiprocessing
 import threading
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from exporter.backfill.rows import Block, HistoryPage
 from exporter.backfill.spill import Spill, SpillError
 from exporter.catalogue.types import ApiPath, Evidence
 
+FACTS = {"range": "May", "page size": "100"}
 FACTS = {"range": "May", "page size": "100"}
 ONE = Source("pbd", "A", ApiPath(path="pbd/data-list", evidence=Evidence.INFERRED))
 TWO = Source("pcs", "A", ApiPath(path="pcs/data-list", evidence=Evidence.INFERRED))
@@ -78,22 +78,6 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
         Spill(tmp_path / "it", FACTS)
     spill.close()
     Spill(tmp_path / "it", FACTS).close()
-
-
-def try_to_open(folder: Path) -> str:
-    try:
-        Spill(folder, FACTS).close()
-    except SpillError as error:
-        return str(error)
-    return "opened"
-
-
-def test_two_processes_at_once_are_refused(tmp_path: Path) -> None:
-    spill = Spill(tmp_path / "it", FACTS)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert "another run is at work" in pool.apply(try_to_open, [tmp_path / "it"])
-        spill.close()
-        assert pool.apply(try_to_open, [tmp_path / "it"]) == "opened"
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
