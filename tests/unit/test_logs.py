@@ -175,9 +175,9 @@ def test_a_full_disk_costs_the_line_and_not_the_program(monkeypatch: pytest.Monk
     structlog.get_logger().info("x")
 
 
-def test_a_thing_is_news_once_and_again_when_the_word_changes() -> None:
-    news = LogOnce()
-    assert [news.is_new("list", word) for word in ("timeout", "timeout", "connection", "connection", "timeout")] == [
+def test_a_reason_is_new_once_and_again_when_it_changes() -> None:
+    once = LogOnce()
+    assert [once.is_new("list", reason) for reason in ("timeout", "timeout", "connection", "connection", "timeout")] == [
         True,
         False,
         True,
@@ -186,15 +186,15 @@ def test_a_thing_is_news_once_and_again_when_the_word_changes() -> None:
     ]
 
 
-def test_things_are_apart() -> None:
-    news = LogOnce()
-    assert news.is_new("a", "timeout")
-    assert news.is_new("b", "timeout")
+def test_subjects_are_apart() -> None:
+    once = LogOnce()
+    assert once.is_new("a", "timeout")
+    assert once.is_new("b", "timeout")
 
 
-def test_what_is_over_is_told_once_and_news_when_it_comes_back() -> None:
-    news = LogOnce()
-    news.is_new("list", "timeout")
-    assert news.over("list")
-    assert not news.over("list")
-    assert news.is_new("list", "timeout")
+def test_what_is_over_is_new_when_it_comes_back() -> None:
+    once = LogOnce()
+    once.is_new("list", "timeout")
+    assert once.over("list")
+    assert not once.over("list")
+    assert once.is_new("list", "timeout")

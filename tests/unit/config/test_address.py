@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.config.address import is_taken, parse_address
+from exporter.config.address import parse_address
 
 
 @pytest.mark.parametrize(
@@ -28,20 +28,3 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected host:port, :port or \[v6\]:port"):
         parse_address(text)
-
-
-@pytest.mark.parametrize(
-    ("path", "taken"),
-    [
-        ("/", True),
-        ("/devices", True),
-        ("/devices.json", True),
-        ("/devices/x", True),
-        ("/-/x", True),
-        ("/metrics", False),
-        ("/devices-metrics", False),
-        ("/metrics/devices", False),
-    ],
-)
-def test_which_paths_are_taken(path: str, taken: bool) -> None:
-    assert is_taken(path) is taken
