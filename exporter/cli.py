@@ -192,16 +192,17 @@ def _discover(options: argparse.Namespace) -> int:
 
 def _backfill(options: argparse.Namespace) -> int:
     from exporter import logs
-    from exporter.backfill.runner import BackfillError, BackfillOptions, backfill
+    from exporter.backfill.command import BackfillOptions, backfill
+    from exporter.backfill.runner import BackfillError
     from exporter.config.load import ConfigError, load
 
-    wishes = BackfillOptions(
+    backfill_options = BackfillOptions(
         options.start, options.end, options.devices, options.output, options.split_by == "day", options.dry_run
     )
     try:
         config = load(options.config, devices_needed=False)
         logs.configure(options.log_level, options.log_format, config.token.hide_in)
-        return backfill(config, wishes)
+        return backfill(config, backfill_options)
     except (ConfigError, BackfillError) as error:
         print(error, file=sys.stderr)
         return 1

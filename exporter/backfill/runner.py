@@ -1,14 +1,9 @@
-"""The `backfill` subcommand: from the command line's wishes to files for promtool."""
+"""One run of a backfill: read what is missing with several threads, then write what was read."""
 
 import os
 import shutil
 import signal
-import sqlite3
 import threading
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -18,10 +13,10 @@ from exporter.api.rate_limiter import Closed
 from exporter.api.session import open_session
 from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
 from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
-from exporter.backfill.plan import BackfillPlan, PlanError, Source, make_plan
-from exporter.backfill.progress import Progress, duration
+from exporter.backfill.plan import BackfillPlan, Source
+from exporter.backfill.progress import Progress
 from exporter.backfill.report import describe_loss, failures, lost_rows, tell_notes
-from exporter.backfill.spill import Spill, SpillError
+from exporter.backfill.spill import Spill
 from exporter.backfill.window import WindowReader
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
@@ -36,81 +31,20 @@ _log = structlog.get_logger()
 
 
 class BackfillError(Exception):
-    """The run cannot go on; the message is for the user."""
+    """The run cannot go on. The message is for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillOptions:
-    """What the command line asks for: local times from `start` up to but not including `end`; no `devices`: the config's."""
+class BackfillRun:
+    """Reads the history of a plan into a spill, and writes it to `output` once all of it is there."""
 
-    start: datetime
-    end: datetime
-    devices: Sequence[tuple[str, str]] | None
-    output: Path
-    split_by_day: bool = False
-    dry_run: bool = False
-
-
-def backfill(config: Config, wishes: BackfillOptions) -> int:
-    """Do as wished. Returns the exit code. Raises BackfillError with what is wrong; what was read by then is kept."""
-    clock = Clock()
-    try:
-        plan = make_plan(config, wishes.start, wishes.end, wishes.devices, clock.wall())
-        if wishes.dry_run:
-            print(forecast(config, plan))  # noqa: T201 - what was asked for
-            return 0
-        folder = wishes.output.with_name(wishes.output.name + ".partial")
-        if wishes.output.exists() and not folder.exists():
-            raise BackfillError(f"{wishes.output} is there already; name another --output, or move it away")
-        if not wishes.output.parent.is_dir():
-            raise BackfillError(f"{wishes.output.parent} is no folder")
-        spill = Spill(folder, _facts(config, plan))
-        try:
-            return _Run(config, plan, spill, clock, wishes).run()
-        finally:
-            spill.close()
-    except (PlanError, SpillError) as error:
-        raise BackfillError(str(error)) from None
-    except sqlite3.Error as error:
-        raise BackfillError(f"{wishes.output}.partial: {error}") from None
-    except OSError as error:
-        raise BackfillError(f"{error.filename or wishes.output}: {error.strerror or error}") from None
-
-
-def forecast(config: Config, plan: BackfillPlan) -> str:
-    """What a run would ask for, and how long that takes."""
-    api = config.api
-    lines = [f"{plan.range} ({api.timezone}), in {len(plan.windows)} windows of at most {config.history.window / 3600:g}h"]
-    kinds = Counter((source.type, source.path.path, source.path.evidence.words) for source in plan.sources)
-    for (kind, path, evidence), count in kinds.items():
-        lines.append(f"{kind}: {count} device{'s' if count > 1 else ''}, {path} ({evidence})")
-    time = duration(plan.requests / api.requests_per_minute * 60)
-    lines.append(
-        f"some {plan.requests} requests, if each device uploaded every 5 minutes: {time} at {api.requests_per_minute:g} a minute"
-    )
-    return "\n".join(lines)
-
-
-def _facts(config: Config, plan: BackfillPlan) -> dict[str, str]:
-    """What a run must have in common with the one that it goes on from. Devices may come and go."""
-    return {
-        "range (--from, --to)": str(plan.range),
-        "history.window": f"{config.history.window:g}",
-        "history.page_size": str(plan.page_size),
-        "api.timezone": str(config.api.timezone),
-        "api.base_url": config.api.base_url,
-        "choice of fields": repr({name: (it.include, it.exclude) for name, it in sorted(config.fields.items())}),
-    }
-
-
-class _Run:
-    """One run of the command."""
-
-    def __init__(self, config: Config, plan: BackfillPlan, spill: Spill, clock: Clock, wishes: BackfillOptions) -> None:
+    def __init__(
+        self, config: Config, plan: BackfillPlan, spill: Spill, clock: Clock, output: Path, *, split_by_day: bool
+    ) -> None:
         api = config.api
         self._plan = plan
         self._spill = spill
-        self._wishes = wishes
+        self._output = output
+        self._split_by_day = split_by_day
         self._concurrency = api.concurrency
         self._session = open_session(api, config.token, clock, api.requests_per_minute)
         self._session.circuit_breaker.configure(len(plan.sources))
@@ -253,19 +187,18 @@ class _Run:
             if self._signals.ending is not None:
                 raise Closed
 
-        _log.info("writing", output=str(self._wishes.output), families=len(families.headers), samples=self._spill.samples)
+        _log.info("writing", output=str(self._output), families=len(families.headers), samples=self._spill.samples)
         target = self._spill.folder / "output"
         _remove(target)
         samples = Samples(self._spill, self._plan.sources, series, count)
-        (write_days if self._wishes.split_by_day else write_file)(target, families, samples)
-        output = self._wishes.output
-        if output.is_dir():
-            # of a run that was killed right after this
-            _remove(output)
-        os.replace(target, output)
-        sync_folder(output.parent)
+        (write_days if self._split_by_day else write_file)(target, families, samples)
+        if self._output.is_dir():
+            # left by a run that was killed between here and remove(): a folder is not replaced unless it is empty
+            _remove(self._output)
+        os.replace(target, self._output)
+        sync_folder(self._output.parent)
         self._spill.remove()
-        _log.info("written", output=str(output), samples=written)
+        _log.info("written", output=str(self._output), samples=written)
 
     def _stop(self) -> None:
         self._session.rate_limiter.close()

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from structlog.testing import capture_logs
 
-from exporter.backfill.runner import BackfillError, BackfillOptions, backfill
+from exporter.backfill.command import BackfillOptions, backfill
+from exporter.backfill.runner import BackfillError
 from exporter.config.load import load
 from exporter.metrics.names import metric_name
 from exporter.simulator import SimClock, SimDevice

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.backfill import fetch, window
-from exporter.backfill.runner import BackfillOptions, backfill
+from exporter.backfill.command import BackfillOptions, backfill
 from exporter.backfill.spill import Spill
 from exporter.config.load import load
 from exporter.simulator import SimDevice
@@ -257,7 +257,7 @@ def test_another_run_with_the_same_output_is_refused_while_one_is_at_work(site: 
 
 def test_what_is_there_is_never_overwritten(site: Bench) -> None:
     site.output.write_text("precious")
-    assert f"{site.output} is there already" in site.run().error
+    assert f"{site.output} exists already" in site.run().error
     assert site.output.read_text() == "precious"
     assert not site.partial.exists()
 
@@ -404,7 +404,7 @@ def test_usage_errors_leave_with_two(site: Bench, more: list[str], message: str)
     [
         (["--from", "2024-07-01"], "--from 2024-07-01 00:00:00 is not before --to 2024-06-01 00:00:00"),
         (["--devices", "pbx:1"], "pbx:1: unknown type"),
-        (["--output", "/no/such/folder/x.om"], "/no/such/folder is no folder"),
+        (["--output", "/no/such/folder/x.om"], "/no/such/folder is not a directory"),
         (["--output", "/proc/x.om"], "/proc/x.om.partial: "),
         (["--config.file", "/no/such.yaml"], "/no/such.yaml: cannot be read"),
     ],

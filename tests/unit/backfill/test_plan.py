@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.backfill.command import forecast
 from exporter.backfill.plan import PlanError, Range, local_seconds, local_time, make_plan, pages, parse_time
 from exporter.backfill.progress import Progress, duration
-from exporter.backfill.runner import forecast
 from exporter.config.load import Config, load
 from tests.helpers.fakes import FakeClock
 

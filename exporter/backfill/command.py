@@ -1,0 +1,84 @@
+"""The `backfill` subcommand: options in, exit code out."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from exporter.backfill.plan import BackfillPlan, PlanError, make_plan
+from exporter.backfill.progress import duration
+from exporter.backfill.runner import BackfillError, BackfillRun
+from exporter.backfill.spill import Spill, SpillError
+from exporter.clock import Clock
+from exporter.config.load import Config
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillOptions:
+    """The options of the command line: local times from `start` up to but not including `end`; `devices` None: the config's."""
+
+    start: datetime
+    end: datetime
+    devices: Sequence[tuple[str, str]] | None
+    output: Path
+    split_by_day: bool = False
+    dry_run: bool = False
+
+
+def backfill(config: Config, options: BackfillOptions) -> int:
+    """Run the backfill. Return the exit code.
+
+    Raises BackfillError with a message for the user. What was read by then is kept for the next run.
+    """
+    clock = Clock()
+    output = options.output
+    try:
+        plan = make_plan(config, options.start, options.end, options.devices, clock.wall())
+        if options.dry_run:
+            print(forecast(config, plan))  # noqa: T201 - what was asked for
+            return 0
+        folder = output.with_name(output.name + ".partial")
+        if output.exists() and not folder.exists():
+            raise BackfillError(f"{output} exists already; name another --output, or move it away")
+        if not output.parent.is_dir():
+            raise BackfillError(f"{output.parent} is not a directory")
+        spill = Spill(folder, _run_facts(config, plan))
+        try:
+            return BackfillRun(config, plan, spill, clock, output, split_by_day=options.split_by_day).run()
+        finally:
+            spill.close()
+    except (PlanError, SpillError) as error:
+        raise BackfillError(str(error)) from None
+    except sqlite3.Error as error:
+        raise BackfillError(f"{output}.partial: {error}") from None
+    except OSError as error:
+        raise BackfillError(f"{error.filename or output}: {error.strerror or error}") from None
+
+
+def forecast(config: Config, plan: BackfillPlan) -> str:
+    """Return what a run would request and how long it would take, as lines for the user."""
+    api = config.api
+    lines = [f"{plan.range} ({api.timezone}), in {len(plan.windows)} windows of at most {config.history.window / 3600:g}h"]
+    paths = Counter((source.type, source.path.path, source.path.evidence.words) for source in plan.sources)
+    for (kind, path, evidence), count in paths.items():
+        lines.append(f"{kind}: {count} device{'s' if count > 1 else ''}, {path} ({evidence})")
+    time = duration(plan.requests / api.requests_per_minute * 60)
+    lines.append(
+        f"some {plan.requests} requests, if each device uploaded every 5 minutes: {time} at {api.requests_per_minute:g} a minute"
+    )
+    return "\n".join(lines)
+
+
+def _run_facts(config: Config, plan: BackfillPlan) -> dict[str, str]:
+    """Return what must be the same for a run to go on from an earlier one. Devices may come and go."""
+    fields = {name: (filter.include, filter.exclude) for name, filter in sorted(config.fields.items())}
+    return {
+        "range (--from, --to)": str(plan.range),
+        "history.window": f"{config.history.window:g}",
+        "history.page_size": str(plan.page_size),
+        "api.timezone": str(config.api.timezone),
+        "api.base_url": config.api.base_url,
+        "choice of fields": repr(fields),
+    }
