@@ -145,7 +145,7 @@ def main(devices: int = 100, days: int = 30, fields: int = 76) -> None:
         if result.returncode:
             sys.exit(result.stderr)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        match = re.search(r"written.* samples=(\d+)", result.stderr)
+        match = re.search(r"backfill written.* samples=(\d+)", result.stderr)
         samples = int(match[1]) if match else 0
         rows = devices * days * 86400 // STEP
         ours = (usage.ru_utime + usage.ru_stime) / devices * len(some)

@@ -1,4 +1,4 @@
-"""One page of history, whatever it takes: within the budget, tried again after failures, as patient as the account must be."""
+"""Fetching one page of history: within the rate limit, retried after failures, waiting while the account is suspended."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -19,34 +19,34 @@ from exporter.config.field_filter import FieldFilter
 
 _log = structlog.get_logger()
 
-#: Failures of one page, with growing pauses between, after which its device is given up for this run.
+#: Failed requests for one page, with growing pauses between, after which its device is given up for this run.
 MAX_TRIES: Final = 6
 
-#: Seconds between two looks whether the account is open again.
-_LOOK: Final = 1.0
+#: Seconds between two checks whether the account is still suspended.
+_CHECK_INTERVAL: Final = 1.0
 
 
 class SourceFailed(Exception):
-    """A device's history cannot be had; the message says why."""
+    """A device's history cannot be read. The message says why."""
 
 
 class NotThere(SourceFailed):
-    """The cloud says that there is no such device, or no such path."""
+    """The API has no such device, or no such path."""
 
 
 class Exhausted(SourceFailed):
-    """A page failed so often that there is no point in trying it again now; later there may be."""
+    """A page failed MAX_TRIES times. It may succeed later in the run."""
 
 
 class Refused(Exception):
-    """The token is refused for all devices: nothing can be had until somebody renews it."""
+    """The API refuses the token for all devices. Nothing can be read until it is renewed."""
 
 
 class Fetcher:
-    """Asks for pages; safe to use from several threads. `zone` is that of the windows, `kinds` are those of each type's fields.
+    """Fetches pages. Safe to use from several threads.
 
-    429 makes the account slower and the page is asked for again, as often as it takes. While the cloud cannot be reached one
-    request a minute goes out, until it can. `asked` is called for every request.
+    `zone` is the windows' time zone, `kinds` has the kinds of each type's fields, `asked` is called for every request. A request
+    that is rate limited is repeated until it is answered. While the account is suspended only a probe a minute goes out.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Fetcher:
         self._condition = threading.Condition()
         self._closed = False
 
-    def page(self, source: Source, window: Range, number: int, choice: FieldFilter) -> HistoryPage:
-        """Page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
+    def page(self, source: Source, window: Range, number: int, fields: FieldFilter) -> HistoryPage:
+        """Return page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
         query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._page_size)}
         failures = 0
         while True:
@@ -78,7 +78,7 @@ class Fetcher:
                     source.type,
                     source.path.path,
                     query,
-                    lambda data: read_page(data, source.sn, window, choice, self._zone, self._kinds[source.type]),
+                    lambda data: read_page(data, source.sn, window, fields, self._zone, self._kinds[source.type]),
                     probe=probe,
                     retry=False,
                     began=self._asked,
@@ -90,7 +90,7 @@ class Fetcher:
                 if self._cloud.circuit_breaker.cause is Cause.UNAUTHORIZED:
                     raise Refused(str(error)) from None
                 if isinstance(error, RateLimited) or not self._cloud.circuit_breaker.allow_request():
-                    # the account's failure, not the device's, and it passes
+                    # it is the account that fails, not this device: wait and ask again
                     continue
                 failures += 1
                 if isinstance(error, NotFound):
@@ -99,26 +99,26 @@ class Fetcher:
                     raise SourceFailed(f"{error.reason}: {error}") from None
                 if failures == MAX_TRIES:
                     raise Exhausted(f"{error.reason}: {error}") from None
-                _log.debug("a page is tried again", device_sn=source.sn, type=source.type, page=number, error=str(error))
+                _log.debug("retrying history page", device_sn=source.sn, type=source.type, page=number, error=str(error))
                 self._pause(2.0 ** (failures - 1))
             else:
                 self._observe(source, None)
                 return page
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """Wake all threads that wait. They raise Closed."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
 
     def _turn(self) -> bool:
-        """Wait while the account is suspended. Returns whether the request that now goes out is a probe."""
+        """Wait while the account is suspended. Return whether the request that may go out now is a probe."""
         breaker = self._cloud.circuit_breaker
         with self._condition:
             while not breaker.allow_request() and not self._closed:
                 if breaker.allow_probe():
                     return True
-                self._clock.wait(self._condition, _LOOK)
+                self._clock.wait(self._condition, _CHECK_INTERVAL)
             if self._closed:
                 raise Closed
             return False

@@ -1,7 +1,7 @@
 """Local times of rows -> Unix time, also where the clocks change.
 
-When clocks go back, an hour of local times occurs twice; only the order of the rows tells which is which. When they go forward,
-an hour does not exist; a device that shows it has not put its clock forward yet.
+When clocks go back, an hour of local times occurs twice: it is ambiguous, and only the order of the rows tells which is which.
+When they go forward, an hour does not exist: a device that reports it has not put its clock forward yet.
 """
 
 from collections import Counter
@@ -16,43 +16,43 @@ _DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
-    """Unix time of every row; which rows have a local time that occurs twice; how many have one that does not exist."""
+class DatedRows:
+    """The Unix time of every row, the positions of rows with an ambiguous local time, and how many rows' times do not exist."""
 
     instants: list[int]
-    twice: frozenset[int]
-    never: int
+    ambiguous: frozenset[int]
+    nonexistent: int
 
 
-def date_rows(times: Sequence[int], zone: tzinfo, known: Mapping[int, int] | None = None) -> Dated:
-    """Date rows, in the order in which they came; `times` in local_seconds().
+def date_rows(times: Sequence[int], zone: tzinfo, known: Mapping[int, int] | None = None) -> DatedRows:
+    """Return the Unix times of rows whose local `times` are given in the order of the pages, in local_seconds().
 
-    `known` has the Unix time of rows that say themselves in which zone their time is.
+    `known` has the Unix time of rows whose time names a zone of its own, by position.
     """
     known = known or {}
     instants = []
     second: dict[int, int] = {}
-    never = 0
+    nonexistent = 0
     for index, time in enumerate(times):
         if index in known:
             instants.append(known[index])
             continue
         local = local_time(time).replace(tzinfo=zone)
-        # in the hour that does not exist this goes by the offset before the change
+        # in the hour that does not exist this takes the offset before the change
         instant, other = int(local.timestamp()), int(local.replace(fold=1).timestamp())
         instants.append(instant)
         if other > instant:
             second[index] = other
         elif other < instant:
-            never += 1
-    for indices in _changes(times, list(second)):
-        for index in _second_pass(times, indices, descending=_descends(times)):
+            nonexistent += 1
+    for indices in _clock_changes(times, list(second)):
+        for index in _after_change(times, indices, descending=_descends(times)):
             instants[index] = second[index]
-    return Dated(instants, frozenset(second), never)
+    return DatedRows(instants, frozenset(second), nonexistent)
 
 
-def _changes(times: Sequence[int], indices: Sequence[int]) -> Iterator[list[int]]:
-    """The rows of each change of clocks, in their order."""
+def _clock_changes(times: Sequence[int], indices: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the ambiguous rows of each clock change, in their order."""
     by_time = sorted(indices, key=lambda index: times[index])
     change: list[int] = []
     for index in by_time:
@@ -68,11 +68,11 @@ def _descends(times: Sequence[int]) -> bool:
     return sum((before < after) - (before > after) for before, after in pairwise(times)) < 0
 
 
-def _second_pass(times: Sequence[int], indices: Sequence[int], *, descending: bool) -> list[int]:
-    """Which rows of one change are from after it.
+def _after_change(times: Sequence[int], indices: Sequence[int], *, descending: bool) -> list[int]:
+    """Return the rows of one clock change that are from after it.
 
-    In order of time the local time steps back exactly once, at the change. Where the rows are in another order, the second of two
-    equal local times is the later.
+    In order of time the local time steps back exactly once, at the change. Where the rows are in no such order, the second of two
+    equal local times is the later one.
     """
     ordered = list(reversed(indices)) if descending else list(indices)
     backs = [place for place, (one, two) in enumerate(pairwise(ordered), start=1) if times[two] < times[one]]

@@ -1,4 +1,4 @@
-"""Columns -> OpenMetrics files: families in order of their names, in each the series one after the other, in order of time."""
+"""Columns -> OpenMetrics files: families sorted by name, in each one series after the other, each in order of time."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from exporter.backfill.spill import SampleColumn, Spill
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 
-#: Families that are written; all types that are known have some 300 together. A device that sends new names for ever ends here.
+#: Families that are written at most. All known types together have some 300; a device that keeps sending new names stops here.
 MAX_FAMILIES: Final = 4096
 
 TOO_MANY: Final = "too many fields"
@@ -21,54 +21,57 @@ _DAY: Final = 86400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _EOF: Final = b"# EOF\n"
 
-#: Bytes of one family that are gathered before they go into the files of their days.
-_GATHERED: Final = 8 * 1024 * 1024
+#: Bytes of one family that are buffered before they go into the files of their days.
+_BUFFER_SIZE: Final = 8 * 1024 * 1024
 
 
 class Families:
-    """Which fields of the spill become families, by the very rules of the live series."""
+    """The families of a spill, by the same rules as those of live series.
+
+    `headers` has HELP and TYPE, field and metric of each family, sorted by metric. `dropped` has the fields without a family: the
+    first device that sent one, its name, and the cause.
+    """
 
     def __init__(self, spill: Spill, sources: Sequence[Source], series: Series) -> None:
         first: dict[str, Source] = {}
-        self.left_out: list[tuple[Source, str, str]] = []
+        self.dropped: list[tuple[Source, str, str]] = []
         for source in sources:
             for name in spill.fields(source):
                 if name not in first and len(first) >= MAX_FAMILIES:
-                    self.left_out.append((source, name, TOO_MANY))
+                    self.dropped.append((source, name, TOO_MANY))
                     break
                 first.setdefault(name, source)
-        rejected = dict(series.update(series.add("", ""), dict.fromkeys(first, 0)))
-        self.left_out += [(first[name], name, cause) for name, cause in rejected.items()]
-        fields = {metric_name(name): name for name in first if name not in rejected}
-        #: The HELP and TYPE lines of each family, and its field, in order of the families' names.
+        without_series = dict(series.update(series.add("", ""), dict.fromkeys(first, 0)))
+        self.dropped += [(first[name], name, cause) for name, cause in without_series.items()]
+        fields = {metric_name(name): name for name in first if name not in without_series}
         self.headers = [(header, fields[name], name) for name, header in _headers(bytes(series.page()))]
 
 
-def _headers(page: bytes) -> Iterator[tuple[str, bytes]]:
-    """The name and the lines of comment of each family on a page."""
-    lines = page.splitlines(keepends=True)
+def _headers(exposition: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the metric name and the HELP and TYPE lines of each family of an exposition."""
+    lines = exposition.splitlines(keepends=True)
     for position, line in enumerate(lines):
         if line.startswith(b"# TYPE "):
             yield line.split(b" ")[2].decode(), lines[position - 1] + line
 
 
-def write_file(target: Path, families: Families, samples: "Samples") -> None:
-    """Write all families into one file."""
+def write_file(target: Path, families: Families, samples: "SampleRenderer") -> None:
+    """Write all families into one file, and wait until it is on disk."""
     with target.open("wb") as out:
         for header, field, metric in families.headers:
             out.write(header)
-            for _, lines in samples(field, metric):
+            for _, lines in samples.render(field, metric):
                 out.write("".join(lines).encode())
         out.write(_EOF)
         _to_disk(out)
 
 
-def write_days(target: Path, families: Families, samples: "Samples") -> None:
-    """Write a folder with one file for each day (UTC) that has samples, named by its date."""
+def write_days(target: Path, families: Families, samples: "SampleRenderer") -> None:
+    """Write a folder with a file for each UTC day that has samples, named by its date, and wait until it is on disk."""
     target.mkdir()
     for header, field, metric in families.headers:
         days = _Days(target, header)
-        for times, lines in samples(field, metric):
+        for times, lines in samples.render(field, metric):
             days.add(times, lines)
         days.flush()
     for path in sorted(target.iterdir()):
@@ -79,71 +82,71 @@ def write_days(target: Path, families: Families, samples: "Samples") -> None:
 
 
 class _Days:
-    """One family, parted by days. No more than _GATHERED bytes are held, and no file is open in between."""
+    """Splits one family by days. Buffers at most _BUFFER_SIZE bytes, and keeps no file open in between."""
 
     def __init__(self, folder: Path, header: bytes) -> None:
         self._folder = folder
         self._header = header
         self._begun: set[int] = set()
-        self._gathered: dict[int, list[bytes]] = {}
+        self._buffered: dict[int, list[bytes]] = {}
         self._size = 0
 
     def add(self, times: Sequence[int], lines: Sequence[str]) -> None:
         for day, numbered in groupby(enumerate(times), lambda item: item[1] // _DAY):
             text = "".join([lines[number] for number, _ in numbered]).encode()
-            self._gathered.setdefault(day, []).append(text)
+            self._buffered.setdefault(day, []).append(text)
             self._size += len(text)
-        if self._size > _GATHERED:
+        if self._size > _BUFFER_SIZE:
             self.flush()
 
     def flush(self) -> None:
-        for day, lines in self._gathered.items():
+        for day, lines in self._buffered.items():
             with (self._folder / f"{date.fromordinal(_EPOCH + day)}.om").open("ab") as out:
                 if day not in self._begun:
                     out.write(self._header)
                     self._begun.add(day)
                 out.writelines(lines)
-        self._gathered.clear()
+        self._buffered.clear()
         self._size = 0
 
 
-class Samples:
-    """The samples of a family as lines, series by series. `progress` is told how many were made."""
+class SampleRenderer:
+    """Renders the samples of a family, series by series. `progress` is called with how many were rendered since its last call."""
 
     def __init__(self, spill: Spill, sources: Sequence[Source], series: Series, progress: Callable[[int], None]) -> None:
         self._spill = spill
         self._sources = [(source, series.add(source.type, source.sn).labels) for source in sources]
         self._progress = progress
 
-    def __call__(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
-        """Times and lines, in pieces."""
+    def render(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
+        """Yield Unix times and rendered samples, column by column."""
         for source, labels in self._sources:
             prefix = f"{metric}{{{labels}}} "
-            for times, values in in_order(self._spill.columns(source, field)):
+            for times, values in merge_overlaps(self._spill.columns(source, field)):
                 yield times, [f"{prefix}{value!r} {time}\n" for time, value in zip(times, values, strict=True)]
                 self._progress(len(times))
 
 
-def in_order(columns: Iterable[SampleColumn]) -> Iterator[SampleColumn]:
-    """The columns of a series in order of time, each time once. Only at a change of clocks do two windows overlap."""
-    held: SampleColumn | None = None
+def merge_overlaps(columns: Iterable[SampleColumn]) -> Iterator[SampleColumn]:
+    """Yield the columns of a series in order of time, each time once. Windows overlap only where the clocks change."""
+    pending: SampleColumn | None = None
     for column in columns:
-        if held is None:
-            held = column
-        elif column[0][0] > held[0][-1]:
-            yield held
-            held = column
+        if pending is None:
+            pending = column
+        elif column[0][0] > pending[0][-1]:
+            yield pending
+            pending = column
         else:
-            # of two samples for one time that of the earlier window counts
-            samples = dict(zip(column[0] + held[0], [*column[1], *held[1]], strict=True))
+            # of two samples with the same time, keep that of the earlier window
+            samples = dict(zip(column[0] + pending[0], [*column[1], *pending[1]], strict=True))
             times = sorted(samples)
-            held = times, [samples[time] for time in times]
-    if held is not None:
-        yield held
+            pending = times, [samples[time] for time in times]
+    if pending is not None:
+        yield pending
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Wait until the names in a folder are on disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What to fill in: the devices, the range, and the windows that it is asked in."""
+"""What a backfill reads: the devices, the range of time, and the windows in which it is requested."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,32 +10,32 @@ from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import ApiPath, DeviceType
 from exporter.config.load import Config
 
-#: Seconds between two rows of history by which requests are estimated: data loggers upload so often by default.
+#: Seconds between two rows of history, for estimates: data loggers upload so often by default.
 UPLOAD_INTERVAL: Final = 300.0
 
-#: Seconds by which the end of a window is moved out of a change of clocks.
+#: Seconds by which the end of a window is moved back, again and again, until it is out of a clock change.
 _STEP_BACK: Final = 1800
 
 _EPOCH: Final = datetime(1970, 1, 1)
 
 
 class PlanError(ValueError):
-    """The command line and the config together make no plan."""
+    """The options and the config together make no plan. The message is for the user."""
 
 
 def local_seconds(time: datetime) -> int:
-    """A wall clock's naive time as a number that goes on by one a second: Unix time, were the zone UTC."""
+    """Return a naive local time as a number of seconds: what its Unix time would be if the zone were UTC."""
     since = time - _EPOCH
     return since.days * 86400 + since.seconds
 
 
 def local_time(seconds: int) -> datetime:
-    """The naive time that local_seconds() made a number of."""
+    """Return the naive local time of a number from local_seconds()."""
     return _EPOCH + timedelta(seconds=seconds)
 
 
 def parse_time(text: str) -> datetime:
-    """A date (its midnight) or a date with time, by the wall clock. Raises ValueError for anything else."""
+    """Return the naive local time of an ISO date (its midnight) or date and time. Raises ValueError for anything else."""
     time = datetime.fromisoformat(text)
     if time.tzinfo is not None or time.microsecond:
         raise ValueError("a zone or a fraction of a second")
@@ -44,15 +44,15 @@ def parse_time(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From `start` up to but not including `end`, in local_seconds()."""
+    """Local time from `start` up to but not including `end`, in local_seconds()."""
 
     start: int
     end: int
 
     def windows(self, length: int, zone: tzinfo) -> Sequence["Range"]:
-        """The range in pieces of at most `length` seconds.
+        """Return the range cut into windows of at most `length` seconds.
 
-        None begins in an hour that occurs twice or never: which of its rows the cloud would count to which side, nobody knows.
+        No window begins within an hour that is ambiguous or does not exist: nobody knows on which side the cloud puts its rows.
         """
         found = []
         start = self.start
@@ -66,7 +66,7 @@ class Range:
 
     @property
     def query(self) -> dict[str, str]:
-        """The range as the API takes it. Should the API leave out its end, nothing is lost; if not, the end is left out here."""
+        """Return the range as query parameters. Whether the API includes its end is unknown: rows at the end are ignored here."""
         return {"startDate": str(local_time(self.start)), "endDate": str(local_time(self.end))}
 
     def __str__(self) -> str:
@@ -74,14 +74,14 @@ class Range:
 
 
 def _is_plain(seconds: int, zone: tzinfo) -> bool:
-    """Whether a local time occurs once."""
+    """Return whether a local time occurs exactly once."""
     local = local_time(seconds)
     return zone.utcoffset(local) == zone.utcoffset(local.replace(fold=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A device and where its history is."""
+    """A device, and the API path of its history."""
 
     type: str
     sn: str
@@ -94,7 +94,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """The history of `sources` in `range` by the clocks of `zone`, asked in `windows` and pages of `page_size` rows."""
+    """The history of `sources` in `range`, local time of `zone`, requested in `windows` and pages of `page_size` rows."""
 
     sources: tuple[Source, ...]
     zone: tzinfo
@@ -104,35 +104,35 @@ class BackfillPlan:
 
     @property
     def requests(self) -> int:
-        """How many requests that takes if every device has a row each UPLOAD_INTERVAL and the cloud behaves."""
-        return len(self.sources) * sum(pages(window, self.page_size) for window in self.windows)
+        """Return the requests it takes if every device has a row each UPLOAD_INTERVAL and no request fails."""
+        return len(self.sources) * sum(count_pages(window, self.page_size) for window in self.windows)
 
     def jobs(self) -> Iterator[tuple[Source, int]]:
-        """Every source with the index of every window, device by device."""
+        """Return every source with the index of every window, device by device."""
         return ((source, index) for source in self.sources for index in range(len(self.windows)))
 
 
-def pages(window: Range, page_size: int) -> int:
-    """The requests that one window of one device takes: a full last page is followed by an empty one."""
+def count_pages(window: Range, page_size: int) -> int:
+    """Return how many requests one window of one device takes: a full last page is followed by an empty one."""
     return math.floor((window.end - window.start) / UPLOAD_INTERVAL / page_size) + 1
 
 
 def make_plan(
     config: Config, start: datetime, end: datetime, devices: Sequence[tuple[str, str]] | None, now: float
 ) -> BackfillPlan:
-    """The plan for the devices named, or all that the config lists. Raises PlanError."""
+    """Return the plan for these devices, or for all in the config if None. `now` is Unix time. Raises PlanError."""
     zone = config.api.zone
     if zone is None:
-        raise PlanError(f"{config.path}: api.timezone: missing; without it nobody knows when the devices' readings were taken")
+        raise PlanError(f"{config.path}: api.timezone: missing; the readings' times are local and cannot be dated without it")
     if start >= end:
         raise PlanError(f"--from {start} is not before --to {end}")
     if end.replace(tzinfo=zone).timestamp() > now:
-        raise PlanError(f"--to {end} is not over yet in {zone.key}; history ends now")
+        raise PlanError(f"--to {end} is in the future in {zone.key}")
     listed = {device.key: device.sn for device in config.devices}
     if devices is None:
         wanted = listed
     else:
-        # the config's spelling, because the live series have it
+        # spelled as in the config, because the live series are
         wanted = {}
         for name, sn in devices:
             key = (name, serial_key(sn))

@@ -1,4 +1,4 @@
-"""How far a backfill is: a bar on a terminal, a line in the log now and then elsewhere."""
+"""Progress of a backfill: a bar on a terminal, elsewhere a log line now and then."""
 
 import sys
 import threading
@@ -11,17 +11,17 @@ import structlog
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from exporter.backfill.plan import BackfillPlan, Source, pages
+from exporter.backfill.plan import BackfillPlan, Source, count_pages
 from exporter.clock import Clock
 
 _log = structlog.get_logger()
 
-#: Seconds between two lines where there is no terminal.
-_LINE_EVERY: Final = 30.0
+#: Seconds between two log lines where there is no terminal.
+_LOG_INTERVAL: Final = 30.0
 
 
 class Progress:
-    """Counts what is done; `budget` gives the requests a minute that may be sent. Safe to use from several threads."""
+    """Counts what is done. `budget` returns the requests a minute that may be sent. Safe to use from several threads."""
 
     def __init__(self, plan: BackfillPlan, clock: Clock, budget: Callable[[], float]) -> None:
         self._plan = plan
@@ -32,63 +32,63 @@ class Progress:
         self._windows_read = 0
         self._requests = 0
         self._samples = 0
-        self._began = self._said = clock.now()
+        self._began = self._logged = clock.now()
         self._bar: tqdm[Never] | None = None
 
     @property
     def windows_left(self) -> int:
-        """The windows that are to be read yet."""
+        """Return how many windows are still to be read."""
         return sum(self._left.values())
 
-    def found(self, source: Source, windows: int) -> None:
-        """So many windows of a source are there from a run before, or will never be."""
+    def skip(self, source: Source, windows: int) -> None:
+        """Count windows of a source that an earlier run has read."""
         with self._lock:
             self._left[source] -= windows
 
     def asked(self) -> None:
-        """A request goes out."""
+        """Count a request that goes out."""
         with self._lock:
             self._requests += 1
 
-    def read(self, source: Source, samples: int) -> None:
-        """A window is whole."""
+    def add_window(self, source: Source, samples: int) -> None:
+        """Count a window that is complete, with the number of its samples."""
         with self._lock:
             self._left[source] -= 1
             self._windows_read += 1
             self._samples += samples
 
     def start(self, samples: int) -> None:
-        """Reading begins, with so many samples from runs before."""
+        """Begin to measure time, with the samples that earlier runs have read."""
         self._samples = samples
-        self._began = self._said = self._clock.now()
+        self._began = self._logged = self._clock.now()
 
     def requests_left(self) -> int:
-        """An estimate: by what a window took so far, at first by what it should take."""
-        windows = self.windows_left
+        """Estimate the requests left: by what a window took so far, at first by what it should take."""
+        windows, all_windows = self.windows_left, self._plan.windows
         if self._windows_read:
             return round(windows * self._requests / self._windows_read)
-        return round(windows * sum(pages(it, self._plan.page_size) for it in self._plan.windows) / len(self._plan.windows))
+        return round(windows * sum(count_pages(window, self._plan.page_size) for window in all_windows) / len(all_windows))
 
     def seconds_left(self) -> float:
-        """An estimate: what the budget allows, or what was seen, whichever is slower."""
-        seen = (self._clock.now() - self._began) / self._requests if self._requests else 0.0
-        return self.requests_left() * max(60.0 / self._budget(), seen)
+        """Estimate the seconds left: by the rate limit or by the pace so far, whichever is slower."""
+        pace = (self._clock.now() - self._began) / self._requests if self._requests else 0.0
+        return self.requests_left() * max(60.0 / self._budget(), pace)
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
-        """Show it meanwhile, as often as show() is called."""
+    def display(self) -> Iterator[None]:
+        """Keep a bar on the terminal, if there is one, while the context lasts. It moves when update() is called."""
         if not sys.stderr.isatty():
             yield
             return
         total = len(self._plan.sources) * len(self._plan.windows)
-        # some terminals say that they have no columns, and would get no bar
+        # some terminals report 0 columns, and tqdm would draw nothing
         columns = get_terminal_size().columns
         style = "{percentage:3.0f}%|{bar}| {desc}"
         with logging_redirect_tqdm(), tqdm(total=total, ncols=columns, bar_format=style, leave=False) as self._bar:
             yield
 
-    def show(self) -> None:
-        """Say how far it is."""
+    def update(self) -> None:
+        """Move the bar, or log a line if the last is long enough ago."""
         with self._lock:
             all_windows = len(self._left) * len(self._plan.windows)
             done = all_windows - self.windows_left
@@ -105,13 +105,13 @@ class Progress:
                 f"devices {facts['devices']}, windows {facts['windows']}, {facts['samples']:,} samples, "
                 f"{facts['requests_left']} requests left, {facts['time_left']} to go"
             )
-        elif self._clock.now() - self._said >= _LINE_EVERY:
-            self._said = self._clock.now()
-            _log.info("backfilling", **facts)
+        elif self._clock.now() - self._logged >= _LOG_INTERVAL:
+            self._logged = self._clock.now()
+            _log.info("backfill in progress", **facts)
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: the two largest units."""
+    """Return seconds as text in their two largest units, such as `7m45s`."""
     minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)
     if seconds < 3600:
         return f"{minutes[0]}m{minutes[1]:02d}s"

@@ -1,4 +1,4 @@
-"""One page of history: the raw answer -> its rows by columns, by the same rules as a live reading."""
+"""One page of history: the API's answer -> columns of values, by the same rules as a live reading."""
 
 import marshal
 from collections import Counter
@@ -12,13 +12,13 @@ from exporter.backfill.plan import Range, local_seconds
 from exporter.catalogue.kinds import Kinds
 from exporter.config.field_filter import FieldFilter
 
-NO_TIME = "the row has no time that can be read"
-OUTSIDE = "the row is from outside the time that was asked for"
+NO_TIME = "row without a readable time"
+OUTSIDE = "row outside the requested time range"
 
 
 @dataclass(slots=True)
-class Block:
-    """Rows of a page that have the same fields: their positions in `Page.times`, and the values of each field."""
+class RowGroup:
+    """The rows of a page that have the same fields: their positions in `HistoryPage.times`, and the values of each field."""
 
     names: tuple[str, ...]
     positions: list[int]
@@ -27,79 +27,79 @@ class Block:
 
 @dataclass(slots=True)
 class HistoryPage:
-    """`count` rows came, and the cloud says that there are `total`; `times` are those of the usable ones, in local_seconds().
+    """A page of `count` rows, of `total` in the window as the API says. `times` are those of the usable rows, in local_seconds().
 
-    `left_out` counts the rows that are not usable, by cause. `instants` has the Unix times of rows that name their zone, by their
-    positions in `times`.
+    `dropped` counts the other rows by cause. `instants` has the Unix times of rows whose times name a zone, by their positions in
+    `times`.
     """
 
     count: int
     total: int | None
     times: list[int] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    groups: list[RowGroup] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
     instants: dict[int, int] = field(default_factory=dict)
 
     def repeats(self, other: "HistoryPage") -> bool:
-        """Whether it is the same page again."""
-        return bool(self.times) and self.times == other.times and self.blocks == other.blocks
+        """Return whether it is the same page again."""
+        return bool(self.times) and self.times == other.times and self.groups == other.groups
 
     def dump(self) -> bytes:
-        """The page as bytes, for the Python that wrote them."""
-        blocks = [(block.names, block.positions, block.columns) for block in self.blocks]
-        return marshal.dumps((self.count, self.total, self.times, blocks, dict(self.left_out), self.instants))
+        """Return the page as bytes that only the same version of Python can load."""
+        groups = [(group.names, group.positions, group.columns) for group in self.groups]
+        return marshal.dumps((self.count, self.total, self.times, groups, dict(self.dropped), self.instants))
 
     @classmethod
     def load(cls, data: bytes) -> "HistoryPage":
-        """The page that dump() made bytes of."""
-        count, total, times, blocks, left_out, instants = marshal.loads(data)  # noqa: S302 - our own file, see spill
-        return cls(count, total, times, [Block(*block) for block in blocks], Counter(left_out), instants)
+        """Return the page that dump() gave as `data`."""
+        count, total, times, groups, dropped, instants = marshal.loads(data)  # noqa: S302 - our own file, see spill
+        return cls(count, total, times, [RowGroup(*group) for group in groups], Counter(dropped), instants)
 
 
-def read_page(data: Any, device_sn: str, window: Range, choice: FieldFilter, zone: tzinfo, kinds: Kinds) -> HistoryPage:
-    """Return the page in an answer's `data`; `zone` is the window's, for rows whose times name one of their own.
+def read_page(data: Any, device_sn: str, window: Range, field_filter: FieldFilter, zone: tzinfo, kinds: Kinds) -> HistoryPage:
+    """Return the page in an answer's `data`. `zone` is the window's, for rows whose times name a zone of their own.
 
-    Raises InvalidReadingError where there is none.
+    Raises InvalidReadingError if `data` is not a page of history.
     """
     rows, total = _rows(data)
     page = HistoryPage(len(rows), total)
-    blocks: dict[tuple[str, ...], tuple[list[int], list[Sequence[int | float]]]] = {}
+    groups: dict[tuple[str, ...], tuple[list[int], list[Sequence[int | float]]]] = {}
     for row in rows:
         try:
             reading = read(row, device_sn, kinds)
         except InvalidReadingError as error:
-            page.left_out[str(error)] += 1
+            page.dropped[str(error)] += 1
             continue
         local = moment(reading.time) if reading.time else None
         if local is None:
-            page.left_out[NO_TIME] += 1
+            page.dropped[NO_TIME] += 1
             continue
         instant = None if local.tzinfo is None else int(local.timestamp())
         if instant is not None:
             local = local.astimezone(zone).replace(tzinfo=None)
         time = local_seconds(local)
         if not window.start <= time < window.end:
-            # the window's own end belongs to the next one, and is no news
+            # a row at the window's end comes again with the next window
             if time != window.end:
-                page.left_out[OUTSIDE] += 1
+                page.dropped[OUTSIDE] += 1
             continue
-        fields = choice.of(reading.fields)
-        positions, values = blocks.setdefault(tuple(fields), ([], []))
+        fields = field_filter.of(reading.fields)
+        positions, values = groups.setdefault(tuple(fields), ([], []))
         if instant is not None:
             page.instants[len(page.times)] = instant
         positions.append(len(page.times))
         values.append(tuple(fields.values()))
         page.times.append(time)
-    page.blocks = [Block(names, positions, list(zip(*values, strict=True))) for names, (positions, values) in blocks.items()]
+    page.groups = [RowGroup(names, positions, list(zip(*values, strict=True))) for names, (positions, values) in groups.items()]
     return page
 
 
 def _rows(data: Any) -> tuple[list[Any], int | None]:
     if data is None:
-        # nothing was there yet
+        # a device without any history yet
         return [], None
     if not isinstance(data, dict) or "datas" not in data:
-        raise InvalidReadingError("the data are no page of history")
+        raise InvalidReadingError("data is not a page of history")
     rows = data["datas"]
     total = data.get("total")
     if not isinstance(total, int) or isinstance(total, bool):

@@ -12,10 +12,10 @@ from exporter.api.inferred_paths import ENOUGH_DEVICES, InferredPaths
 from exporter.api.rate_limiter import Closed
 from exporter.api.session import open_session
 from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
-from exporter.backfill.output import Families, Samples, sync_folder, write_days, write_file
+from exporter.backfill.output import Families, SampleRenderer, sync_folder, write_days, write_file
 from exporter.backfill.plan import BackfillPlan, Source
 from exporter.backfill.progress import Progress
-from exporter.backfill.report import describe_loss, failures, lost_rows, tell_notes
+from exporter.backfill.report import describe_failures, describe_loss, log_notes, lost_rows
 from exporter.backfill.spill import Spill
 from exporter.backfill.window import WindowReader
 from exporter.catalogue.types import Device, HelpTexts
@@ -52,35 +52,35 @@ class BackfillRun:
         self._left_out = DroppedFields(self._session.metrics)
         self._fetcher = Fetcher(self._session, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
-        self._choices = {name: FieldFilter(choice.include, choice.exclude) for name, choice in config.fields.items()}
+        self._field_filters = {name: FieldFilter(fields.include, fields.exclude) for name, fields in config.fields.items()}
         self._helps = HelpTexts(config.types.values())
         self._lock = threading.Lock()
         self._jobs = plan.jobs()
-        self._whole = {source: spill.whole(source) for source in plan.sources}
-        self._under_way: set[tuple[Source, int]] = set()
+        self._complete = {source: spill.complete_windows(source) for source in plan.sources}
+        self._in_progress: set[tuple[Source, int]] = set()
         self._failed: dict[Source, str] = {}
         self._exhausted: list[Source] = []
         self._tried_again: set[Source] = set()
         self._inferred_paths = InferredPaths("history_path")
-        self._answered = {source.path for source in plan.sources if self._whole[source]}
+        self._answered = {source.path for source in plan.sources if self._complete[source]}
         self._fatal: str | None = None
 
     def run(self) -> int:
-        """Read what is missing, then write. Returns the exit code."""
+        """Read what is missing, then write all. Return the exit code. Raises BackfillError."""
         self._signals = Signals(signal.SIGTERM, signal.SIGINT)
         try:
-            for source, windows in self._whole.items():
-                self._progress.found(source, len(windows))
-            if any(self._whole.values()):
-                _log.info("going on from a run before", windows=sum(map(len, self._whole.values())))
+            for source, windows in self._complete.items():
+                self._progress.skip(source, len(windows))
+            if any(self._complete.values()):
+                _log.info("resuming an earlier run", windows=sum(map(len, self._complete.values())))
             self._read()
-            tell_notes(self._spill, self._plan.sources)
+            log_notes(self._spill, self._plan.sources)
             lost = self._find_losses()
             if self._failed:
-                raise BackfillError(failures(self._failed, len(self._plan.sources), lost))
+                raise BackfillError(describe_failures(self._failed, len(self._plan.sources), lost))
             self._write()
         except Closed:
-            _log.warning("stopped; start it again with the same arguments to go on")
+            _log.warning("backfill stopped, run it again with the same arguments to resume")
             return 128 + (self._signals.ending or 0)
         finally:
             self._signals.restore()
@@ -91,13 +91,13 @@ class BackfillRun:
         _log.info("reading history", devices=len(self._plan.sources), windows=self._progress.windows_left)
         self._progress.start(self._spill.samples)
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._concurrency)]
-        with self._progress.shown():
+        with self._progress.display():
             for thread in threads:
                 thread.start()
             for thread in threads:
                 while thread.is_alive() and self._signals.ending is None and self._fatal is None:
                     thread.join(0.2)
-                    self._progress.show()
+                    self._progress.update()
         if self._signals.ending is not None:
             self._stop()
             raise Closed
@@ -106,44 +106,44 @@ class BackfillRun:
             raise BackfillError(self._fatal)
 
     def _work(self) -> None:
-        """Read one window after the other; for a thread of its own."""
+        """Read one window after the other, in a thread of its own."""
         try:
             while (job := self._next()) is not None:
                 self._read_window(*job)
         except Closed:
             pass
         except Refused as error:
-            self._fatal = f"the token is refused ({error}): renew it and start again with the same arguments to go on"
-        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the run in order
+            self._fatal = f"token refused ({error}): renew it, and run again with the same arguments to resume"
+        except Exception as error:  # noqa: BLE001 - a thread that dies unseen would leave its window out
             if self._signals.ending is None and self._fatal is None:
                 self._fatal = f"{self._spill.folder}: {error}"
 
     def _read_window(self, source: Source, index: int) -> None:
-        choice = self._choices.get(source.type, EVERYTHING)
+        fields = self._field_filters.get(source.type, EVERYTHING)
         try:
-            samples = self._reader.read(source, index, self._plan.windows[index], choice)
+            samples = self._reader.read(source, index, self._plan.windows[index], fields)
         except SourceFailed as error:
             self._fail(source, error)
         else:
             with self._lock:
                 self._answered.add(source.path)
-                self._whole[source].add(index)
-            self._progress.read(source, samples)
+                self._complete[source].add(index)
+            self._progress.add_window(source, samples)
         finally:
             with self._lock:
-                self._under_way.discard((source, index))
+                self._in_progress.discard((source, index))
 
     def _next(self) -> tuple[Source, int] | None:
         with self._lock:
             while True:
                 for job in self._jobs:
                     source, index = job
-                    if source not in self._failed and index not in self._whole[source] and job not in self._under_way:
-                        self._under_way.add(job)
+                    if source not in self._failed and index not in self._complete[source] and job not in self._in_progress:
+                        self._in_progress.add(job)
                         return job
                 if not self._exhausted:
                     return None
-                # a second round for those that failed while the cloud had a bad time
+                # a second round for devices that failed while the API had a bad time
                 again, self._exhausted = self._exhausted, []
                 for source in again:
                     del self._failed[source]
@@ -158,7 +158,7 @@ class BackfillRun:
             if isinstance(error, Exhausted) and source not in self._tried_again:
                 self._tried_again.add(source)
                 self._exhausted.append(source)
-            _log.warning("the history of a device cannot be read", device_sn=source.sn, type=source.type, error=str(error))
+            _log.warning("reading history failed", device_sn=source.sn, type=source.type, error=str(error))
             if not isinstance(error, NotThere) or source.path in self._answered:
                 return
             alike = [other for other in self._plan.sources if other.path == source.path]
@@ -166,7 +166,7 @@ class BackfillRun:
                 self._failed.update(dict.fromkeys((other for other in alike if other not in self._failed), str(error)))
 
     def _find_losses(self) -> int:
-        """Count devices of which every row is lost as failed, for the next run to ask again. Returns the number of rows."""
+        """Mark devices as failed whose rows were all dropped, for the next run to read again. Return how many rows were."""
         lost = lost_rows(self._spill, [source for source in self._plan.sources if source not in self._failed])
         for source, rows in lost.items():
             self._failed[source] = describe_loss(rows)
@@ -176,7 +176,7 @@ class BackfillRun:
     def _write(self) -> None:
         series = Series(metric_name, self._helps.of, self._helps.known)
         families = Families(self._spill, self._plan.sources, series)
-        for source, name, cause in families.left_out:
+        for source, name, cause in families.dropped:
             device = Device(source.type, source.sn, source.path.path, source.path.evidence, 0.0)
             self._left_out.report(device, [(name, cause)])
         written = 0
@@ -187,10 +187,10 @@ class BackfillRun:
             if self._signals.ending is not None:
                 raise Closed
 
-        _log.info("writing", output=str(self._output), families=len(families.headers), samples=self._spill.samples)
+        _log.info("writing samples", output=str(self._output), families=len(families.headers), samples=self._spill.samples)
         target = self._spill.folder / "output"
         _remove(target)
-        samples = Samples(self._spill, self._plan.sources, series, count)
+        samples = SampleRenderer(self._spill, self._plan.sources, series, count)
         (write_days if self._split_by_day else write_file)(target, families, samples)
         if self._output.is_dir():
             # left by a run that was killed between here and remove(): a folder is not replaced unless it is empty
@@ -198,7 +198,7 @@ class BackfillRun:
         os.replace(target, self._output)
         sync_folder(self._output.parent)
         self._spill.remove()
-        _log.info("written", output=str(self._output), samples=written)
+        _log.info("backfill written", output=str(self._output), samples=written)
 
     def _stop(self) -> None:
         self._session.rate_limiter.close()

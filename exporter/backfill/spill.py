@@ -1,7 +1,7 @@
-"""What was read so far, on disk: pages of windows under way, columns of windows that are whole.
+"""What was read so far, on disk: the pages of windows in progress, the columns of windows that are complete.
 
-One SQLite file in a folder beside the output. A page is kept, whole or not at all, before the next one is asked for; a window
-is turned from pages into columns in one step. So a run may be killed at any moment, and the next one goes on from there.
+One SQLite file in a folder beside the output. Each page is committed before the next one is requested, and a window's pages are
+replaced by columns in one transaction. So a run may be killed at any moment, and the next one goes on from there.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from exporter.backfill.rows import HistoryPage
 #: The samples of one field: Unix times in seconds, and the values.
 SampleColumn = tuple[list[int], list[int | float]]
 
-#: What is written here is for this layout of the file and this Python.
+#: The layout of the file, and the Python whose marshal wrote it.
 _FORMAT: Final = f"2, Python {sys.version_info[0]}.{sys.version_info[1]}"
 
 _SCHEMA: Final = """
@@ -37,18 +37,18 @@ CREATE TABLE IF NOT EXISTS columns (source INTEGER, field TEXT, window INTEGER, 
     UNIQUE (source, field, window, position));
 """
 
-#: Bytes of the write-ahead log after which SQLite moves it into the file, in its pages of 4 KiB.
+#: Pages of 4 KiB after which SQLite moves its write-ahead log into the file.
 _CHECKPOINT: Final = 16384
 
 
 class SpillError(Exception):
-    """The folder cannot be used: another run has it, or it is from a run with other arguments."""
+    """The folder cannot be used: another run has it open, or it is from a run with other arguments."""
 
 
 class Spill:
-    """The spill in `folder` of a run that `facts` describe. Safe to use from several threads, by one process at a time.
+    """The spill in `folder`. Safe to use from several threads, by one process at a time.
 
-    Raises SpillError if the folder is another process', or another run's.
+    `facts` must be those of the run that it is from. Raises SpillError if they are not, or if another process has it open.
     """
 
     def __init__(self, folder: Path, facts: Mapping[str, str]) -> None:
@@ -57,7 +57,7 @@ class Spill:
         self._file_lock = _lock_folder(folder)
         self._db = sqlite3.connect(folder / "spill.sqlite", isolation_level=None, check_same_thread=False)
         try:
-            # after a power cut the last commits may be missing, but what is there is whole
+            # a power cut may lose the last commits, but never half of one
             self._db.executescript(
                 f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {_CHECKPOINT};"
             )
@@ -71,17 +71,17 @@ class Spill:
 
     @property
     def samples(self) -> int:
-        """The samples in all windows that are whole."""
+        """Return the number of samples in all complete windows."""
         with self._lock:
             return int(self._db.execute("SELECT coalesce(sum(samples), 0) FROM windows").fetchone()[0])
 
-    def whole(self, source: Source) -> set[int]:
-        """The windows of a source that are whole."""
+    def complete_windows(self, source: Source) -> set[int]:
+        """Return the indices of a source's complete windows."""
         with self._lock:
             return {window for (window,) in self._db.execute("SELECT window FROM windows WHERE source = ?", [self._id(source)])}
 
     def pages(self, source: Source, window: int) -> list[list[HistoryPage]]:
-        """The pages kept of a window that is not whole yet, by passes."""
+        """Return the pages of a window in progress, by passes."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT pass, data FROM pages WHERE source = ? AND window = ? ORDER BY pass, page", [self._id(source), window]
@@ -91,14 +91,14 @@ class Spill:
             passes.setdefault(number, []).append(HistoryPage.load(data))
         return list(passes.values())
 
-    def keep(self, source: Source, window: int, place: tuple[int, int], page: HistoryPage) -> None:
-        """Keep a page; `place` is the number of its pass and its own."""
+    def add_page(self, source: Source, window: int, place: tuple[int, int], page: HistoryPage) -> None:
+        """Keep a page of a window in progress. `place` is the number of its pass, and its own in that."""
         data = page.dump()
         with self._transaction():
             self._db.execute("INSERT INTO pages VALUES (?, ?, ?, ?, ?)", [self._id(source), window, *place, data])
 
     def finish(self, source: Source, window: int, columns: Mapping[str, SampleColumn], notes: Mapping[str, int]) -> int:
-        """The window is whole: keep its columns in place of its pages. Returns the number of its samples."""
+        """Replace the pages of a window by its columns, with `notes` on its rows. Return the number of its samples."""
         rows = [(name, position, marshal.dumps(column)) for position, (name, column) in enumerate(columns.items())]
         samples = sum(len(times) for times, _ in columns.values())
         with self._transaction():
@@ -112,17 +112,17 @@ class Spill:
         return samples
 
     def forget(self, source: Source, window: int) -> None:
-        """Drop the pages kept of a window, for it to be read anew."""
+        """Delete the pages of a window in progress, so that it is read again."""
         with self._transaction():
             self._forget(self._id(source), window)
 
     def reopen(self, source: Source) -> None:
-        """Drop the whole windows of a source, for them to be read anew. They must have no columns."""
+        """Mark a source's complete windows as not read, so that they are read again. They must have no columns."""
         with self._transaction():
             self._db.execute("DELETE FROM windows WHERE source = ?", [self._id(source)])
 
     def fields(self, source: Source) -> list[str]:
-        """The fields of a source, in the order in which they first came."""
+        """Return the fields of a source, in the order in which they first came."""
         with self._lock:
             found = self._db.execute(
                 "SELECT field FROM columns WHERE source = ? GROUP BY field ORDER BY min(window * 65536 + position)",
@@ -131,7 +131,7 @@ class Spill:
             return [name for (name,) in found]
 
     def columns(self, source: Source, field: str) -> Iterator[SampleColumn]:
-        """The columns of one field, window by window, one at a time."""
+        """Yield the columns of one field, window by window, with one in memory at a time."""
         window = -1
         while True:
             with self._lock:
@@ -146,7 +146,7 @@ class Spill:
             yield times, values
 
     def notes(self, source: Source) -> Counter[str]:
-        """What finish() was told of a source's windows, added up."""
+        """Return the sum of the notes of a source's complete windows."""
         with self._lock:
             found = self._db.execute("SELECT notes FROM windows WHERE source = ? AND notes != '{}'", [self._id(source)])
             notes: Counter[str] = Counter()
@@ -155,13 +155,13 @@ class Spill:
             return notes
 
     def close(self) -> None:
-        """Let go of the folder. What is being kept at this moment is kept before."""
+        """Close the file, after a transaction in progress, and unlock the folder."""
         with self._lock:
             self._db.close()
             self._file_lock.close()
 
     def remove(self) -> None:
-        """Delete the folder and let go of it."""
+        """Delete the folder and unlock it."""
         with self._lock:
             self._db.close()
             shutil.rmtree(self.folder)
@@ -176,11 +176,11 @@ class Spill:
             if kept and kept.get(name) != value:
                 raise SpillError(
                     f"{self.folder} is from a run with another {name}: {kept.get(name)}, now {value}; "
-                    "go on with the same, name another --output, or delete that folder to start afresh"
+                    "use the same, name another --output, or delete that folder to start afresh"
                 )
 
     def _id(self, source: Source) -> int:
-        """The source's number; the lock is held."""
+        """Return the source's row id, inserting it if it is new. The lock must be held."""
         key = (source.type, source.sn, source.path.path)
         number = self._ids.get(key)
         if number is None:
@@ -205,7 +205,7 @@ class Spill:
 
 
 def _lock_folder(folder: Path) -> IO[Any]:
-    """The folder, made if need be, for this process alone."""
+    """Create the folder if it is missing, and lock it for this process. Return the open lock file."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a")
@@ -213,11 +213,11 @@ def _lock_folder(folder: Path) -> IO[Any]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise SpillError(f"another run is at work in {folder}") from None
+            raise SpillError(f"another run is using {folder}") from None
         try:
             if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / "lock")):
                 return file
         except FileNotFoundError:
-            # the run that had it ended and took the folder away
+            # the run that had the lock has removed the folder
             pass
         file.close()

@@ -1,8 +1,8 @@
-"""One window of one device: reads its pages until they can be believed, and makes columns of them.
+"""One window of one device: reads its pages until they are consistent, and turns them into columns.
 
-A page tells how many rows there are in `total`, which may lie, and rows may move from page to page while they are read. So the
-end is where the pages end, never where `total` says; and a window whose pages do not fit together is read again, until two
-passes agree.
+Each page says in `total` how many rows the window has. That may be wrong, and rows may move from page to page while they are
+read. So a pass ends where the pages end, never where `total` says, and a window whose pages are inconsistent is read again until
+two passes agree.
 """
 
 from collections import Counter
@@ -12,31 +12,32 @@ from itertools import chain, pairwise
 from typing import Final
 
 from exporter.backfill.fetch import Fetcher, SourceFailed
-from exporter.backfill.localtime import Dated, date_rows
+from exporter.backfill.localtime import DatedRows, date_rows
 from exporter.backfill.plan import Range, Source
 from exporter.backfill.rows import HistoryPage
 from exporter.backfill.spill import SampleColumn, Spill
 from exporter.config.field_filter import FieldFilter
 
-#: How often a window is read, at the most.
+#: How often a window is read at most.
 MAX_PASSES: Final = 5
 
-#: Pages of one pass; a week has 21 at a row every five minutes, and 605 at a row every ten seconds.
+#: Pages of one pass at most. A week has 21 with a row every five minutes, and 605 with a row every ten seconds.
 MAX_PAGES: Final = 1000
 
-SHIFTED = "the pages moved while they were read, or total lies: the window was read again until two passes agreed"
-RESTLESS = f"the pages went on moving: the window has what {MAX_PASSES} passes found"
+# Notes: what is logged at the end of a run about the windows' pages and rows, with how often it was seen.
+SHIFTED = "pages shifted while being read, or total is wrong: read again until two passes agreed"
+UNSTABLE = f"pages kept shifting: merged the rows of {MAX_PASSES} passes"
 WRONG_TOTAL = "total is not the number of rows"
-UNORDERED = "the rows were not in order of time"
-DOUBLED = "rows of the same time were made one"
-TWICE = "the local time occurs twice at a clock change: told apart by the order of the rows"
-NEVER = "the local time does not exist, for a clock change: read as if the clock had not been put forward yet"
+UNORDERED = "rows were not in order of time"
+DUPLICATES = "rows with the same time were merged"
+AMBIGUOUS = "local time occurs twice at a clock change: resolved by the order of the rows"
+NONEXISTENT = "local time does not exist at a clock change: read as if the clock had not been put forward yet"
 
-#: Not told, but counted like a note: rows that have a place in the columns.
-USED = "rows that could be used"
+#: Counted like a note, but not logged: rows that became samples.
+USED = "rows used"
 
-#: What is said of the pages and of rows that are kept all the same.
-ABOUT_PAGES: Final = frozenset({SHIFTED, RESTLESS, WRONG_TOTAL, UNORDERED, DOUBLED, TWICE, NEVER, USED})
+#: The notes that do not mean that a row was dropped.
+NOTHING_DROPPED: Final = frozenset({SHIFTED, UNSTABLE, WRONG_TOTAL, UNORDERED, DUPLICATES, AMBIGUOUS, NONEXISTENT, USED})
 
 Passes = list[list[HistoryPage]]
 
@@ -44,7 +45,7 @@ _Part = tuple[list[int], Sequence[int | float]]
 
 
 class WindowReader:
-    """Reads windows into the spill; safe to use from several threads."""
+    """Reads windows into the spill. Safe to use from several threads."""
 
     def __init__(self, fetcher: Fetcher, spill: Spill, zone: tzinfo, page_size: int) -> None:
         self._fetcher = fetcher
@@ -52,21 +53,24 @@ class WindowReader:
         self._zone = zone
         self._page_size = page_size
 
-    def read(self, source: Source, index: int, window: Range, choice: FieldFilter) -> int:
-        """Make the window whole, going on from what the spill has of it. Returns the number of its samples."""
+    def read(self, source: Source, index: int, window: Range, fields: FieldFilter) -> int:
+        """Read the rest of a window, going on from what the spill has of it. Return the number of its samples.
+
+        Raises SourceFailed, and what Fetcher.page() raises.
+        """
         passes: Passes = self._spill.pages(source, index) or [[]]
         while True:
             pages = passes[-1]
             while not is_over(pages, self._page_size):
-                page = self._fetcher.page(source, window, len(pages) + 1, choice)
-                self._spill.keep(source, index, (len(passes), len(pages) + 1), page)
+                page = self._fetcher.page(source, window, len(pages) + 1, fields)
+                self._spill.add_page(source, index, (len(passes), len(pages) + 1), page)
                 pages.append(page)
             if is_settled(passes, self._zone):
                 break
             passes.append([])
         problem = _problem(passes[-1])
         if problem:
-            # the next run shall ask, not find the same again
+            # or the next run would find these pages in the spill, and fail without a request
             self._spill.forget(source, index)
             raise SourceFailed(f"{window}: {problem}")
         columns, notes = assemble(passes, self._zone)
@@ -76,7 +80,7 @@ class WindowReader:
 
 
 def is_over(pages: Sequence[HistoryPage], page_size: int) -> bool:
-    """Whether these pages are a whole pass: the last is empty, or not full and `total` expects no more, or the same again."""
+    """Return whether a pass ends here: its last page is empty, repeats an earlier one, or is not full and `total` is reached."""
     if not pages:
         return False
     last = pages[-1]
@@ -86,13 +90,13 @@ def is_over(pages: Sequence[HistoryPage], page_size: int) -> bool:
 
 
 def is_settled(passes: Passes, zone: tzinfo) -> bool:
-    """Whether the last pass can be believed: its pages fit together, or it found what the one before found."""
+    """Return whether to stop reading: the last pass is consistent or agrees with the one before, or there are enough."""
     last = passes[-1]
-    return _fits(last, zone) or len(passes) >= MAX_PASSES or len(last) >= MAX_PAGES or _agree(passes)
+    return _is_consistent(last, zone) or len(passes) >= MAX_PASSES or len(last) >= MAX_PAGES or _agree(passes)
 
 
 def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dict[str, int]]:
-    """The columns of all fields that any pass found, in order of time, and what there is to say, by how many rows.
+    """Return the columns of all fields that any pass found, in order of time, and the notes with how many rows they are about.
 
     Of two values for one time the one that was read last counts.
     """
@@ -103,46 +107,46 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dic
         final = pages is passes[-1]
         first = 0
         for page in _distinct(pages):
-            for block in page.blocks:
-                rows = [first + position for position in block.positions]
+            for group in page.groups:
+                rows = [first + position for position in group.positions]
                 times = [dated.instants[row] for row in rows]
-                columns: Sequence[Sequence[int | float]] = block.columns
-                if not final and not dated.twice.isdisjoint(rows):
-                    # what occurs twice is dated by its neighbours, and only the last pass has them in order for sure
-                    kept = [place for place, row in enumerate(rows) if row not in dated.twice]
+                columns: Sequence[Sequence[int | float]] = group.columns
+                if not final and not dated.ambiguous.isdisjoint(rows):
+                    # ambiguous rows are dated by their neighbours, and only the last pass is sure to have those in order
+                    kept = [place for place, row in enumerate(rows) if row not in dated.ambiguous]
                     times = [times[place] for place in kept]
                     columns = [[column[place] for place in kept] for column in columns]
-                for name, values in zip(block.names, columns, strict=True):
+                for name, values in zip(group.names, columns, strict=True):
                     parts.setdefault(name, []).append((times, values))
             first += len(page.times)
         if final:
-            _note(notes, pages, dated)
+            _add_notes(notes, pages, dated)
     if len(passes) > 1 and any(map(_received, passes)):
-        notes[SHIFTED if _agree(passes) or _fits(passes[-1], zone) else RESTLESS] = 1
-    return _joined(parts), dict(notes)
+        notes[SHIFTED if _agree(passes) or _is_consistent(passes[-1], zone) else UNSTABLE] = 1
+    return _join(parts), dict(notes)
 
 
-def _note(notes: Counter[str], pages: Sequence[HistoryPage], dated: Dated) -> None:
+def _add_notes(notes: Counter[str], pages: Sequence[HistoryPage], dated: DatedRows) -> None:
     for page in _distinct(pages):
-        notes.update(page.left_out)
+        notes.update(page.dropped)
     if pages[-1].total is not None and pages[-1].total != _received(pages):
         notes[WRONG_TOTAL] = 1
     ups = Counter(before < after for before, after in pairwise(dated.instants) if before != after)
     notes[UNORDERED] = min(ups[True], ups[False])
-    notes[DOUBLED] = len(dated.instants) - len(set(dated.instants))
-    notes[TWICE] = len(dated.twice)
-    notes[NEVER] = dated.never
+    notes[DUPLICATES] = len(dated.instants) - len(set(dated.instants))
+    notes[AMBIGUOUS] = len(dated.ambiguous)
+    notes[NONEXISTENT] = dated.nonexistent
     for name in [name for name, count in notes.items() if not count]:
         del notes[name]
 
 
 def _problem(pages: Sequence[HistoryPage]) -> str | None:
-    """Why a settled pass cannot be the whole window, if it cannot."""
+    """Return why a settled pass cannot be the whole window, or None."""
     if len(pages) >= MAX_PAGES:
-        return f"the pages do not end, {MAX_PAGES} were read"
+        return f"no last page after {MAX_PAGES} pages"
     if _repeats(pages) and _received(pages) != pages[-1].total:
         return (
-            f"page {len(pages)} is one before again, and total is {pages[-1].total} where {_received(pages)} rows came: "
+            f"page {len(pages)} repeats an earlier page, and only {_received(pages)} rows of total {pages[-1].total} came: "
             "rows are missing; set history.window so short that its rows fit on one page"
         )
     return None
@@ -153,7 +157,7 @@ def _repeats(pages: Sequence[HistoryPage]) -> bool:
 
 
 def _distinct(pages: Sequence[HistoryPage]) -> Sequence[HistoryPage]:
-    """The pages without a last one that is another one again."""
+    """Return the pages without a last one that repeats an earlier one."""
     return pages[:-1] if _repeats(pages) else pages
 
 
@@ -166,7 +170,7 @@ def _times(pages: Sequence[HistoryPage]) -> list[int]:
 
 
 def _known(pages: Sequence[HistoryPage]) -> dict[int, int]:
-    """Return the Unix times of rows that name their zone, by their positions in _times()."""
+    """Return the Unix times of rows whose times name a zone, by their positions in _times()."""
     known = {}
     first = 0
     for page in _distinct(pages):
@@ -179,11 +183,11 @@ def _agree(passes: Passes) -> bool:
     return len(passes) > 1 and sorted(_times(passes[-1])) == sorted(_times(passes[-2]))
 
 
-def _fits(pages: Sequence[HistoryPage], zone: tzinfo) -> bool:
-    """Whether the pages of a pass are of one state of the cloud: `total` stood still and was reached, no row was on two pages."""
+def _is_consistent(pages: Sequence[HistoryPage], zone: tzinfo) -> bool:
+    """Return whether no row moved while a pass was read: `total` stayed the same and was reached, no row is on two pages."""
     totals = {page.total for page in pages if page.total is not None}
     if not totals and not _received(pages):
-        # null, or no rows and no word of how many: to be asked once more, or one bad answer would lose the window
+        # null, or neither rows nor a total: one bad answer must not lose the window, so read it once more
         return False
     if len(totals) > 1 or _received(pages) < max(totals, default=0):
         return False
@@ -198,15 +202,15 @@ def _fits(pages: Sequence[HistoryPage], zone: tzinfo) -> bool:
 
 
 def _on_two_pages(times: set[int], zone: tzinfo) -> bool:
-    """Whether one of these times, seen on two pages, does not occur twice by itself."""
+    """Return whether any of these times, seen on two pages, is not ambiguous, so that it must be the same row."""
     shared = sorted(times)
-    return len(date_rows(shared, zone).twice) < len(shared)
+    return len(date_rows(shared, zone).ambiguous) < len(shared)
 
 
-def _joined(parts: Mapping[str, Sequence[_Part]]) -> dict[str, SampleColumn]:
-    """The parts of each field as one column in order of time."""
+def _join(parts: Mapping[str, Sequence[_Part]]) -> dict[str, SampleColumn]:
+    """Return the parts of each field as one column in order of time."""
     joined: dict[str, SampleColumn] = {}
-    # most fields have the very same times
+    # most fields share the same lists of times: sort those only once
     known: dict[tuple[int, ...], tuple[list[int], bool]] = {}
     for name, columns in parts.items():
         key = tuple(id(times) for times, _ in columns)

@@ -63,7 +63,7 @@ def test_a_change_of_clocks_is_resolved_by_order(tmp_path: Path, zone: str, star
         wanted = site.truth(start, end)
         twice = 6 if start.month == 10 else 0
         told = [line for line in outcome.logs if line["log_level"] == "warning"]
-        assert [(line["event"], line["times"]) for line in told] == ([(window.TWICE, 2 * twice)] if twice else [])
+        assert [(line["event"], line["times"]) for line in told] == ([(window.AMBIGUOUS, 2 * twice)] if twice else [])
         assert differences(read_samples(site.output), wanted) == []
         hours = 8 * 24 + (1 if start.month == 10 else -1)
         assert {len(series) for series in wanted.values()} <= {hours * 6 - 1, hours * 6, hours * 6 + 1}
@@ -81,7 +81,7 @@ def test_the_choice_of_fields_and_own_types_are_those_of_the_exporter(site: Benc
     assert "mbms: Current of the east wing (says the config), in A" in site.output.read_text()
 
 
-def test_colliding_and_odd_names_are_left_out_and_said_once(site: Bench) -> None:
+def test_colliding_names_are_dropped_and_logged_once(site: Bench) -> None:
     site.cloud.faults.set_all("colliding_names")
     outcome = site.run(devices=[("bcu", "B1"), ("bcu", "B2")])
     assert outcome.code == 0
@@ -104,8 +104,7 @@ def test_a_device_that_fails_does_not_lose_the_others(site: Bench, hasty: None) 
         "2 of 5 devices failed, so nothing was written:",
         "  B2: bcu, code 400: not found",
         "  B3: bcu, api_error: code 500: fail",
-        "What was read is kept. Start it again to try these once more, or leave them out (--devices, or the config) to have the "
-        "others written.",
+        "What was read is kept. Run it again to retry these, or exclude them (--devices, or the config) to write the others.",
     ] or outcome.error.splitlines()[1:3] == [
         "  B3: bcu, api_error: code 500: fail",
         "  B2: bcu, code 400: not found",
@@ -165,7 +164,7 @@ def test_a_page_that_fails_now_and_then_is_tried_again(site: Bench, hasty: None)
 
 def test_a_cloud_that_cannot_be_reached_is_waited_for(site: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.api.circuit_breaker.PROBE_INTERVAL", 0.2)
-    monkeypatch.setattr(fetch, "_LOOK", 0.05)
+    monkeypatch.setattr(fetch, "_CHECK_INTERVAL", 0.05)
     monkeypatch.setattr(fetch.Fetcher, "_pause", lambda self, seconds: None)
     arrived = site.cloud.traffic.arrived
     site.cloud.faults.set_all("http_502")
@@ -197,7 +196,7 @@ def test_a_bad_time_of_the_cloud_costs_no_device_its_history(site: Bench, hasty:
     end = START + 3 * WEEK
     outcome = site.run(START, end, api={"concurrency": 2})
     assert (outcome.code, outcome.error) == (0, "")
-    assert outcome.said("the history of a device cannot be read")
+    assert outcome.said("reading history failed")
     assert differences(read_samples(site.output), site.truth(START, end)) == []
 
 
@@ -206,9 +205,7 @@ def test_a_refused_token_ends_it_and_the_next_run_goes_on(site: Bench) -> None:
     site.cloud.token = "another"
     outcome = site.run()
     assert outcome.code == 1
-    assert outcome.error == (
-        "the token is refused (code 403: no access): renew it and start again with the same arguments to go on"
-    )
+    assert outcome.error == ("token refused (code 403: no access): renew it, and run again with the same arguments to resume")
     assert site.partial.exists()
     site.cloud.token = TOKEN
     site.forget()
@@ -251,7 +248,7 @@ def test_pages_are_asked_for_within_the_budget(site: Bench) -> None:
 
 def test_another_run_with_the_same_output_is_refused_while_one_is_at_work(site: Bench) -> None:
     spill = Spill(site.partial, {})
-    assert "another run is at work" in site.run().error
+    assert "another run is using" in site.run().error
     spill.close()
 
 
@@ -335,13 +332,13 @@ def test_a_signal_stops_it_in_order_and_it_goes_on_later(site: Bench, number: si
         assert reached.wait(60)
         process.signal(number)
         assert process.popen.wait(30) == 128 + number
-        process.wait_for("start it again with the same arguments to go on")
+        process.wait_for("run it again with the same arguments to resume")
         assert "Traceback" not in process.output
     assert not site.output.exists()
     before = len(site.asked())
     done = run(arguments(site))
     assert done.returncode == 0, done.stderr
-    assert "going on from a run before" in done.stderr
+    assert "resuming an earlier run" in done.stderr
     # four may have been under way
     assert 45 <= len(site.asked()) <= 45 + 4
     assert before < 45
@@ -354,7 +351,7 @@ def test_without_a_terminal_it_writes_plain_lines_and_never_the_token(site: Benc
     lines = done.stderr.splitlines()
     assert all(re.match(r"ts=\S+ level=\w+ msg=", line) for line in lines)
     assert 'msg="reading history" devices=5 windows=25' in lines[0]
-    assert "msg=written" in lines[-1]
+    assert 'msg="backfill written"' in lines[-1]
     assert not done.stdout
     assert TOKEN.rpartition(" ")[2] not in done.stderr
 
@@ -382,7 +379,7 @@ def test_on_a_terminal_it_draws_a_bar(site: Bench) -> None:
     os.close(controller)
     text = shown.decode()
     assert re.search(r"devices \d/5, windows \d+/25, [\d,]+ samples, \d+ requests left, \d+m\d\ds to go", text), text
-    assert "msg=written" in text
+    assert 'msg="backfill written"' in text
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def test_the_second_pass_comes_after_the_step_back(change: datetime, zone: ZoneI
     times, instants = rows(change, zone)
     dated = date_rows(times, zone)
     assert dated.instants == instants
-    assert len(dated.twice) in (12, 24)
-    assert dated.never == 0
+    assert len(dated.ambiguous) in (12, 24)
+    assert dated.nonexistent == 0
 
 
 def test_newest_first_it_is_the_same() -> None:
@@ -88,11 +88,11 @@ def test_a_time_that_does_not_exist_goes_by_the_clock_before_the_change() -> Non
     after = [local_seconds(datetime(2024, 3, 31, 3, minute)) for minute in (10, 15)]
     dated = date_rows([*before[:12], *late, *after], BERLIN)
     assert dated.instants == first[:16]
-    assert dated.never == 2
-    assert not dated.twice
+    assert dated.nonexistent == 2
+    assert not dated.ambiguous
 
 
 def test_a_zone_without_changes_has_none() -> None:
     times, instants = rows(AUTUMN, ZoneInfo("Asia/Bangkok"))
     dated = date_rows(times, ZoneInfo("Asia/Bangkok"))
-    assert (dated.instants, dated.twice, dated.never) == (instants, frozenset(), 0)
+    assert (dated.instants, dated.ambiguous, dated.nonexistent) == (instants, frozenset(), 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.backfill import output
-from exporter.backfill.output import Families, Samples, in_order, write_days, write_file
+from exporter.backfill.output import Families, SampleRenderer, merge_overlaps, write_days, write_file
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import SampleColumn, Spill
 from exporter.catalogue.types import ApiPath, Evidence, HelpTexts, load_catalogue
@@ -33,7 +33,7 @@ def spill(tmp_path: Path) -> Iterator[Spill]:
 
 def written(spill: Spill, path: Path, *sources: Source) -> str:
     live = series()
-    write_file(path, Families(spill, sources, live), Samples(spill, sources, live, lambda samples: None))
+    write_file(path, Families(spill, sources, live), SampleRenderer(spill, sources, live, lambda samples: None))
     return path.read_text()
 
 
@@ -60,13 +60,13 @@ def test_a_file_is_openmetrics_with_the_helps_of_the_live_page(spill: Spill, tmp
     ]
 
 
-def test_what_live_leaves_out_is_left_out_here(spill: Spill, tmp_path: Path) -> None:
+def test_fields_that_are_dropped_live_are_dropped_here(spill: Spill, tmp_path: Path) -> None:
     fields = ["fooBar", "foo_bar", "a b", "deviceUp", "exporterDevices", "setting_x", "epv_today"]
     spill.finish(ONE, 0, {name: ([100], [number]) for number, name in enumerate(fields)}, {})
     spill.finish(TWO, 0, {name: ([100], [7]) for name in ["foo_bar", "epvToday", "a b"]}, {})
     families = Families(spill, [ONE, TWO], series())
     assert [field for _, field, _ in families.headers] == ["epvToday", "fooBar"]
-    assert sorted((source.sn, name, cause) for source, name, cause in families.left_out) == [
+    assert sorted((source.sn, name, cause) for source, name, cause in families.dropped) == [
         ("A", "a b", "name"),
         ("A", "deviceUp", "collision"),
         # epvToday is known, so the metric is its own, whoever comes first
@@ -77,7 +77,7 @@ def test_what_live_leaves_out_is_left_out_here(spill: Spill, tmp_path: Path) -> 
     ]
     live = series()
     rejected = live.update(live.add("pbd", "A"), dict.fromkeys(fields, 0))
-    assert set(rejected) == {(name, cause) for source, name, cause in families.left_out if source is ONE}
+    assert set(rejected) == {(name, cause) for source, name, cause in families.dropped if source is ONE}
 
 
 def test_a_device_that_sends_new_names_for_ever_ends_somewhere(
@@ -88,7 +88,7 @@ def test_a_device_that_sends_new_names_for_ever_ends_somewhere(
     spill.finish(TWO, 0, {"fresh0": ([100], [2]), "late": ([100], [2])}, {})
     families = Families(spill, [ONE, TWO], series())
     assert len(families.headers) == 5
-    assert [(source.sn[0], name, cause) for source, name, cause in families.left_out] == [
+    assert [(source.sn[0], name, cause) for source, name, cause in families.dropped] == [
         ("A", "fresh5", output.TOO_MANY),
         ("B", "late", output.TOO_MANY),
     ]
@@ -97,10 +97,12 @@ def test_a_device_that_sends_new_names_for_ever_ends_somewhere(
 def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spill.finish(ONE, 0, {"pac": ([0, DAY - 1, DAY, 3 * DAY], [1, 2, 3, 4]), "ppv": ([DAY], [5])}, {})
     spill.finish(TWO, 0, {"pac": ([1, DAY], [6, 7])}, {})
-    for name, gathered in (("at once", 10**9), ("bit by bit", 0)):
-        monkeypatch.setattr(output, "_GATHERED", gathered)
+    for name, size in (("at once", 10**9), ("bit by bit", 0)):
+        monkeypatch.setattr(output, "_BUFFER_SIZE", size)
         live = series()
-        write_days(tmp_path / name, Families(spill, [ONE, TWO], live), Samples(spill, [ONE, TWO], live, lambda samples: None))
+        write_days(
+            tmp_path / name, Families(spill, [ONE, TWO], live), SampleRenderer(spill, [ONE, TWO], live, lambda samples: None)
+        )
     files = sorted((tmp_path / "at once").iterdir())
     assert [it.name for it in files] == ["1970-01-01.om", "1970-01-02.om", "1970-01-04.om"]
     for file in files:
@@ -127,4 +129,4 @@ def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: 
     ],
 )
 def test_windows_that_overlap_are_put_in_order(columns: list[SampleColumn], wanted: list[SampleColumn]) -> None:
-    assert list(in_order(columns)) == wanted
+    assert list(merge_overlaps(columns)) == wanted

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.backfill.command import forecast
-from exporter.backfill.plan import PlanError, Range, local_seconds, local_time, make_plan, pages, parse_time
+from exporter.backfill.plan import PlanError, Range, count_pages, local_seconds, local_time, make_plan, parse_time
 from exporter.backfill.progress import Progress, duration
 from exporter.config.load import Config, load
 from tests.helpers.fakes import FakeClock
@@ -96,10 +96,16 @@ def test_named_devices_go_before_those_of_the_config_and_count_once(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "start", "end", "devices", "problem"),
     [
-        ("api: {}", MAY, JUNE, None, "config.yaml: api.timezone: missing; without it nobody knows when"),
+        (
+            "api: {}",
+            MAY,
+            JUNE,
+            None,
+            "config.yaml: api.timezone: missing; the readings' times are local",
+        ),
         (CONFIG, JUNE, MAY, None, "--from 2024-06-01 00:00:00 is not before --to 2024-05-01 00:00:00"),
         (CONFIG, MAY, MAY, None, "is not before --to"),
-        (CONFIG, MAY, datetime(2024, 8, 1), None, "--to 2024-08-01 00:00:00 is not over yet in Asia/Bangkok"),
+        (CONFIG, MAY, datetime(2024, 8, 1), None, "--to 2024-08-01 00:00:00 is in the future in Asia/Bangkok"),
         ("api: {timezone: UTC}", MAY, JUNE, None, "no devices; expected some under devices, or in --devices"),
         (
             CONFIG,
@@ -121,7 +127,7 @@ def test_what_makes_no_plan(
 
 def test_requests_are_estimated_by_a_reading_every_five_minutes(tmp_path: Path) -> None:
     week = Range(0, 7 * 86400)
-    assert (pages(week, 100), pages(Range(0, 100 * 300), 100), pages(Range(0, 300), 100)) == (21, 2, 1)
+    assert (count_pages(week, 100), count_pages(Range(0, 100 * 300), 100), count_pages(Range(0, 300), 100)) == (21, 2, 1)
     plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
     assert plan.requests == 3 * (4 * 21 + 9)
 
@@ -148,13 +154,13 @@ def test_what_is_left_is_estimated_by_what_was_seen(tmp_path: Path) -> None:
     clock = FakeClock()
     plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
     progress = Progress(plan, clock, lambda: 60.0)
-    progress.found(plan.sources[0], 5)
+    progress.skip(plan.sources[0], 5)
     progress.start(0)
     assert (progress.windows_left, progress.requests_left(), progress.seconds_left()) == (10, 186, 186.0)
     for _ in range(30):
         progress.asked()
     clock.advance(60)
-    progress.read(plan.sources[1], 1000)
+    progress.add_window(plan.sources[1], 1000)
     # 30 requests a window, each of two seconds
     assert (progress.windows_left, progress.requests_left(), progress.seconds_left()) == (9, 270, 540.0)
 
@@ -164,16 +170,16 @@ def test_where_there_is_no_terminal_a_line_says_every_half_minute_how_far_it_is(
     plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
     progress = Progress(plan, clock, lambda: 60.0)
     progress.start(500)
-    with capture_logs() as logs, progress.shown():
+    with capture_logs() as logs, progress.display():
         for _ in range(61):
-            progress.show()
+            progress.update()
             clock.advance(1)
-        progress.show()
+        progress.update()
     assert (
         logs
         == [
             {
-                "event": "backfilling",
+                "event": "backfill in progress",
                 "log_level": "info",
                 "devices": "0/3",
                 "windows": "0/15",

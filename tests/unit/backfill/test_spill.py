@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.backfill.plan import Source
-from exporter.backfill.rows import Block, HistoryPage
+from exporter.backfill.rows import HistoryPage, RowGroup
 from exporter.backfill.spill import Spill, SpillError
 from exporter.catalogue.types import ApiPath, Evidence
 
@@ -17,15 +17,15 @@ TWO = Source("pcs", "A", ApiPath(path="pcs/data-list", evidence=Evidence.INFERRE
 
 
 def page(*times: int) -> HistoryPage:
-    return HistoryPage(len(times), None, list(times), [Block(("ppv",), list(range(len(times))), [tuple(times)])])
+    return HistoryPage(len(times), None, list(times), [RowGroup(("ppv",), list(range(len(times))), [tuple(times)])])
 
 
 def test_pages_are_there_again_by_passes(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
     assert spill.pages(ONE, 0) == []
     for place, it in (((1, 1), page(1)), ((1, 2), page(2)), ((2, 1), page(3))):
-        spill.keep(ONE, 0, place, it)
-    spill.keep(TWO, 0, (1, 1), page(9))
+        spill.add_page(ONE, 0, place, it)
+    spill.add_page(TWO, 0, (1, 1), page(9))
     spill.close()
     spill = Spill(tmp_path / "it", FACTS)
     assert spill.pages(ONE, 0) == [[page(1), page(2)], [page(3)]]
@@ -37,14 +37,14 @@ def test_pages_are_there_again_by_passes(tmp_path: Path) -> None:
 
 def test_a_whole_window_has_columns_in_place_of_pages(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
-    spill.keep(ONE, 1, (1, 1), page(1))
+    spill.add_page(ONE, 1, (1, 1), page(1))
     assert spill.finish(ONE, 1, {"ppv": ([5, 6], [1, 2.5]), "ipv": ([6], [10**30])}, {"odd": 2}) == 3
     assert spill.finish(ONE, 0, {"vpv": ([1], [0]), "ppv": ([1, 2], [7, 8])}, {"odd": 3, "other": 1}) == 3
     spill.finish(TWO, 0, {}, {})
     spill.close()
     spill = Spill(tmp_path / "it", FACTS)
     assert spill.pages(ONE, 1) == []
-    assert (spill.whole(ONE), spill.whole(TWO), spill.samples) == ({0, 1}, {0}, 6)
+    assert (spill.complete_windows(ONE), spill.complete_windows(TWO), spill.samples) == ({0, 1}, {0}, 6)
     assert spill.fields(ONE) == ["vpv", "ppv", "ipv"]
     assert list(spill.columns(ONE, "ppv")) == [([1, 2], [7, 8]), ([5, 6], [1, 2.5])]
     assert list(spill.columns(TWO, "ppv")) == []
@@ -59,7 +59,7 @@ def test_a_path_that_was_set_right_is_another_source(tmp_path: Path) -> None:
     right = Source("pbd", "A", ApiPath(path="pbd/other", evidence=Evidence.CONFIGURED))
     # how well a path is known makes no difference
     same = Source("pbd", "A", ApiPath(path="pbd/data-list", evidence=Evidence.CONFIGURED))
-    assert (spill.whole(right), spill.whole(same)) == (set(), {0})
+    assert (spill.complete_windows(right), spill.complete_windows(same)) == (set(), {0})
     spill.close()
 
 
@@ -74,7 +74,7 @@ def test_another_run_is_refused_and_told_what_differs(tmp_path: Path, facts: dic
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
-    with pytest.raises(SpillError, match="another run is at work in"):
+    with pytest.raises(SpillError, match="another run is using"):
         Spill(tmp_path / "it", FACTS)
     spill.close()
     Spill(tmp_path / "it", FACTS).close()
@@ -82,10 +82,10 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
 
 def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
-    spill.keep(ONE, 0, (1, 1), page(1))
+    spill.add_page(ONE, 0, (1, 1), page(1))
     with pytest.raises(TypeError):
         spill.finish(ONE, 0, {"ppv": ([1], [1])}, {"odd": object()})  # type: ignore[dict-item]
-    assert (spill.whole(ONE), spill.pages(ONE, 0), list(spill.columns(ONE, "ppv"))) == (set(), [[page(1)]], [])
+    assert (spill.complete_windows(ONE), spill.pages(ONE, 0), list(spill.columns(ONE, "ppv"))) == (set(), [[page(1)]], [])
     spill.finish(ONE, 0, {"ppv": ([1], [1])}, {})
     spill.close()
 
@@ -96,7 +96,7 @@ def test_it_serves_several_threads(tmp_path: Path) -> None:
     def work(number: int) -> None:
         source = Source("pbd", str(number), ONE.path)
         for window in range(20):
-            spill.keep(source, window, (1, 1), page(window))
+            spill.add_page(source, window, (1, 1), page(window))
             spill.finish(source, window, {"ppv": ([window], [number])}, {})
 
     threads = [threading.Thread(target=work, args=[number]) for number in range(4)]

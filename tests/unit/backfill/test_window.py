@@ -107,7 +107,7 @@ def test_a_window_that_never_stands_still_is_said() -> None:
     passes = [[page(row(number), total=5)] for number in range(window.MAX_PASSES)]
     columns, notes = assemble(passes, UTC)
     assert columns["ppv"][1] == list(range(window.MAX_PASSES))
-    assert notes[window.RESTLESS] == 1
+    assert notes[window.UNSTABLE] == 1
 
 
 def test_an_hour_that_occurs_twice_is_dated_by_the_last_pass() -> None:
@@ -148,9 +148,9 @@ def test_the_rules_of_a_live_reading_hold_for_every_row() -> None:
     it = page(*rows)
     assert it.count == 9
     assert it.times == [START + 60]
-    assert it.blocks[0].names == ("a", "b", "c", "lost")
-    assert it.blocks[0].columns == [(12,), (1.5,), (1,), (0,)]
-    assert it.left_out == Counter(
+    assert it.groups[0].names == ("a", "b", "c", "lost")
+    assert it.groups[0].columns == [(12,), (1.5,), (1,), (0,)]
+    assert it.dropped == Counter(
         {
             NO_TIME: 2,
             # the row at the end of the window is the next one's, and is no news
@@ -214,7 +214,7 @@ def test_a_row_that_names_its_zone_is_dated_by_it() -> None:
     ]
     samples = dict(zip([int(instant.timestamp()) for instant in instants], range(4), strict=True))
     assert dict(zip(*columns["ppv"], strict=True)) == samples
-    assert window.TWICE not in notes
+    assert window.AMBIGUOUS not in notes
 
 
 def test_rows_that_name_their_zone_keep_their_places_on_later_pages() -> None:
