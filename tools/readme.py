@@ -5,21 +5,24 @@ from pathlib import Path
 from typing import Final
 
 from exporter.catalogue.types import load_catalogue
-from tests.helpers.fault_matrix import readme_table
-from tests.helpers.history_matrix import readme_table as history_table
+from tests.helpers import fault_matrix, history_matrix
 from tools.reference import reference
 
 README: Final = Path("README.md")
 
 
 def written_anew(text: str) -> str:
-    """`text`, a README, with its generated parts as they should be."""
-    parts = {"fault matrix": readme_table(), "history": history_table(), "fields": reference(load_catalogue().values())}
+    """Return `text`, a README, with its generated parts made anew. Raises ValueError if one is not marked in it."""
+    parts = {
+        "fault matrix": fault_matrix.readme_table(),
+        "history": history_matrix.readme_table(),
+        "fields": reference(load_catalogue().values()),
+    }
     for name, content in parts.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         text, found = marks.subn(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)  # type: ignore[misc]
         if found != 1:
-            raise ValueError(f"the README needs one part marked {name}")
+            raise ValueError(f"README: expected one part between the marks of {name!r}")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What the exporter makes of every fault that a cloud or a network can have: the cases, and the bench that tries them."""
+"""What every fault of the cloud or the network costs: the matrix that test_fault_matrix checks and the README shows."""
 
 import random
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ SICK, WELL = "SICK", "WELL"
 
 @dataclass(frozen=True)
 class Case:
-    """`reason` is what the poll counts as; `requests` how many it takes; `left_out` the fields without series, by cause.
+    """`reason` is what the poll counts as; `requests` how many it takes; `dropped` the fields without a series, by cause.
 
     `unread` says that the reading's own time cannot be read, and is counted.
     """
 
     reason: str | None
     requests: int = 1
-    left_out: tuple[tuple[str, int], ...] = ()
+    dropped: tuple[tuple[str, int], ...] = ()
     text: str = ""
     unread: bool = False
 
@@ -99,12 +99,12 @@ MATRIX = {
     "huge_integers": Case(None, text="Integers of 400 digits"),
     "text_numbers": Case(None, text="Numbers as text"),
     "duplicate_keys": Case(None, text="Every key twice"),
-    "surrogates": Case(None, left_out=(("name", 1),), text="Lone surrogates"),
+    "surrogates": Case(None, dropped=(("name", 1),), text="Lone surrogates"),
     "odd_names": Case(
-        None, left_out=(("name", 7),), text="Fields named `__name__`, `le`, empty, with spaces, 5,000 characters long"
+        None, dropped=(("name", 7),), text="Fields named `__name__`, `le`, empty, with spaces, 5,000 characters long"
     ),
     "colliding_names": Case(
-        None, left_out=(("collision", 3),), text="Two fields that become one metric, or one of the exporter's own"
+        None, dropped=(("collision", 3),), text="Two fields that become one metric, or one of the exporter's own"
     ),
     "fresh_fields": Case(None, text="100 new field names in every answer"),
     "no_time": Case(None, text="A reading without time"),
@@ -121,7 +121,6 @@ MATRIX = {
     "odd_lost": Case(None, text="`lost` in a list as a number or text"),
     "clock_frozen": Case(None, text="An offline device: the last reading again and again"),
 }
-
 
 #: Faults on the way to the cloud, by what the test puts there.
 NETWORK = {
@@ -184,12 +183,12 @@ class Bench:
 
 
 def readme_table() -> str:
-    """The matrix as the README shows it."""
+    """Return the matrix as the README shows it."""
     lines = ["| fault | counted as | the device's values |", "|---|---|---|"]
     for case in MATRIX.values():
         kept = "kept until `stale_after`" if case.reason else "the new ones, but for what is no finite number or has no name"
         if case.text.startswith("An offline device"):
-            kept = "withheld after `stale_after`, as `frozen`"
+            kept = "stale after `stale_after`, as `frozen`"
         lines.append(f"| {case.text} | {f'`{case.reason}`' if case.reason else 'a usable reading'} | {kept} |")
     for fault, text in NETWORK.items():
         lines.append(f"| {text} | `{'timeout' if fault == 'half_open' else 'connection'}` | kept until `stale_after` |")

@@ -1,4 +1,4 @@
-"""What a backfill makes of every oddity that history can have: the cases."""
+"""What backfill makes of every fault of history: the matrix that test_backfill_faults checks and the README shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SICK, WELL = "SICK", "WELL"
 
 @dataclass(frozen=True)
 class Case:
-    """`said`: the lines that are logged, each once; `requests`: those of the sick device; `kept`: whether a row can be had."""
+    """What a fault costs: the `requests` of the sick device, the warnings `said` once each, and which rows are `kept`."""
 
     requests: int
     said: tuple[str, ...] = ()
@@ -42,9 +42,9 @@ MATRIX = {
     "last_page_again": Case(2, text="Beyond the last page the last comes again", outcome="that is the end"),
     "newest_first": Case(2, text="The newest row is first", outcome="put in order"),
     "shuffled_rows": Case(2, (window.UNORDERED,), text="The rows are in no order", outcome="put in order"),
-    "doubled_rows": Case(3, (window.WRONG_TOTAL, window.DOUBLED), text="Rows come twice", outcome="written once"),
+    "doubled_rows": Case(3, (window.WRONG_TOTAL, window.DUPLICATES), text="Rows come twice", outcome="written once"),
     "untimed_rows": Case(
-        2, (NO_TIME,), lambda row: bool(row % 100 % 10), text="Rows without a time, or with one that is none", outcome="left out"
+        2, (NO_TIME,), lambda row: bool(row % 100 % 10), text="Rows without a time, or with one that is none", outcome="dropped"
     ),
     "null_fields": Case(
         2, ("no field of the data is a number",), text="Fields are null, or all of a row", outcome="absent, never zero"
@@ -59,18 +59,18 @@ MATRIX = {
             window.WRONG_TOTAL,
         ),
         text="Rows of another device, of another time, or that are no rows",
-        outcome="left out",
+        outcome="dropped",
     ),
     "iso_rows": Case(2, text="The times are in other forms of ISO 8601", outcome="read"),
     "unreadable_rows": Case(
         2,
-        fails=f"not one of its rows can be used: 192 times {NO_TIME}",
+        fails=f"none of its rows can be used: 192 times {NO_TIME}",
         text="No row has a time that says when",
         outcome="the device fails, and is told why",
     ),
     "other_days": Case(
         2,
-        fails=f"not one of its rows can be used: 192 times {OUTSIDE}",
+        fails=f"none of its rows can be used: 192 times {OUTSIDE}",
         text="The range is ignored, all rows are of other days",
         outcome="the device fails, and is told why",
     ),
@@ -78,7 +78,7 @@ MATRIX = {
 
 
 def readme_table() -> str:
-    """The matrix as the README shows it."""
+    """Return the matrix as the README shows it."""
     lines = ["| history | what becomes of it | said |", "|---|---|---|"]
     for case in MATRIX.values():
         said = "at the end" if case.fails else "; ".join(f"*{line}*" for line in case.said) or "nothing"

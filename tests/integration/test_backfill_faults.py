@@ -90,9 +90,9 @@ def test_where_every_row_of_all_is_lost_it_is_said_of_each_and_of_all(site: Benc
     outcome = site.run()
     assert (outcome.code, site.output.exists()) == (1, False)
     assert outcome.error.splitlines()[:3] == [
-        "2 of 2 devices failed, so nothing was written (384 rows came that cannot be used):",
-        f"  {SICK}: bcu, not one of its rows can be used: 192 times {NO_TIME}",
-        f"  {WELL}: bcu, not one of its rows can be used: 192 times {OUTSIDE}",
+        "2 of 2 devices failed, so nothing was written (384 rows cannot be used):",
+        f"  {SICK}: bcu, none of its rows can be used: 192 times {NO_TIME}",
+        f"  {WELL}: bcu, none of its rows can be used: 192 times {OUTSIDE}",
     ]
     asked = len(site.asked())
     site.cloud.faults.clear_all()

@@ -57,7 +57,7 @@ def test_a_fault_costs_only_what_the_matrix_says(cloud: FaultyCloud, served: Ser
             wanted[f'atess_exporter_api_request_failures_total{{reason="{case.reason}",type="pbd"}}'] = case.requests
         if case.unread:
             wanted['atess_exporter_times_unreadable_total{type="pbd"}'] = 1
-        for cause, count in case.left_out:
+        for cause, count in case.dropped:
             wanted[f'atess_exporter_fields_left_out_total{{cause="{cause}",type="pbd"}}'] = count
         assert counted == wanted
         assert bench.state(SICK) == (0 if case.reason else 1, 0, 0)
