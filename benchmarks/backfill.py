@@ -24,7 +24,7 @@ import requests
 
 from exporter.backfill.plan import Range, local_seconds
 from exporter.simulator import Cloud, SimClock, SimDevice
-from exporter.simulator.jsontypes import Reading
+from exporter.simulator.answer import Reading
 from tests.helpers.processes import running, write_config
 
 START = datetime(2024, 5, 1)
@@ -52,18 +52,18 @@ class Pages(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @lru_cache(maxsize=1)
 def cloud() -> Cloud:
-    """One device's readings."""
+    """Return one device's readings."""
     return Cloud([SimDevice("pbd", "@")], SimClock(datetime.now().astimezone(), 0), upload_interval=STEP)
 
 
 @lru_cache(maxsize=4096)
 def page(start: str, end: str, number: int, size: int, fields: int) -> bytes:
-    """One page's JSON, with @ for the serial number."""
+    """Return one page's JSON, with @ for the serial number."""
     first, last = (datetime.fromisoformat(it).astimezone() for it in (start, end))
     data = cloud().history("pbd", "@", first, last, number, size)
     rows = data["datas"]
@@ -73,7 +73,7 @@ def page(start: str, end: str, number: int, size: int, fields: int) -> bytes:
 
 
 def shortened(row: Reading, fields: int) -> Reading:
-    """A row with so many of its numbers."""
+    """Return a row with so many of its numbers."""
     numbers = [name for name, value in row.items() if not isinstance(value, str)][:fields]
     return {"deviceSn": row["deviceSn"], "time": row["time"], **{name: row[name] for name in numbers}}
 
@@ -158,7 +158,7 @@ def main(devices: int = 100, days: int = 30, fields: int = 76) -> None:
 
 
 def size(path: Path) -> int:
-    """Bytes of all files in a folder, or of a file."""
+    """Return bytes of all files in a folder, or of a file."""
     total = 0
     for it in [path, *path.rglob("*")]:
         try:

@@ -1,9 +1,11 @@
-"""An answer in the API's envelope."""
+"""An answer in the API's envelope, and the JSON values in it."""
 
 import json
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from exporter.simulator.jsontypes import JSON
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Reading: TypeAlias = dict[str, JSON]
 
 JSON_TYPE = "application/json;charset=UTF-8"
 
@@ -17,11 +19,11 @@ class Answer:
     msg: str = "operate successfully"
 
     def text(self) -> str:
-        """The JSON text, ASCII only: whatever else the values hold is escaped."""
+        """Return the JSON text, ASCII only: whatever else the values hold is escaped."""
         return json.dumps({"code": self.code, "data": self.data, "msg": self.msg}, separators=(",", ":"))
 
     def body(self) -> bytes:
-        """The JSON text as bytes."""
+        """Return the JSON text as bytes."""
         return self.text().encode("ascii")
 
 
@@ -30,5 +32,5 @@ NO_ACCESS = 403
 
 
 def refusal(code: int | str, msg: str) -> Answer:
-    """An answer without data: HTTP 200 all the same."""
+    """Return an answer without data: HTTP 200 all the same."""
     return Answer(None, code, msg)

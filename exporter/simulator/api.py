@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.simulator.answer import JSON_TYPE, NO_ACCESS, NOT_FOUND, Answer, refusal
 from exporter.simulator.cloud import Cloud, UnknownDevice
-from exporter.simulator.questions import QUESTIONS, Question, Subject
+from exporter.simulator.endpoints import ENDPOINTS, Endpoint, Subject
 
 # The sibling platform's limits for one history query; that this API has the same is a guess, on the safe side.
 MAX_PAGE = 100
@@ -30,46 +30,46 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: 404 unless its path is documented, 405 unless it is a GET or HEAD."""
         request = Request(scope, receive)
-        question = QUESTIONS.get(scope["path"].removeprefix(self._prefix + "/"))
-        if question is None:
+        endpoint = ENDPOINTS.get(scope["path"].removeprefix(self._prefix + "/"))
+        if endpoint is None:
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif request.method not in ("GET", "HEAD"):
             await PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, HEAD"})(scope, receive, send)
         else:
-            await self.respond(question, request, send)
+            await self.respond(endpoint, request, send)
 
-    async def respond(self, question: Question, request: Request, send: Send) -> None:
-        """Send the answer to a question. Tests override this to answer badly."""
-        answer = self.answer(question, request, request.query_params)
+    async def respond(self, endpoint: Endpoint, request: Request, send: Send) -> None:
+        """Send the answer of an endpoint. Tests override this to answer badly."""
+        answer = self.answer(endpoint, request, request.query_params)
         await Response(answer.body(), media_type=JSON_TYPE)(request.scope, request.receive, send)
 
-    def answer(self, question: Question, request: Request, query: Mapping[str, str], at: datetime | None = None) -> Answer:
+    def answer(self, endpoint: Endpoint, request: Request, query: Mapping[str, str], at: datetime | None = None) -> Answer:
         """Return what the cloud answers to a request with these parameters at a time, or now: data or a refusal."""
         token = self._cloud.token
         if token is not None and request.headers.get("authorization") != token:
             return refusal(NO_ACCESS, "no access")
         try:
-            return self._data(question, query, at)
+            return self._data(endpoint, query, at)
         except BadQuery as mistake:
             return refusal(NOT_FOUND, str(mistake))
         except UnknownDevice as unknown:
             return refusal(NOT_FOUND, f"not found: {unknown}")
 
-    def _data(self, question: Question, query: Mapping[str, str], at: datetime | None) -> Answer:
-        serial = _parameter(query, question.key)
-        match question.subject:
+    def _data(self, endpoint: Endpoint, query: Mapping[str, str], at: datetime | None) -> Answer:
+        serial = _parameter(query, endpoint.key)
+        match endpoint.subject:
             case Subject.LATEST:
-                return Answer(self._cloud.reading(question.type, serial, at))
+                return Answer(self._cloud.reading(endpoint.type, serial, at))
             case Subject.HISTORY:
                 start, end = self._instant(query, "startDate"), self._instant(query, "endDate")
                 if (end - start).total_seconds() > MAX_DAYS * 86400:
                     raise BadQuery(f"startDate and endDate are more than {MAX_DAYS} days apart")
                 page_no, page_size = _count(query, "pageNo"), _count(query, "pageSize", MAX_PAGE)
-                return Answer(self._cloud.history(question.type, serial, start, end, page_no, page_size, at))
+                return Answer(self._cloud.history(endpoint.type, serial, start, end, page_no, page_size, at))
             case Subject.BASE_INFO:
-                return Answer(self._cloud.base_info_list(question.type, serial, at))
+                return Answer(self._cloud.base_info_list(endpoint.type, serial, at))
             case Subject.SETTINGS:
-                return Answer(self._cloud.settings(question.type, serial))
+                return Answer(self._cloud.settings(endpoint.type, serial))
 
     def _instant(self, query: Mapping[str, str], name: str) -> datetime:
         try:

@@ -1,9 +1,11 @@
-"""The simulated wall clock."""
+"""The simulated wall clock, and the local days of its zone."""
 
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 
 class SimClock:
@@ -33,7 +35,7 @@ class SimClock:
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """The simulated time, aware, in the clock's timezone."""
+        """Return the simulated time, aware, in the clock's timezone."""
         ran = (self._monotonic() - self._origin) * self._speed
         return (self._start + timedelta(seconds=ran + self._jumped)).astimezone(self.timezone)
 
@@ -43,3 +45,39 @@ class SimClock:
             raise ValueError("the simulated clock only goes forward")
         with self._lock:
             self._jumped += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant: its local wall-clock text, its local day's ordinal, and how much of that day (0 to 1) has passed.
+
+    The share is of the day's real length, 23 or 25 hours where clocks change: counters that follow it never run back.
+    """
+
+    text: str
+    day: int
+    share: float
+
+
+class Calendar:
+    """The local days of one zone."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._bounds = lru_cache(maxsize=1024)(self._midnights)
+
+    def moment(self, timestamp: float) -> Moment:
+        """Return the moment `timestamp` seconds after 1970-01-01 UTC."""
+        local = datetime.fromtimestamp(timestamp, self._zone)
+        begin, end = self._bounds(local.date())
+        return Moment(wall_clock(local), local.toordinal(), (timestamp - begin) / (end - begin))
+
+    def _midnights(self, day: date) -> tuple[float, float]:
+        begin = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+        end = datetime.combine(day + timedelta(days=1), begin.time(), self._zone)
+        return begin.astimezone(UTC).timestamp(), end.astimezone(UTC).timestamp()
+
+
+def wall_clock(local: datetime) -> str:
+    """Return the API's form of a time: `YYYY-MM-DD HH:MM:SS`, with no zone."""
+    return local.isoformat(" ", "seconds")[:19]

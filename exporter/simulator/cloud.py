@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.simulator.clock import SimClock
+from exporter.simulator.answer import JSON, Reading
+from exporter.simulator.clock import Calendar, SimClock
 from exporter.simulator.device import SimDevice
-from exporter.simulator.jsontypes import JSON, Reading
-from exporter.simulator.localday import Calendar
 from exporter.simulator.settings import settings
 from exporter.simulator.station import Station
 
@@ -47,12 +46,12 @@ class Cloud:
 
     @property
     def devices(self) -> list[SimDevice]:
-        """All devices, in the order in which they were added."""
+        """Return all devices, in the order in which they were added."""
         with self._lock:
             return [station.device for station in self._stations.values()]
 
     def add(self, device: SimDevice) -> None:
-        """A new device comes online. Two of one type can't have the same serial."""
+        """Add a device. Raises ValueError if there is one of its type and serial already."""
         key = (device.type, device.sn)
         with self._lock:
             if key in self._stations:
@@ -61,20 +60,20 @@ class Cloud:
             self._loggers.add(device.datalog_sn)
 
     def remove(self, type: str, sn: str) -> None:
-        """The device is gone: the API answers for it as for one that never was."""
+        """Remove a device: the API answers as if it had never existed. Raises UnknownDevice."""
         with self._lock:
             self._station(type, sn)
             del self._stations[type, sn]
 
     def move(self, type: str, sn: str, datalog_sn: str) -> None:
-        """The device is plugged into another data logger; its readings go on."""
+        """Move a device to another data logger. Its readings go on. Raises UnknownDevice."""
         with self._lock:
             station = self._station(type, sn)
             station.device = replace(station.device, datalog_sn=datalog_sn)
             self._loggers.add(datalog_sn)
 
     def reading(self, type: str, sn: str, at: datetime | None = None) -> Reading:
-        """The reading that the API answers at that time, or now."""
+        """Return the reading that the API answers at that time, or now. Raises UnknownDevice."""
         when = (at or self.clock.now()).timestamp()
         with self._lock:
             return self._station(type, sn).reading(when)
@@ -89,7 +88,7 @@ class Cloud:
         page_size: int = 100,
         at: datetime | None = None,
     ) -> Reading:
-        """One page of the readings from `start` to `end`, both included, in time order; none is later than `at`, or now."""
+        """Return a page of the readings from `start` to `end`, both included, in order of time, none later than `at` or now."""
         now = (at or self.clock.now()).timestamp()
         with self._lock:
             station = self._station(type, sn)
@@ -99,7 +98,7 @@ class Cloud:
         return {"datas": rows, "offset": offset, "pageNo": page_no, "pageSize": page_size, "total": len(uploads)}
 
     def base_info_list(self, type: str, datalog_sn: str, at: datetime | None = None) -> list[JSON]:
-        """The devices of this type behind a data logger. A logger that ever had a device stays known."""
+        """Return the devices of this type behind a data logger. A logger that ever had a device stays known."""
         now = at or self.clock.now()
         with self._lock:
             if datalog_sn not in self._loggers:
@@ -112,7 +111,7 @@ class Cloud:
             return [_base_info(station, number, now) for number, station in enumerate(stations, start=1)]
 
     def settings(self, type: str, sn: str) -> Reading:
-        """The settings that the API answers for the device."""
+        """Return the settings that the API answers for the device."""
         with self._lock:
             self._station(type, sn)
         return settings(type)
@@ -125,7 +124,7 @@ class Cloud:
 
 
 def _base_info(station: Station, number: int, now: datetime) -> Reading:
-    """One element of a list, with exactly the documented fields. Status: "1" online, "0" disconnected."""
+    """Return one element of a list, with exactly the documented fields. Status: "1" online, "0" disconnected."""
     lost = station.lost(now.timestamp())
     return {
         "address": number,

@@ -34,7 +34,7 @@ class SimDevice:
 
 
 def demo_site(clock_start: datetime) -> list[SimDevice]:
-    """A small site behind two data loggers: eight live devices of all types, and one that is offline for five hours.
+    """Return a small site behind two data loggers: eight live devices of all types, and one that is offline for five hours.
 
     `UMD0D23202` and `TND0D20233` are the examples on the vendor's pages; the other serials are made up in their style.
     """
@@ -53,7 +53,7 @@ def demo_site(clock_start: datetime) -> list[SimDevice]:
 
 
 def fleet(count: int, seed: int) -> list[SimDevice]:
-    """`count` devices with unique serials: mostly PBD and HPS, some 20 to a data logger, the same for the same `seed`."""
+    """Return `count` devices with unique serials: mostly PBD and HPS, some 20 to a data logger, the same for the same `seed`."""
     return list(_fleet(count, random.Random(seed)))
 
 

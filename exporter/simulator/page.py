@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from exporter.simulator.device import SimDevice
-from exporter.simulator.questions import PREFIX, QUESTIONS
+from exporter.simulator.endpoints import ENDPOINTS, PREFIX
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -26,7 +26,9 @@ def page(devices: Iterable[SimDevice], origin: str, more: str = "") -> str:
     """Return the page for a server at `origin`, with `more` HTML at its end."""
     return _PAGE.format(
         base=escape(origin.rstrip("/") + PREFIX),
-        paths=rows((path, f"{ask.subject.value}, {ask.type} (by {ask.key})") for path, ask in QUESTIONS.items()),
+        paths=rows(
+            (path, f"{endpoint.subject.value}, {endpoint.type} (by {endpoint.key})") for path, endpoint in ENDPOINTS.items()
+        ),
         devices=rows((device.sn, f"{device.type}, logger {device.datalog_sn}") for device in devices),
         more=more,
     )

@@ -66,7 +66,7 @@ class Pattern:
 
 @lru_cache(maxsize=64)
 def pattern(seed: int, variant: int) -> Pattern:
-    """The pattern of one of `VARIANTS` kinds of customer. All kinds live under the same sky, that of `seed`."""
+    """Return the pattern of one of `VARIANTS` kinds of customer. All kinds live under the same sky, that of `seed`."""
     hours = 2.0 + 2.0 * unit(seed, "hours", variant)
     days = tuple(_day(seed, variant, number, hours) for number in range(DAYS))
     return Pattern(
@@ -78,7 +78,7 @@ def pattern(seed: int, variant: int) -> Pattern:
 
 
 def _before(totals: list[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    """The sums of all totals before each one, and of all of them at the end."""
+    """Return the sums of all totals before each one, and of all of them at the end."""
     columns = [tuple(accumulate(column, initial=0)) for column in zip(*totals, strict=True)]
     return tuple(zip(*columns, strict=True))
 
@@ -101,7 +101,7 @@ def _day(seed: int, variant: int, number: int, hours: float) -> Day:
 
 
 def _means(values: Sequence[float]) -> Iterator[float]:
-    """The mean of each step, from the values at its two ends."""
+    """Return the mean of each step, from the values at its two ends."""
     return ((one + two) / 2 for one, two in pairwise(values))
 
 
@@ -110,7 +110,7 @@ def _counter(steps: Iterable[int]) -> list[int]:
 
 
 def _sun(seed: int, number: int, step: int) -> float:
-    """PV power: a clear-sky bell from 06:00 to 18:00, under clouds that pass in some twenty minutes."""
+    """Return PV power: a clear-sky bell from 06:00 to 18:00, under clouds that pass in some twenty minutes."""
     hour = step * HOURS
     if not 6 < hour < 18:
         return 0.0
@@ -120,7 +120,7 @@ def _sun(seed: int, number: int, step: int) -> float:
 
 
 def _load(seed: int, variant: int, number: int, step: int) -> float:
-    """Load: a base, a morning and an evening peak, and appliances that come and go."""
+    """Return load: a base, a morning and an evening peak, and appliances that come and go."""
     hour = step * HOURS
     peaks = 0.35 * math.exp(-(((hour - 7.5) / 1.5) ** 2)) + 0.5 * math.exp(-(((hour - 19.5) / 2.0) ** 2))
     size = 0.5 + 0.6 * unit(seed, "size", variant)
@@ -132,7 +132,7 @@ def _midnight_soc(seed: int, variant: int, number: int) -> float:
 
 
 def _drains(pv: list[float], load: list[float], midnight: float, goal: float, hours: float) -> list[float]:
-    """How fast the stored energy shrinks, kW: what is discharged, or less than nothing while charging.
+    """Return how fast the stored energy shrinks, kW: what is discharged, or less than nothing while charging.
 
     Until 18:00 the battery takes the surplus and covers the lack. After that it is emptied (or filled) in step with the
     load, so that it holds `goal` at midnight: the next day's start is known without living through this one.

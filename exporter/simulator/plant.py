@@ -9,8 +9,8 @@ from array import array
 from dataclasses import dataclass
 from datetime import date
 
+from exporter.simulator.clock import Calendar
 from exporter.simulator.device import SimDevice
-from exporter.simulator.localday import Calendar
 from exporter.simulator.noise import digest
 from exporter.simulator.pattern import DAYS, ENERGY_SCALE, STEPS, VARIANTS, Day, Flows, Pattern, pattern
 
@@ -58,7 +58,7 @@ class Mains:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Measurement:
     """One device at one instant.
 
     `watts` are whole and balance exactly: pv + discharge + imported = load + charge + exported. Energies are kWh in
@@ -95,8 +95,8 @@ class Plant:
         self._string_shares = tuple(share / sum(shares) for share in shares)
         self._offset = chance.uniform(-2.0, 2.0)
 
-    def measure(self, calendar: Calendar, timestamp: float) -> Snapshot:
-        """Everything there is to know `timestamp` seconds after 1970-01-01 UTC."""
+    def measure(self, calendar: Calendar, timestamp: float) -> Measurement:
+        """Return what a meter shows `timestamp` seconds after 1970-01-01 UTC."""
         moment = calendar.moment(timestamp)
         # Days repeat in step for all devices: the weather is everyone's. Only their age differs.
         rounds, number = divmod(moment.day - _EPOCH, DAYS)
@@ -110,7 +110,7 @@ class Plant:
         minutes = self._minutes(day, step, part, rounds + self._age, number)
         effort = (watts.pv + watts.load) / (2 * self._rated)
         ambient = 26.0 + self._offset + 6.0 * math.cos((moment.share - 0.6) * 2 * math.pi)
-        return Snapshot(
+        return Measurement(
             sn=self._sn,
             time=moment.text,
             watts=watts,
@@ -191,7 +191,7 @@ def _between(column: "array[int] | array[float]", step: int, part: float) -> flo
 
 
 def _energy_share(power: "array[float]", step: int, part: float) -> float:
-    """How much of a step's energy has flown after `part` of its time, the power running straight from start to end."""
+    """Return how much of a step's energy has flown after `part` of its time, the power running straight from start to end."""
     start, end = power[step], power[step + 1]
     whole = start + end
     return part * (2 * start + part * (end - start)) / whole if whole else 0.0

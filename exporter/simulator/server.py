@@ -19,8 +19,8 @@ from uvicorn.server import ServerState
 
 from exporter.simulator.api import Api
 from exporter.simulator.cloud import Cloud
+from exporter.simulator.endpoints import PREFIX
 from exporter.simulator.page import page
-from exporter.simulator.questions import PREFIX
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 75
@@ -38,7 +38,7 @@ class ServedCloud:
 
     @property
     def url(self) -> str:
-        """The base URL for the exporter's config."""
+        """Return the base URL for the exporter's config."""
         return self.origin + PREFIX
 
 
@@ -70,7 +70,7 @@ def serve_app(app: ASGIApp, host: str, port: int, http: type[asyncio.Protocol] |
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens already: a client that comes before the thread is ready only waits in the backlog."""
+    """Return a listening socket: a client that comes before the thread is ready only waits in the backlog."""
     # Naming TCP makes asyncio turn off Nagle's algorithm, which would hold every body back for the client's late ACK.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -108,7 +108,7 @@ class _Server(threading.Thread):
         self._state = ServerState()
 
     def run(self) -> None:
-        """The thread's work."""
+        """Serve until stop() is called; the thread's work."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
 

@@ -4,7 +4,7 @@ BCU: exactly the names that the vendor documents. The others are made up by anal
 say only that HPS settings mix numbers with text such as `08:30`, and name one: `valleyPeriodTime5`.
 """
 
-from exporter.simulator.jsontypes import Reading
+from exporter.simulator.answer import Reading
 
 _BCU = {
     "batCellNumber": 24,
@@ -34,7 +34,7 @@ _LEVELS = ((1, "Warning"), (2, "Fault"), (3, "Protection"))
 
 
 def settings(device_type: str) -> Reading:
-    """The settings of a device of this type."""
+    """Return the settings of a device of this type."""
     if device_type == "bcu":
         return _bcu()
     if device_type == "mbms":

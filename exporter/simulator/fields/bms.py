@@ -3,13 +3,13 @@
 Everything here is made up by analogy: the battery fields that PBD and HPS readings have, under the same names.
 """
 
-from exporter.simulator.fields.values import cell_number, direction
-from exporter.simulator.jsontypes import Reading
-from exporter.simulator.plant import Snapshot
+from exporter.simulator.answer import Reading
+from exporter.simulator.fields.shared import cell_number, direction
+from exporter.simulator.plant import Measurement
 
 
-def bcu(now: Snapshot) -> Reading:
-    """One battery control unit: its battery's charge, voltage, current, and extreme cells. Made up by analogy."""
+def bcu(now: Measurement) -> Reading:
+    """Return one battery control unit: its battery's charge, voltage, current, and extreme cells. Made up by analogy."""
     battery = now.battery
     limit = round(now.rated_watts / battery.volts, 1)
     return {
@@ -48,6 +48,6 @@ def bcu(now: Snapshot) -> Reading:
     }
 
 
-def mbms(now: Snapshot) -> Reading:
-    """A master of several BCUs: the same for the whole battery, and its number in the system. Made up by analogy."""
+def mbms(now: Measurement) -> Reading:
+    """Return a master of several BCUs: the same for the whole battery, and its number in the system. Made up by analogy."""
     return bcu(now) | {"systemNo": 1}

@@ -8,27 +8,27 @@ kept: `ppv1` is the total PV power, `ppv`, `ppv2` and `ppv3` the powers of PV1 t
 `bActivePower` is the power at the grid in W, positive while importing; `pac` is what the inverter puts out.
 """
 
+from exporter.simulator.answer import Reading
 from exporter.simulator.fields import shared
-from exporter.simulator.fields.values import run_model
-from exporter.simulator.jsontypes import Reading
-from exporter.simulator.plant import Snapshot
+from exporter.simulator.fields.shared import run_model
+from exporter.simulator.plant import Measurement
 
 
-def hps_central(now: Snapshot) -> Reading:
-    """The reading of an HPS of the central type, with `deviceSn`."""
+def hps_central(now: Measurement) -> Reading:
+    """Return the reading of an HPS of the central type, with `deviceSn`."""
     fields = _fields(now)
     return {name: fields[name] for name in sorted(fields)}
 
 
-def hps_string(now: Snapshot) -> Reading:
-    """The reading of an HPS of the string type, with `deviceSn`."""
+def hps_string(now: Measurement) -> Reading:
+    """Return the reading of an HPS of the string type, with `deviceSn`."""
     amps = now.solar.amps
     bucks: Reading = {f"bipvBuck{number}": amps[number - 1] for number in range(1, 6)}
     fields = _fields(now) | bucks
     return {name: fields[name] for name in sorted(fields) if "bipvBuck1" <= name <= "vpvwn"}
 
 
-def _fields(now: Snapshot) -> Reading:
+def _fields(now: Measurement) -> Reading:
     return {
         "deviceSn": now.sn,
         **shared.battery_fields(now),
@@ -41,7 +41,7 @@ def _fields(now: Snapshot) -> Reading:
     }
 
 
-def _inverter(now: Snapshot) -> Reading:
+def _inverter(now: Measurement) -> Reading:
     watts, mains, battery = now.watts, now.mains, now.battery
     output = watts.pv + watts.discharge - watts.charge
     u, v, w = mains.phases
@@ -73,8 +73,8 @@ def _inverter(now: Snapshot) -> Reading:
     }
 
 
-def _solar(now: Snapshot) -> Reading:
-    """Three PV inputs: the first two take two strings each."""
+def _solar(now: Measurement) -> Reading:
+    """Return three PV inputs: the first two take two strings each."""
     solar = now.solar
     first, second, third = sum(solar.watts[:2]), sum(solar.watts[2:4]), solar.watts[4]
     amps = [round(power / solar.volts, 1) if solar.volts else 0.0 for power in (first, second, third)]
@@ -104,8 +104,8 @@ def _solar(now: Snapshot) -> Reading:
     }
 
 
-def _counters(now: Snapshot) -> Reading:
-    """Energies in kWh, and minutes for all times, though only the daily ones are known to be minutes."""
+def _counters(now: Measurement) -> Reading:
+    """Return energies in kWh, and all times in minutes, though only the daily ones are known to be minutes."""
     today, total = now.kwh_today, now.kwh_total
     busy, ever = now.minutes_today, now.minutes_total
     return {

@@ -1,12 +1,12 @@
 """The PBD reading: the 76 numeric and 2 text fields that the vendor documents, with their documented types."""
 
-from exporter.simulator.fields.values import cell_number, direction, float32, run_model
-from exporter.simulator.jsontypes import Reading
-from exporter.simulator.plant import Snapshot
+from exporter.simulator.answer import Reading
+from exporter.simulator.fields.shared import cell_number, direction, float32, run_model
+from exporter.simulator.plant import Measurement
 
 
-def pbd(now: Snapshot) -> Reading:
-    """All fields in alphabetical order: int32 as integers, float with a 32-bit float's tail, double as it is."""
+def pbd(now: Measurement) -> Reading:
+    """Return all fields in alphabetical order: int32 as integers, float with a 32-bit float's tail, double as it is."""
     watts, battery, solar = now.watts, now.battery, now.solar
     today, total = now.kwh_today, now.kwh_total
     busy, ever = now.minutes_today, now.minutes_total

@@ -4,13 +4,13 @@
 flows with a sign. Names that begin with `b` are taken for the bypass, which carries the imported power.
 """
 
+from exporter.simulator.answer import Reading
 from exporter.simulator.fields import shared
-from exporter.simulator.jsontypes import Reading
-from exporter.simulator.plant import Snapshot
+from exporter.simulator.plant import Measurement
 
 
-def pcs(now: Snapshot) -> Reading:
-    """The reading of a PCS, with `deviceSn`, in alphabetical order."""
+def pcs(now: Measurement) -> Reading:
+    """Return the reading of a PCS, with `deviceSn`, in alphabetical order."""
     fields: Reading = {
         "deviceSn": now.sn,
         **shared.battery_fields(now),
@@ -24,7 +24,7 @@ def pcs(now: Snapshot) -> Reading:
     return {name: fields[name] for name in sorted(fields)}
 
 
-def _bypass(now: Snapshot) -> Reading:
+def _bypass(now: Measurement) -> Reading:
     power, mains = now.watts.imported, now.mains
     u, v, w = mains.phases
     uv, vw, wu = shared.line_volts(now)
@@ -46,7 +46,7 @@ def _bypass(now: Snapshot) -> Reading:
     }
 
 
-def _output(now: Snapshot) -> Reading:
+def _output(now: Measurement) -> Reading:
     watts, mains = now.watts, now.mains
     u, v, w = mains.phases
     uv, vw, wu = shared.line_volts(now)
@@ -85,8 +85,8 @@ def _output(now: Snapshot) -> Reading:
     }
 
 
-def _counters(now: Snapshot) -> Reading:
-    """Energies in kWh and times in minutes."""
+def _counters(now: Measurement) -> Reading:
+    """Return energies in kWh and times in minutes."""
     today, total = now.kwh_today, now.kwh_total
     busy, ever = now.minutes_today, now.minutes_total
     return {

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from exporter.simulator.answer import Reading
 from exporter.simulator.api import Api
-from exporter.simulator.jsontypes import Reading
-from exporter.simulator.questions import Question, Subject
+from exporter.simulator.endpoints import Endpoint, Subject
 from tests.helpers.faulty_cloud.cloud import FaultyCloud
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.traffic import RequestRecord
@@ -41,26 +41,26 @@ class FaultyApi(Api):
         finally:
             flight.land()
 
-    async def respond(self, question: Question, request: Request, send: Send) -> None:
+    async def respond(self, endpoint: Endpoint, request: Request, send: Send) -> None:
         """Answer with the fault that is set for the device or the data logger, if any."""
         query = dict(request.query_params)
-        serial = query.get(question.key, "")
-        fault = self._faults.find(question.type, serial) if self._faulty else None
+        serial = query.get(endpoint.key, "")
+        fault = self._faults.find(endpoint.type, serial) if self._faulty else None
         exchange = Exchange(
-            ask=lambda at, changed: self.answer(question, request, {**query, **changed}, at),
-            serve=self._server(question, serial),
+            ask=lambda at, changed: self.answer(endpoint, request, {**query, **changed}, at),
+            serve=self._server(endpoint, serial),
             wire=request.scope["state"]["wire"],
             send=send,
             path=request.scope["path"],
             query=request.url.query,
-            history=query if question.subject is Subject.HISTORY else None,
+            history=query if endpoint.subject is Subject.HISTORY else None,
             since=fault.since if fault else None,
         )
         await (fault.answer(exchange) if fault else exchange.reply(exchange.answer))
 
-    def _server(self, question: Question, serial: str) -> Callable[[Reading], None]:
-        if question.subject is Subject.LATEST:
-            return lambda data: self._traffic.serve((question.type, serial), data)
+    def _server(self, endpoint: Endpoint, serial: str) -> Callable[[Reading], None]:
+        if endpoint.subject is Subject.LATEST:
+            return lambda data: self._traffic.serve((endpoint.type, serial), data)
         return lambda data: None
 
 

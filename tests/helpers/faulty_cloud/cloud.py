@@ -24,7 +24,7 @@ class FaultyCloud(Cloud):
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """The API requests since the last `clear_requests`, oldest first, 200,000 at most."""
+        """Return the API requests since the last `clear_requests`, oldest first, 200,000 at most."""
         return self.traffic.requests
 
     def clear_requests(self) -> None:
@@ -33,14 +33,14 @@ class FaultyCloud(Cloud):
 
     @property
     def in_flight(self) -> int:
-        """How many API requests are being answered at this moment, stalled ones included."""
+        """Return how many API requests are being answered at this moment, stalled ones included."""
         return self.traffic.in_flight
 
     @property
     def max_in_flight(self) -> int:
-        """The most API requests in flight at once since the last `clear_requests`."""
+        """Return the most API requests in flight at once since the last `clear_requests`."""
         return self.traffic.max_in_flight
 
     def served(self, type: str, sn: str) -> list[Served]:
-        """The last 16 readings that the real-time endpoint really sent for the device, oldest first."""
+        """Return the last 16 readings that the real-time endpoint really sent for the device, oldest first."""
         return self.traffic.served((type, sn))

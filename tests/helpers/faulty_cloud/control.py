@@ -35,7 +35,7 @@ class Control:
         self._cloud = cloud
 
     def routes(self) -> list[Route]:
-        """All control routes, and the page at `/`."""
+        """Return all control routes, and the page at `/`."""
         return [
             Route("/", self.index, methods=["GET"]),
             Route("/_simulator/requests", self.requests, methods=["GET"]),
@@ -49,11 +49,11 @@ class Control:
         ]
 
     async def index(self, request: Request) -> Response:
-        """A page for people."""
+        """Answer with a page for people."""
         return HTMLResponse(page(self._cloud.devices, str(request.base_url), _PAGE.format(faults=rows(FAULTS.items()))))
 
     async def requests(self, request: Request) -> Response:
-        """The request log: a list of objects, oldest first."""
+        """Answer with the request log: a list of objects, oldest first."""
         return _json([dataclasses.asdict(record) for record in self._cloud.requests])
 
     async def clear_requests(self, request: Request) -> Response:
@@ -62,11 +62,11 @@ class Control:
         return _done()
 
     async def served(self, request: Request) -> Response:
-        """The last readings served for the device in the query: a list of `{"at", "data"}`."""
+        """Answer with the last readings served for the device in the query: a list of `{"at", "data"}`."""
         return _json([dataclasses.asdict(served) for served in self._cloud.served(*_key(request))])
 
     async def devices(self, request: Request) -> Response:
-        """All devices: a list of `{"type", "sn", "datalog_sn", "offline_since"}`."""
+        """Answer with all devices: a list of `{"type", "sn", "datalog_sn", "offline_since"}`."""
         return _json([dataclasses.asdict(device) for device in self._cloud.devices])
 
     async def remove_device(self, request: Request) -> Response:

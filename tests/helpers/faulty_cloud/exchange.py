@@ -6,8 +6,7 @@ from functools import cached_property
 
 from starlette.types import Send
 
-from exporter.simulator.answer import JSON_TYPE, Answer
-from exporter.simulator.jsontypes import Reading
+from exporter.simulator.answer import JSON_TYPE, Answer, Reading
 from tests.helpers.faulty_cloud.wire import Wire
 
 Asker = Callable[[datetime | None, Mapping[str, str]], Answer]
@@ -45,12 +44,12 @@ class Exchange:
         self._send = send
 
     def ask(self, at: datetime | None = None, **query: str) -> Answer:
-        """What a healthy cloud would answer at that time, or now, to the request with other parameters."""
+        """Return what a healthy cloud would answer at that time, or now, to the request with other parameters."""
         return self._ask(at, query)
 
     @cached_property
     def answer(self) -> Answer:
-        """What a healthy cloud would answer now."""
+        """Return what a healthy cloud would answer now."""
         return self.ask()
 
     async def reply(self, answer: Answer, body: bytes | None = None) -> None:

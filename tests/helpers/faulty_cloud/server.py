@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from exporter.simulator import ServedCloud
-from exporter.simulator.questions import PREFIX
+from exporter.simulator.endpoints import PREFIX
 from exporter.simulator.server import serve_app
 from tests.helpers.faulty_cloud.api import FaultyApi
 from tests.helpers.faulty_cloud.cloud import FaultyCloud

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from exporter.simulator.jsontypes import Reading
+from exporter.simulator.answer import Reading
 
 KEPT_REQUESTS = 200_000
 KEPT_READINGS = 16
@@ -39,7 +39,7 @@ class Flight:
         self._flying = True
 
     def land(self) -> None:
-        """The answer is complete."""
+        """Note that the answer is complete."""
         if self._flying:
             self._flying = False
             self._traffic.landed()
@@ -57,22 +57,22 @@ class Traffic:
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """The requests since the last `clear`, oldest first, `KEPT_REQUESTS` at most."""
+        """Return the requests since the last `clear`, oldest first, `KEPT_REQUESTS` at most."""
         with self._lock:
             return list(self._requests)
 
     @property
     def in_flight(self) -> int:
-        """How many requests have arrived and are not answered yet."""
+        """Return how many requests have arrived and are not answered yet."""
         return self._in_flight
 
     @property
     def max_in_flight(self) -> int:
-        """The most requests that were in flight at once since the last `clear`."""
+        """Return the most requests that were in flight at once since the last `clear`."""
         return self._max_in_flight
 
     def served(self, key: tuple[str, str]) -> list[Served]:
-        """The last `KEPT_READINGS` readings served for the device, oldest first."""
+        """Return the last `KEPT_READINGS` readings served for the device, oldest first."""
         with self._lock:
             return list(self._served.get(key, ()))
 
@@ -83,7 +83,7 @@ class Traffic:
             self._max_in_flight = self._in_flight
 
     def arrived(self, record: RequestRecord) -> Flight:
-        """A request is here."""
+        """Record a request that arrived."""
         with self._lock:
             self._requests.append(record)
             self._in_flight += 1
@@ -91,11 +91,11 @@ class Traffic:
         return Flight(self)
 
     def landed(self) -> None:
-        """A request is answered, or its client is gone."""
+        """Note that a request is answered, or its client gone."""
         with self._lock:
             self._in_flight -= 1
 
     def serve(self, key: tuple[str, str], data: Reading) -> None:
-        """A reading is about to be sent."""
+        """Record a reading that is about to be sent."""
         with self._lock:
             self._served.setdefault(key, deque(maxlen=KEPT_READINGS)).append(Served(time.monotonic(), data))

@@ -45,7 +45,7 @@ class Wire:
         await self._gone.wait()
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Note that the connection is lost."""
         self._gone.set()
 
 
@@ -55,13 +55,13 @@ class WireProtocol(H11Protocol):
     _wire: Wire | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """Note a new client."""
         super().connection_made(transport)
         self._wire = Wire(transport)
         self.app_state = {"wire": self._wire}
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, from whichever side."""
+        """Note that the connection is lost, from whichever side."""
         super().connection_lost(exc)
         if self._wire is not None:
             self._wire.lost()

@@ -3,14 +3,14 @@
 import pytest
 
 from exporter.simulator import ServedCloud
-from exporter.simulator.questions import QUESTIONS, Subject
+from exporter.simulator.endpoints import ENDPOINTS, Subject
 from tests.helpers import bare_http
 from tests.helpers.bare_http import Get
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 
 WINDOW = {"startDate": "2026-05-05 10:00:00", "endDate": "2026-05-05 11:00:00", "pageNo": "1", "pageSize": "5"}
 ANSWERS = {"deviceSn": "B1", "dataLogSn": "L2", **WINDOW}
-BCU = [path for path, question in QUESTIONS.items() if question.type == "bcu"]
+BCU = [path for path, endpoint in ENDPOINTS.items() if endpoint.type == "bcu"]
 ENDLESS = {"timeout", "drip", "drip_headers", "endless_hints"}
 # Faults that leave an answer as it is: with the clock standing still, or for lack of what they change.
 HARMLESS = {"clock_frozen", "slow"}
@@ -71,7 +71,7 @@ def test_a_fault_may_be_set_for_a_device_that_is_not_there(cloud: FaultyCloud, g
 
 
 def test_only_the_real_time_endpoint_counts_as_serving(cloud: FaultyCloud, get: Get) -> None:
-    for path in (path for path in BCU if QUESTIONS[path].subject is not Subject.LATEST):
+    for path in (path for path in BCU if ENDPOINTS[path].subject is not Subject.LATEST):
         get(path, **ANSWERS)
     assert cloud.served("bcu", "B1") == []
 

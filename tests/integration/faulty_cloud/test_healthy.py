@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.simulator import Cloud, ServedCloud, SimClock, serve
-from exporter.simulator.questions import QUESTIONS
+from exporter.simulator.endpoints import ENDPOINTS
 from tests.helpers import bare_http, site
 
 SERIALS = {device.type: device.sn for device in reversed(site.DEVICES)}
@@ -16,9 +16,9 @@ def well(clock: SimClock) -> Cloud:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-@pytest.mark.parametrize("path", [*QUESTIONS, "pbd/data-first"])
+@pytest.mark.parametrize("path", [*ENDPOINTS, "pbd/data-first"])
 def test_a_healthy_answer_is_the_same_to_the_byte(served: ServedCloud, well: Cloud, path: str, method: str) -> None:
-    serial = SERIALS[QUESTIONS[path].type] if path in QUESTIONS else "P1"
+    serial = SERIALS[ENDPOINTS[path].type] if path in ENDPOINTS else "P1"
     with serve(well) as plain:
         for query in ({"deviceSn": serial, "dataLogSn": "L1", **DAY}, {"deviceSn": "nobody"}, {}):
             target = bare_http.target(path, **query)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.simulator import SimClock
-from exporter.simulator.questions import QUESTIONS, Subject
+from exporter.simulator.endpoints import ENDPOINTS, Subject
 from tests.helpers import site
 from tests.helpers.bare_http import Get
 from tests.helpers.faulty_cloud import FaultyCloud
@@ -60,7 +60,9 @@ def test_the_last_sixteen_readings_served_are_kept(get: Get, cloud: FaultyCloud,
     assert cloud.served("pbd", "P2") == []
 
 
-@pytest.mark.parametrize(("path", "kind"), [(path, ask.type) for path, ask in QUESTIONS.items() if ask.subject is Subject.LATEST])
+@pytest.mark.parametrize(
+    ("path", "kind"), [(path, endpoint.type) for path, endpoint in ENDPOINTS.items() if endpoint.subject is Subject.LATEST]
+)
 def test_a_reading_that_is_sent_is_kept_as_served(get: Get, cloud: FaultyCloud, path: str, kind: str) -> None:
     serial = next(device.sn for device in site.DEVICES if device.type == kind)
     reply = get(path, deviceSn=serial)

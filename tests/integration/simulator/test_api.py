@@ -4,12 +4,14 @@ from itertools import pairwise
 import pytest
 
 from exporter.simulator import Cloud, ServedCloud, SimClock
-from exporter.simulator.questions import QUESTIONS, Subject
+from exporter.simulator.endpoints import ENDPOINTS, Subject
 from tests.helpers import bare_http
 from tests.helpers.bare_http import Get
 
 SERIALS = {"pbd": "P1", "pcs": "C1", "hps_central": "H1", "hps_string": "S1", "bcu": "B1", "mbms": "M1"}
-PATHS = {subject: {ask.type: path for path, ask in QUESTIONS.items() if ask.subject is subject} for subject in Subject}
+PATHS = {
+    subject: {endpoint.type: path for path, endpoint in ENDPOINTS.items() if endpoint.subject is subject} for subject in Subject
+}
 DAY = {"startDate": "2026-05-05 00:00:00", "endDate": "2026-05-05 23:59:59", "pageNo": "1", "pageSize": "100"}
 
 
@@ -122,7 +124,7 @@ def test_settings(get: Get, cloud: Cloud, kind: str, path: str) -> None:
         assert {type(value) for value in data.values()} == {int, float, str}
 
 
-@pytest.mark.parametrize("path", QUESTIONS)
+@pytest.mark.parametrize("path", ENDPOINTS)
 def test_unknown_devices_and_missing_parameters_answer_code_400(get: Get, path: str) -> None:
     for query in ({}, {"deviceSn": "nobody", **DAY, "dataLogSn": "nobody"}, {"deviceSn": "", "dataLogSn": ""}):
         reply = get(path, **query)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.simulator import Cloud, SimClock, SimDevice, fleet
+from exporter.simulator.clock import Calendar
 from exporter.simulator.device import TYPES
-from exporter.simulator.localday import Calendar
 from exporter.simulator.pattern import CHARGE_EFFICIENCY, DAYS, VARIANTS, pattern
-from exporter.simulator.plant import Plant, Snapshot
+from exporter.simulator.plant import Measurement, Plant
 
 BANGKOK, BERLIN = ZoneInfo("Asia/Bangkok"), ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 5, 4, tzinfo=BANGKOK)
@@ -44,7 +44,7 @@ def week(cloud: Cloud, kind: str, start: datetime = MONDAY) -> list[dict[str, An
 @settings(max_examples=200, deadline=None)
 @given(devices, instants, st.integers(0, 3))
 def test_power_balances_at_any_time(device: SimDevice, at: datetime, seed: int) -> None:
-    now: Snapshot = Plant(seed, device).measure(CALENDAR, at.timestamp())
+    now: Measurement = Plant(seed, device).measure(CALENDAR, at.timestamp())
     watts = now.watts
     assert min(watts) >= 0
     assert watts.pv + watts.discharge + watts.imported == watts.load + watts.charge + watts.exported

@@ -21,7 +21,7 @@ class FaultBoard:
         self._for_all: ActiveFault | None = None
 
     def set(self, type: str, sn: str, name: str, /, **params: object) -> None:
-        """From now on answer for this device (or data logger) with a fault, instead of any set before."""
+        """Set the fault with which to answer for this device (or data logger), instead of any set before."""
         active = ActiveFault(name, params, self._now())
         with self._lock:
             self._set[type, sn] = active
@@ -32,7 +32,7 @@ class FaultBoard:
             self._set.pop((type, sn), None)
 
     def set_all(self, name: str, /, **params: object) -> None:
-        """From now on answer everything that has no fault of its own with this one."""
+        """Set the fault with which to answer everything that has none of its own."""
         active = ActiveFault(name, params, self._now())
         with self._lock:
             self._for_all = active
@@ -44,6 +44,6 @@ class FaultBoard:
             self._for_all = None
 
     def find(self, type: str, sn: str) -> ActiveFault | None:
-        """The fault to answer with, if any."""
+        """Return the fault to answer with, or None."""
         with self._lock:
             return self._set.get((type, sn), self._for_all)

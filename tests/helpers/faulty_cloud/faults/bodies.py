@@ -74,7 +74,7 @@ def _bomb(answer: bytes) -> bytes:
 
 @lru_cache(maxsize=1)
 def _blanks() -> tuple[bytes, int]:
-    """The compressed blanks, and the CRC of the blanks themselves."""
+    """Return the compressed blanks, and the CRC of the blanks themselves."""
     mebibyte = b" " * _MEBIBYTE
     packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     # A full flush ends on a byte and forgets what came before, so the same block can follow itself.

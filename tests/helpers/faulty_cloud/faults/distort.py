@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeGuard
 
-from exporter.simulator.answer import Answer
-from exporter.simulator.jsontypes import JSON, Reading
+from exporter.simulator.answer import JSON, Answer, Reading
 
 Change = Callable[[Reading], Reading]
 
@@ -14,7 +13,7 @@ _SEED = "\0planted"
 
 
 def distort(answer: Answer, change: Change) -> Answer:
-    """The answer with `change` applied to each object: the reading, each row of a history page, each element of a list."""
+    """Return the answer with `change` applied to each object: the reading, each row of a history page, each element of a list."""
     return replace(answer, data=_inside(answer.data, change))
 
 
@@ -29,17 +28,17 @@ def _inside(data: JSON, change: Change) -> JSON:
 
 
 def is_number(value: JSON) -> TypeGuard[int | float]:
-    """Whether a value is a JSON number; true and false are not."""
+    """Return whether a value is a JSON number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def each_number(convert: Callable[[int | float], JSON]) -> Change:
-    """A change of every number."""
+    """Return a change of every number."""
     return lambda reading: {name: convert(value) if is_number(value) else value for name, value in reading.items()}
 
 
 def some_numbers(*values: JSON) -> Change:
-    """A change that replaces the first few numbers by these values."""
+    """Return a change that replaces the first few numbers by these values."""
 
     def change(reading: Reading) -> Reading:
         numbers = [name for name, value in reading.items() if is_number(value)]
@@ -49,10 +48,10 @@ def some_numbers(*values: JSON) -> Change:
 
 
 def extra(fields: Reading) -> Change:
-    """A change that adds fields."""
+    """Return a change that adds fields."""
     return lambda reading: reading | fields
 
 
 def planted(answer: Answer, raw: bytes) -> bytes:
-    """The answer's JSON with one more field in each object, `planted`, whose value is `raw` as it stands."""
+    """Return the answer's JSON with one more field in each object, `planted`, whose value is `raw` as it stands."""
     return distort(answer, extra({"planted": _SEED})).body().replace(json.dumps(_SEED).encode("ascii"), raw)

@@ -4,8 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from exporter.simulator.answer import Answer
-from exporter.simulator.jsontypes import JSON, Reading
+from exporter.simulator.answer import JSON, Answer, Reading
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.faults.registry import fault
 
@@ -13,7 +12,7 @@ Rows = list[Reading]
 
 
 def _changed(answer: Answer, change: Callable[[Rows], Rows], more: int = 0) -> Answer:
-    """The page with its rows changed, and `more` rows in all than there are."""
+    """Return the page with its rows changed, and `more` rows in all than there are."""
     data = answer.data
     if not isinstance(data, dict) or not isinstance(data.get("datas"), list):
         return answer

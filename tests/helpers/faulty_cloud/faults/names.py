@@ -5,7 +5,7 @@ import secrets
 from dataclasses import replace
 from functools import lru_cache
 
-from exporter.simulator.jsontypes import Reading
+from exporter.simulator.answer import Reading
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.faults.distort import distort, extra, planted
 from tests.helpers.faulty_cloud.faults.registry import fault

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from exporter.simulator.questions import PREFIX
+from exporter.simulator.endpoints import PREFIX
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.faults.registry import FaultFunction, fault
 

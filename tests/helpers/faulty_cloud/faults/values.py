@@ -2,7 +2,7 @@
 
 import math
 
-from exporter.simulator.jsontypes import JSON, Reading
+from exporter.simulator.answer import JSON, Reading
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.faults.distort import distort, each_number, extra, some_numbers
 from tests.helpers.faulty_cloud.faults.registry import fault

@@ -17,7 +17,7 @@ class Subject(Enum):
 
 
 @dataclass(frozen=True)
-class Question:
+class Endpoint:
     """One endpoint: its subject and device type, and the query parameter that names the device or the data logger."""
 
     subject: Subject
@@ -25,12 +25,12 @@ class Question:
 
     @property
     def key(self) -> str:
-        """The name of the query parameter that holds the serial number."""
+        """Return the name of the query parameter that holds the serial number."""
         return "dataLogSn" if self.subject is Subject.BASE_INFO else "deviceSn"
 
 
-QUESTIONS: Mapping[str, Question] = {
-    path: Question(subject, kind)
+ENDPOINTS: Mapping[str, Endpoint] = {
+    path: Endpoint(subject, kind)
     for kind, paths in {
         "pbd": ("pbd/data-last", "pbd/data-list", "pbd/base-info/list", "pbd/setting"),
         "pcs": ("pcs/data-last", "pcs/data-list", "pcs/base-info/list", "pcs/setting"),

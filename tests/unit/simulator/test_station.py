@@ -1,4 +1,4 @@
-from exporter.simulator.uploads import Uploads
+from exporter.simulator.station import Uploads
 
 UPLOADS = Uploads(interval=300.0, offset=40.0)
 
