@@ -16,11 +16,11 @@ _HOW = """\
 median of the rounds' ratios.
 
 Each server is a process of its own and shows the same {fields} fields of the same devices; before each scrape 5 % of the devices
-have new readings, in which every value is another one. (This exporter's page has its 8 series about each device and its own
-metrics besides.) CPU is what the server's process spends on a scrape, user and system; wall is the time until the client, on the
+have new readings, in which every value is another one. (This exporter also shows its 8 series about each device and its own
+metrics.) CPU is what the server's process spends on a scrape, user and system; wall is the time until the client, on the
 same machine, has the last byte. Memory is resident after the scrapes. client_golang shows one GaugeVec a family through promhttp;
 prometheus_client a custom collector through start_http_server; the floor sends bytes made once, as gzip packed once, through this
-exporter's own listener.
+exporter's own server.
 """
 
 
@@ -62,7 +62,8 @@ def _report(described: str) -> Iterator[str]:
     yield table(scrapes.HEAD, [row for fleet in fleets.values() for row in scrapes.rows(fleet)])
     yield ""
     head: Row = ("devices", "samples", "text", "gzip")
-    yield table(head, [(f"{it.devices:,}", f"{it.samples:,}", _size(it.text), _size(it.packed)) for it in fleets.values()])
+    sizes = [(f"{of.devices:,}", f"{of.samples:,}", _size(of.text), _size(of.packed)) for of in fleets.values()]
+    yield table(head, sizes)
     yield f"\n10,000 devices, gzip, wall: {ms(idle)} at rest, {ms(busy)} while they update as fast as they can.\n"
     for title, head, rows in sections:
         yield f"## {title}\n"

@@ -22,10 +22,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
+from benchmarks.programs import running
 from exporter.backfill.plan import Range, local_seconds
 from exporter.simulator import Cloud, SimClock, SimDevice
 from exporter.simulator.answer import Reading
-from tests.helpers.processes import running, write_config
 
 START = datetime(2024, 5, 1)
 STEP = 300
@@ -64,7 +64,7 @@ def cloud() -> Cloud:
 @lru_cache(maxsize=4096)
 def page(start: str, end: str, number: int, size: int, fields: int) -> bytes:
     """Return one page's JSON, with @ for the serial number."""
-    first, last = (datetime.fromisoformat(it).astimezone() for it in (start, end))
+    first, last = (datetime.fromisoformat(text).astimezone() for text in (start, end))
     data = cloud().history("pbd", "@", first, last, number, size)
     rows = data["datas"]
     assert isinstance(rows, list)
@@ -88,7 +88,7 @@ def serve(fields: int) -> None:
 
 
 def bare(url: str, sns: list[str], days: int) -> tuple[int, float]:
-    """Fetch and parse all pages and keep nothing. Returns the pages and the seconds of CPU."""
+    """Fetch and parse all pages and keep nothing. Return the pages and the seconds of CPU."""
     begin, pages = time.process_time(), 0
     session = requests.Session()
     for sn in sns:
@@ -108,11 +108,11 @@ def main(devices: int = 100, days: int = 30, fields: int = 76) -> None:
     """Print the figures."""
     sns = [SN % number for number in range(devices)]
     program = [sys.executable, "-m", "benchmarks.backfill", "serve", str(fields)]
-    with running(program, {"TZ": "UTC"}) as server, tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
-        url = server.wait_for(r"pages on (\S+)")[1]
+    with running(program, TZ="UTC") as server, tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        url = server.wait_for(r"pages on (\S+)")
         folder = Path(name)
         api = {"base_url": url, "requests_per_minute": 100_000, "timezone": "UTC", "token": "made-up", "concurrency": 4}
-        write_config(folder / "config.yaml", {"api": api, "devices": {"pbd": sns}})
+        (folder / "config.yaml").write_text(json.dumps({"api": api, "devices": {"pbd": sns}}))
         # the bare loop sees a slice that is enough to measure, twice: the first has the server make the pages
         some = sns[: max(1, min(10, devices))]
         bare(url, some[:1], days)
@@ -160,9 +160,9 @@ def main(devices: int = 100, days: int = 30, fields: int = 76) -> None:
 def size(path: Path) -> int:
     """Return bytes of all files in a folder, or of a file."""
     total = 0
-    for it in [path, *path.rglob("*")]:
+    for file in [path, *path.rglob("*")]:
         try:
-            total += it.stat().st_size if it.is_file() else 0
+            total += file.stat().st_size if file.is_file() else 0
         except FileNotFoundError:
             continue
     return total

@@ -37,7 +37,7 @@ class Contestant:
         self._buffer = bytearray(1 << 20)
 
     def tell(self, command: str) -> None:
-        """Have it do something: every server knows `change`, by which 5 % of the devices have new readings."""
+        """Send a command. Every server knows `change`, which gives 5 % of the devices new readings."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
@@ -52,16 +52,16 @@ class Contestant:
         return Cost(self.cpu() - cpu, time.perf_counter() - wall)
 
     def body(self, coding: str) -> bytes:
-        """The bytes of a scrape, as they were sent."""
+        """Return the bytes of a scrape, as they were sent."""
         with self._request(coding) as response:
             return response.read()
 
     def cpu(self) -> float:
-        """Seconds of CPU, user and system, that the process has taken."""
+        """Return seconds of CPU, user and system, that the process has taken."""
         return time.clock_gettime(self._clock)
 
     def resident(self) -> tuple[int, int]:
-        """Bytes of memory that the process holds now, and the most it ever held."""
+        """Return bytes of memory that the process holds now, and the most it ever held."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         found = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status))
         return int(found["VmRSS"]) * 1024, int(found["VmHWM"]) * 1024
@@ -93,15 +93,15 @@ class Contestant:
 
 @contextmanager
 def contestant(name: str, command: Sequence[str]) -> Iterator[Contestant]:
-    it = Contestant(name, command)
+    server = Contestant(name, command)
     try:
-        yield it
+        yield server
     finally:
-        it.close()
+        server.close()
 
 
 def _cpu_clock(pid: int) -> int:
-    """The clock of another process' CPU time, exact where /proc counts in hundredths."""
+    """Return the clock of another process' CPU time, exact where /proc counts in hundredths."""
     clock = ctypes.c_int()
     error = _libc.clock_getcpuclockid(pid, ctypes.byref(clock))
     assert error == 0, f"no CPU clock of process {pid}: error {error}"

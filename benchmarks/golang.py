@@ -11,10 +11,10 @@ _LIBRARY = _SOURCES / "src/github.com/prometheus/client_golang"
 
 
 def build(folder: Path) -> tuple[Path | None, str]:
-    """The program, or None; and what it was built with, or why it was not."""
+    """Build the program. Return its path or None, and what it was built with or why it was not."""
     go = shutil.which("go")
     if go is None or not _LIBRARY.exists():
-        return None, "left out: needs Debian's golang-go and golang-github-prometheus-client-golang-dev"
+        return None, "not measured: needs Debian's golang-go and golang-github-prometheus-client-golang-dev"
     program = folder / "exporter-in-go"
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(_SOURCES), "GOFLAGS": ""}
     source = Path(__file__).with_name("go")

@@ -6,15 +6,28 @@ import schedule
 
 from benchmarks.figures import Row, alternately, cpu, ms, ratio
 from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.catalogue.types import Device, Evidence
+from exporter.clock import Clock
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.poller import Poller
 from exporter.polling.scheduler import PollingPlan, QueuedPoll, Scheduler
-from tests.helpers.fakes import FakeClock, device
 
 _DEVICES = 10_000
 _INTERVAL = 300.0
 _ROUNDS = 15
+
+
+class _Clock(Clock):
+    """Stands still until it is advanced."""
+
+    moment = 1_000_000.0
+
+    def now(self) -> float:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        self.moment += seconds
 
 
 class _Pool:
@@ -30,8 +43,8 @@ class _Pool:
 
 
 def measure() -> list[Row]:
-    """Rows of a table."""
-    clock = FakeClock()
+    """Measure. Return the rows of the table."""
+    clock = _Clock()
     scheduler = _scheduler(clock)
 
     def ours() -> float:
@@ -60,11 +73,11 @@ def measure() -> list[Row]:
     ]
 
 
-def _scheduler(clock: FakeClock) -> Scheduler:
+def _scheduler(clock: _Clock) -> Scheduler:
     series = Series(metric_name, str)
     scheduler = Scheduler(series, _NoPoller(), CircuitBreaker(clock), clock, random.Random(1))
     scheduler.pool = _Pool()
-    devices = tuple(device(f"S{number}", interval=_INTERVAL) for number in range(_DEVICES))
+    devices = tuple(Device("pbd", f"S{number}", "pbd/data-last", Evidence.DOCUMENTED, _INTERVAL) for number in range(_DEVICES))
     scheduler.apply(PollingPlan(devices, 1.0, None, 100_000.0, None))
     # past the start, when every device is due soon
     for _ in range(int(2 * _INTERVAL / 5)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def describe() -> str:
-    """Processor, cores, system and Python."""
+    """Return a description of processor, cores, system and Python."""
     found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     processor = found[1] if found else platform.machine()
     python = platform.python_version()

@@ -1,4 +1,4 @@
-"""CPU of one whole poll (request, envelope, reading, exposition lines, metrics) against a bare `requests.get(...).json()`.
+"""CPU of one whole poll (request, envelope, reading, exposition, self-metrics) against a bare `requests.get(...).json()`.
 
 Both ask the same simulated cloud, in a process of its own, for the same answer; only this process' CPU counts.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import requests
 
 from benchmarks.figures import Row, alternately, cpu, ratio, us
+from benchmarks.programs import TOKEN, simulated_cloud
 from benchmarks.verdict import Target as Aim
 from exporter import logs
 from exporter.api.circuit_breaker import CircuitBreaker
@@ -16,6 +17,7 @@ from exporter.api.client import Client
 from exporter.api.errors import REASONS
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session
+from exporter.catalogue.types import Device, Evidence
 from exporter.clock import Clock
 from exporter.config.token import Token
 from exporter.metrics.dropped_fields import DroppedFields
@@ -24,23 +26,22 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.poller import Poller
 from exporter.polling.target import Target
-from tests.helpers.fakes import device
-from tests.helpers.processes import TOKEN, simulated_cloud
 
+_SN = "UMD0D23202"
 _ROUNDS = 20
 _POLLS = 50
 
 
 def measure() -> tuple[list[Row], list[Aim]]:
-    """Rows of a table, and the target."""
+    """Measure. Return the rows of the table, and the target."""
     logs.configure("warn", "logfmt", str)
     # an upload every simulated second at 1000x: every answer is a new reading
-    with simulated_cloud("--devices", "pbd:UMD0D23202", "--speed", "1000", "--upload-interval", "1") as cloud:
-        poll = _poller(cloud.url)
+    with simulated_cloud("--devices", f"pbd:{_SN}", "--speed", "1000", "--upload-interval", "1") as url:
+        poll = _poller(url)
 
         def bare() -> None:
             headers = {"Authorization": TOKEN, "Accept-Language": "en"}
-            requests.get(f"{cloud.url}/pbd/data-last", params={"deviceSn": "UMD0D23202"}, headers=headers, timeout=15).json()
+            requests.get(f"{url}/pbd/data-last", params={"deviceSn": _SN}, headers=headers, timeout=15).json()
 
         ours, theirs = alternately(_ROUNDS, lambda: cpu(poll, _POLLS), lambda: cpu(bare, _POLLS))
     table: list[Row] = [
@@ -51,18 +52,19 @@ def measure() -> tuple[list[Row], list[Aim]]:
 
 
 def _poller(url: str) -> Callable[[], None]:
-    """A function that makes one whole poll."""
+    """Return a function that makes one whole poll."""
     clock = Clock()
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
     metrics = SelfMetrics("0", REASONS, [])
-    it = Poller(
+    poller = Poller(
         Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics),
         DroppedFields(metrics),
     )
-    target = Target(device(), Series(metric_name, str), clock, random.Random(1))
+    device = Device("pbd", _SN, "pbd/data-last", Evidence.DOCUMENTED, 300.0)
+    target = Target(device, Series(metric_name, str), clock, random.Random(1))
 
     def poll() -> None:
-        it.poll(target)
+        poller.poll(target)
 
     return poll

@@ -15,7 +15,7 @@ _ROUNDS = 15
 
 
 def measure() -> tuple[list[Row], list[Target]]:
-    """Rows of a table, and the targets."""
+    """Measure. Return the rows of the table, and the targets."""
     series = Series(metric_name, str)
     rows = [series.add(TYPE, serial(device)) for device in range(_DEVICES)]
     step = 0
@@ -30,7 +30,7 @@ def measure() -> tuple[list[Row], list[Target]]:
         nonlocal step
         step += 1
         fields[:] = [reading(device, step) for device in range(_DEVICES)]
-        bodies[:] = [_body(device, it) for device, it in enumerate(fields)]
+        bodies[:] = [_body(device, values) for device, values in enumerate(fields)]
         return update()
 
     def parse() -> float:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks.contestant import GZIP, PLAIN, Contestant, Cost, contestant
 from benchmarks.figures import Row, mb, ms, ratio
+from benchmarks.programs import samples
 from benchmarks.verdict import Target
 from benchmarks.workload import FIELDS, METRICS
-from tests.helpers.fakes import samples
 
 EXPORTER = "this exporter"
 FLOOR = "static body, same server"
@@ -47,7 +47,7 @@ class Fleet:
         return [cost.wall for cost in self.costs[name, coding]]
 
     def against(self, name: str, coding: str) -> float:
-        """Our CPU as a share of the other's."""
+        """Return our CPU as a share of the other's."""
         return ratio(self.cpu(EXPORTER, coding), self.cpu(name, coding))
 
     @property
@@ -100,7 +100,7 @@ def measure(devices: int, rounds: int, go: Path | None) -> Fleet:
 
 
 def beside_updates(devices: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds that gzipped scrapes took, one after each other: with nothing else to do, and beside updates."""
+    """Return the seconds that gzipped scrapes took: while the server is idle, and while it updates."""
     with contestant(EXPORTER, [sys.executable, "-m", "benchmarks.servers.exporter", str(devices)]) as server:
         idle, busy = [], []
         for _ in range(rounds):
@@ -113,7 +113,7 @@ def beside_updates(devices: int, rounds: int) -> tuple[list[float], list[float]]
 
 
 def base_memory() -> int:
-    """Bytes that the exporter takes with a single device."""
+    """Return the bytes of memory that the exporter takes with a single device."""
     with contestant(EXPORTER, [sys.executable, "-m", "benchmarks.servers.exporter", "1"]) as server:
         for coding in CODINGS:
             server.scrape(coding)
@@ -121,7 +121,7 @@ def base_memory() -> int:
 
 
 def rows(fleet: Fleet) -> Iterator[Row]:
-    """Rows of the table."""
+    """Yield the rows of the table."""
     for name in fleet.names:
         costs = [ms(fleet.cpu(name, coding)) for coding in CODINGS] + [ms(fleet.wall(name, coding)) for coding in CODINGS]
         shares = ["", ""] if name == EXPORTER else [f"{fleet.against(name, coding):.3f}" for coding in CODINGS]
@@ -129,7 +129,7 @@ def rows(fleet: Fleet) -> Iterator[Row]:
 
 
 def targets(fleets: dict[int, Fleet], base: int) -> Iterator[Target]:
-    """What a scrape is to cost at most."""
+    """Yield the targets for a scrape."""
     fleet, large = fleets[1000], fleets[10_000]
     for coding, word in ((PLAIN, "plain"), (GZIP, "gzip")):
         for name, limit in ((GO, 0.12), (LIBRARY, 0.03)):

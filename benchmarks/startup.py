@@ -11,15 +11,15 @@ from pathlib import Path
 import requests
 
 from benchmarks.figures import Row, alternately, ms, ratio
+from benchmarks.programs import TOKEN, running
 from benchmarks.verdict import Target
 from benchmarks.workload import TYPE, serial
-from tests.helpers.processes import TOKEN, running
 
 _ROUNDS = 9
 
 
 def measure() -> tuple[list[Row], list[Target]]:
-    """Rows of a table, and the target."""
+    """Measure. Return the rows of the table, and the target."""
     command = [str(Path(sys.executable).with_name("atess-exporter")), "--version"]
     version, library, first, many = alternately(
         _ROUNDS,
@@ -46,13 +46,13 @@ def _run(command: Sequence[str]) -> float:
 def _first_byte(devices: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
-        # a cloud that refuses every connection: the pages must not wait for it
+        # a cloud that refuses every connection: the first answer must not wait for it
         lists = {TYPE: [serial(device) for device in range(devices)]}
         config.write_text(json.dumps({"api": {"base_url": "http://127.0.0.1:9/", "token": TOKEN}, "devices": lists}))
         command = [sys.executable, "-m", "exporter", "--config.file", str(config), "--web.listen-address", "127.0.0.1:0"]
         begin = time.perf_counter()
-        with running(command) as process:
-            url = process.wait_for(r"address=(http://\S+)")[1]
+        with running(command) as program:
+            url = program.wait_for(r"address=(http://\S+)")
             with requests.get(f"{url}/metrics", stream=True, timeout=30) as answer:
                 answer.raw.read(1)
                 return time.perf_counter() - begin

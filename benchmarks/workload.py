@@ -19,12 +19,12 @@ METRICS: Final = tuple(str(metric_name(field)) for field in FIELDS)
 
 
 def serial(device: int) -> str:
-    """The serial number of a device."""
+    """Return the serial number of a device."""
     return f"UMD0D{device:05}"
 
 
 def reading(device: int, step: int) -> dict[str, float]:
-    """The fields of a device's reading. No two that follow each other have a value in common.
+    """Return the fields of a device's reading. No two successive readings share a value.
 
     The program in Go reckons the same.
     """
@@ -32,7 +32,7 @@ def reading(device: int, step: int) -> dict[str, float]:
 
 
 def changes(devices: int) -> Iterator[list[tuple[int, int]]]:
-    """For ever: which devices have a new reading, each with its step."""
+    """Yield without end which devices have a new reading, each with its step."""
     change = 0
     while True:
         step, part = divmod(change, PARTS)

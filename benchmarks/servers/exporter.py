@@ -23,7 +23,7 @@ def main(devices: int) -> None:
     logs.configure("error", "logfmt", str)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
-        # no budget that would have intervals stretched
+        # a rate limit that lets intervals be as they are
         api = {"base_url": "http://127.0.0.1:9/", "token": "Basic bWFkZTp1cA==", "requests_per_minute": devices}
         path.write_text(json.dumps({"api": api, "devices": {TYPE: [serial(device) for device in range(devices)]}}))
         app = App(load(path), AppOptions(("127.0.0.1", 0)))
@@ -46,9 +46,9 @@ def main(devices: int) -> None:
     calm = threading.Event()
 
     def update_all() -> None:
-        for it in cycle(readings):
+        for fresh in cycle(readings):
             for target in targets:
-                target.record_success(it)
+                target.record_success(fresh)
                 if calm.is_set():
                     return
 

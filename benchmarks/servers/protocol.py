@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def serve(url: str, **commands: Callable[[], None]) -> None:
-    """Say where the server is, and do what every line of standard input names."""
+    """Print where the server is, and run the command that each line of standard input names."""
     print(f"listening on {url}", flush=True)
     for line in sys.stdin:
         commands[line.strip()]()

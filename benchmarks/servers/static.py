@@ -1,6 +1,6 @@
 """The floor: bytes that never change, behind the exporter's own server. `python -m benchmarks.servers.static FILE`.
 
-Packs them once, for those who ask for gzip.
+They are packed once, for clients that accept gzip.
 """
 
 import gzip

@@ -8,11 +8,10 @@ import pytest
 import requests
 import trustme
 
-from benchmarks.hostile import connections, web_config
 from exporter.web.limits import LIMITS
-from tests.helpers.attackers import Attackers
 from tests.helpers.fakes import samples
 from tests.helpers.processes import Exporter, device_lists, eventually, exporter, running, simulated_cloud, write_config
+from tools.attackers import Attackers, count_connections, web_config
 
 DEVICES = 300
 MEMORY = 50_000_000
@@ -50,13 +49,13 @@ def test_hostile_connections_cost_little_and_are_dropped(tmp_path: Path) -> None
                 attackers.hold_half_open_handshakes(200)
                 attackers.hold_slow_readers(100)
                 most = it.resident_bytes()
-                assert connections(it) > 300
+                assert count_connections(it.process.popen.pid, port) > 300
                 for _ in range(10):
                     assert up() == DEVICES
                     most = max(most, it.resident_bytes())
                 assert most - before < MEMORY
                 # all of them, while the attackers still hold on; one is the scraper's own
-                eventually(lambda: connections(it) <= 1, 60)
+                eventually(lambda: count_connections(it.process.popen.pid, port) <= 1, 60)
             assert up() == DEVICES
             assert "Traceback" not in it.process.output
             assert "level=error" not in it.process.output
@@ -65,12 +64,12 @@ def test_hostile_connections_cost_little_and_are_dropped(tmp_path: Path) -> None
 def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
     with simulated_cloud("--devices", "pbd:A") as cloud:
         config = {"api": {"base_url": cloud.url}, "devices": {"pbd": ["A"]}}
-        with exporter(tmp_path, config) as it, Attackers(int(it.url.rpartition(":")[2])) as attackers:
+        with exporter(tmp_path, config) as it, Attackers(port := int(it.url.rpartition(":")[2])) as attackers:
             for _ in range(7):
                 attackers.hold_idle(100)
                 assert it.get("/metrics").status_code == 200
             # as many as there may be (web/limits.py), be there as many attackers as there will
-            assert connections(it) <= 512
+            assert count_connections(it.process.popen.pid, port) <= 512
             assert "level=error" not in it.process.output
 
 
