@@ -219,7 +219,7 @@ def _override(panel: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _look(value: float, defaults: dict[str, Any]) -> tuple[str, str]:
-    """A value's text and colour, as Grafana finds them: words before numbers, and the last threshold that it reaches."""
+    """Return a value's text and colour, as Grafana finds them: words before numbers, and the last threshold that it reaches."""
     for mapping in defaults.get("mappings", []):
         options = mapping["options"]
         if mapping["type"] == "range":

@@ -23,7 +23,7 @@ _Dumper.add_representer(str, _text)
 
 
 def prometheus_rule(source: Path) -> str:
-    """The rule file `source` as a PrometheusRule."""
+    """Return the rule file `source` as a PrometheusRule."""
     document = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

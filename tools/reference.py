@@ -8,7 +8,7 @@ from exporter.metrics.names import metric_name
 
 
 def reference(types: Iterable[DeviceType]) -> str:
-    """A table a type with its fields, and one with its settings where they are known."""
+    """Return a table a type with its fields, and one with its settings where they are known."""
     parts = []
     for it in sorted(types, key=lambda it: it.type):
         parts.append(

@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def give_up(number: int, frame: FrameType | None) -> None:
-    """Leave by way of all that is to be ended, undisturbed by a second signal."""
+    """Exit through every `finally`, undisturbed by a second signal."""
     signal.signal(number, signal.SIG_IGN)
     sys.exit(1)
 
@@ -56,7 +56,7 @@ def _options() -> Options:
 
 
 def progress(running: Soak, passed: float) -> None:
-    """The line for a minute."""
+    """Print the line for a minute."""
     size, judge = running.watch.sizes[-1], running.judge
     event = running.injector.account_event
     faults = f"{len(running.injector.running)} faults set{f' ({event} for all)' if event else ''}"
@@ -101,7 +101,7 @@ def finish(running: Soak) -> int:
 
 
 def checks(running: Soak) -> list[Check]:
-    """Everything that must hold."""
+    """Return the checks of everything that must hold."""
     options, judge, history, page = running.options, running.judge, running.history, running.page
     faults = judge.faults
     in_flight = running.cloud.max_in_flight
@@ -139,12 +139,12 @@ def checks(running: Soak) -> list[Check]:
 
 
 def total(own: dict[str, float], name: str) -> int:
-    """The sum of a counter over its labels."""
+    """Return the sum of a counter over its labels."""
     return int(sum(value for series, value in own.items() if series.partition("{")[0] == name))
 
 
 def failures(own: dict[str, float]) -> dict[str, int]:
-    """The exporter's own count of failed requests, by reason."""
+    """Return the exporter's own count of failed requests, by reason."""
     found: dict[str, int] = {}
     for series, value in own.items():
         name, _, labels = series.partition("{")

@@ -45,7 +45,7 @@ class Spell:
 
 
 def events(seconds: float, chance: random.Random, reserved: Sequence[Key]) -> Iterator[Spell]:
-    """The account-wide events of a run, each over long before the run is."""
+    """Return the account-wide events of a run, each over long before the run is."""
     length = min(_EVENT_LENGTH, seconds / 6)
     begin = min(_FIRST_EVENT, seconds / 4)
     number = 0
@@ -62,7 +62,7 @@ def events(seconds: float, chance: random.Random, reserved: Sequence[Key]) -> It
 
 
 def spells(seconds: float, chance: random.Random, devices: Sequence[Key], quiet: Sequence[Spell]) -> Iterator[Spell]:
-    """The faults of single devices: none during a `quiet` event, where they would hide what the event does."""
+    """Return the faults of single devices: none during a `quiet` event, where they would hide what the event does."""
     at_a_time = max(_SHARE * len(devices), min(_FEWEST, len(devices) / 4))
     rate = at_a_time / ((_SHORTEST + _LONGEST) / 2)
     busy: dict[Key, float] = {}
@@ -107,12 +107,12 @@ class Injector:
 
     @property
     def running(self) -> Sequence[Spell]:
-        """The faults that are set now."""
+        """Return the faults that are set now."""
         return self._running
 
     @property
     def account_event(self) -> str | None:
-        """The event that is on for the whole account now."""
+        """Return the event that is on for the whole account now."""
         return next((spell.name for spell in self._running if spell.device is None), None)
 
     def advance(self, now: float) -> None:

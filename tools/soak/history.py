@@ -42,7 +42,7 @@ class Device:
     sent: deque[Sent] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     def doubtful_since(self, moment: float) -> bool:
-        """Whether since `moment` a reading was sent of which nobody knows whether it was taken."""
+        """Return whether since `moment` a reading was sent of which nobody knows whether it was taken."""
         return any(not reading.certain and reading.at >= moment for reading in self.sent)
 
 
@@ -115,7 +115,7 @@ class History:
         device.sent.append(Sent(at, moved, own, unix_time(data, self._zone), samples, certain))
 
     def _count(self, at: float) -> None:
-        """Look at the 60 s that end with this request: any window with too many has one that ends like that."""
+        """Count the requests of the 60 s that end with this one: if any 60 s have too many, some such 60 s do."""
         self.requests += 1
         self._minute.append(at)
         while self._minute[0] <= at - 60.0:

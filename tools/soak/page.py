@@ -49,7 +49,7 @@ class Page:
         self._lines: frozenset[bytes] = frozenset()
 
     def take(self, body: bytes, *, openmetrics: bool) -> None:
-        """Go on to the next page. Raises PageError where it has no form; what it says of devices is then the last page's."""
+        """Take over the next exposition. Raises PageError if it is malformed; `devices` are then still those of the last."""
         border = body.find(_OWN_BEGIN)
         if border < 0 or (border and body[border - 1 : border] != b"\n"):
             raise PageError("the exporter's own metrics are missing")
@@ -99,7 +99,7 @@ class Page:
 
 
 def _parse(line: bytes) -> tuple[Key, str, bool, float] | None:
-    """Device, name, whether it is about the device instead of one of its values, and value of a sample; None if it is none."""
+    """Return a sample's device, name, whether it is about the device instead of a value of it, and value, or None."""
     match = _SAMPLE.fullmatch(line)
     if match is None:
         return None
@@ -114,7 +114,7 @@ def _parse(line: bytes) -> tuple[Key, str, bool, float] | None:
 
 
 def _count_families(text: bytes) -> int:
-    """How many families there are, each of them in one piece: HELP, TYPE, and all its samples."""
+    """Return the number of families. Raises PageError unless each is in one piece: HELP, TYPE, and all its samples."""
     if text and not (text.startswith(b"# HELP ") and text.endswith(b"\n")):
         raise PageError("the page does not begin with a family")
     seen = set()
@@ -134,7 +134,7 @@ def _count_families(text: bytes) -> int:
 
 
 def _own(text: bytes, *, openmetrics: bool) -> dict[str, float]:
-    """The exporter's own samples, each line parsed."""
+    """Return the exporter's own samples, each line parsed."""
     if openmetrics != text.endswith(_END) or not text.endswith(b"\n"):
         raise PageError("the page has a wrong end")
     found: dict[str, float] = {}

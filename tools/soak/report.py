@@ -26,12 +26,12 @@ class Check:
 
 
 def none(what: str, count: int, details: str = "") -> Check:
-    """Something that must not have happened at all."""
+    """Return the check that something never happened."""
     return Check(what, count == 0, f"{count:,}{details}")
 
 
 def flat(seconds: float, sizes: Sequence[Size], connections: int) -> Iterator[Check]:
-    """The process must not grow between the two minutes after the warm-up and the last two.
+    """Yield the checks that the process did not grow between the two minutes after the warm-up and the last two.
 
     Memory by its median, threads by the most there were. Files by the first look at them, before there was any request: the
     `connections` to the cloud come and go with the faults that happen to be set, but there can never be more of them.
@@ -56,19 +56,19 @@ def _between(sizes: Sequence[Size], begin: float, end: float) -> list[Size]:
 
 
 def counts(title: str, counter: Mapping[str, int]) -> str:
-    """A line or more with what was counted."""
+    """Return one line with what was counted."""
     inside = ", ".join(f"{name} {count:,}" for name, count in sorted(counter.items()))
     return f"{title}: {inside or 'none'}"
 
 
 def injected(faults: Counter[str], hits: Counter[str]) -> str:
-    """Every fault: how often it was set, and how many requests met it."""
+    """Return every fault: how often it was set, and how many requests met it."""
     inside = "\n".join(f"  {name}: {count} times, met by {hits[name]:,} requests" for name, count in sorted(faults.items()))
     return f"faults injected ({faults.total()} in all, met by {hits.total():,} requests):\n{inside}"
 
 
 def verdict(checks: list[Check], examples: list[str]) -> tuple[str, bool]:
-    """All checks and what they say together."""
+    """Return the text of all checks and examples, and whether all held."""
     words = {True: "ok    ", False: "FAILED", None: "-     "}
     lines = [f"{words[check.held]} {check.what}: {check.figure}" for check in checks]
     good = all(check.held is not False for check in checks)

@@ -37,7 +37,7 @@ _OF_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 
 def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
-    """The samples that an answer for the device `sn` must become, by metric; None if it is no usable reading."""
+    """Return the samples that an answer for the device `sn` must become, by metric, or None if it is not a usable reading."""
     if isinstance(data.get("deviceSn"), str) and data["deviceSn"] != sn:
         return None
     numbers = {name: value for name, raw in data.items() if (value := number(raw)) is not None and _is_value(name, raw)}
@@ -53,14 +53,14 @@ def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
 
 
 def _is_value(name: str, raw: object) -> bool:
-    """Whether a number is one, and neither an identity nor a code in other than plain digits."""
+    """Return whether a field's value becomes a sample: not an identity, and not a code in other than plain digits."""
     if name in _IDENTITY or _ID.search(name[-3:]):
         return False
     return not (isinstance(raw, str) and _CODE.fullmatch(name) and not _WHOLE.fullmatch(raw))
 
 
 def number(raw: object) -> float | None:
-    """A finite number, a boolean, or text that is wholly a finite decimal number; nothing else."""
+    """Return a finite number, a boolean, or text that is wholly a finite decimal number; nothing else."""
     if isinstance(raw, str) and not (raw and len(raw) <= _LONGEST_TEXT and _OF_NUMBERS.issuperset(raw)):
         return None
     if not isinstance(raw, bool | int | float | str):
@@ -74,7 +74,7 @@ def number(raw: object) -> float | None:
 
 @lru_cache(maxsize=4096)
 def snake_case(name: str) -> str | None:
-    """`level1ChargeTEMPHighWarning` -> `atess_level1_charge_temp_high_warning`; None for what cannot be a metric's name."""
+    """Return `atess_level1_charge_temp_high_warning` for `level1ChargeTEMPHighWarning`, None for what cannot be a name."""
     if not name or len(name) > _LONGEST_NAME or not _OF_NAMES.issuperset(name):
         return None
     parts = ["atess_"]
@@ -87,7 +87,7 @@ def snake_case(name: str) -> str | None:
 
 
 def sign_of_life(data: Mapping[str, object]) -> str | None:
-    """What is another one when the device has moved: its time, or where that says nothing all it sent; None if nothing tells."""
+    """Return what changes when the device has moved: its time, or all it sent if that cannot be read, or None if it has none."""
     time = data.get("time")
     if time is None or (isinstance(time, str) and not any(letter.isdigit() for letter in time)):
         return None
@@ -95,7 +95,7 @@ def sign_of_life(data: Mapping[str, object]) -> str | None:
 
 
 def unix_time(data: Mapping[str, object], zone: ZoneInfo) -> float | None:
-    """A reading's own time as Unix time; None if it has none that says when."""
+    """Return a reading's own time as Unix time, or None if it cannot be read."""
     local = _calendar(data.get("time"))
     return local.replace(tzinfo=zone).timestamp() if local else None
 

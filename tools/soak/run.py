@@ -89,7 +89,7 @@ class Soak:
         return int(self.options.seconds / _SCRAPE_EVERY)
 
     def run(self, tell: Callable[["Soak", float], None]) -> None:
-        """Go on until the time is over. `tell` is called once a minute with the seconds that have passed."""
+        """Run until the time is over. `tell` is called once a minute with the seconds that have passed."""
         told = self.begin
         try:
             for number in range(self.planned_scrapes):
@@ -162,7 +162,7 @@ class Soak:
 
 @contextmanager
 def soak(options: Options, folder: Path) -> Iterator[Soak]:
-    """A soak that is ready to run; `folder` is for the exporter's config."""
+    """Start the cloud and the exporter of a soak. `folder` is for the exporter's config."""
     cloud = FaultyCloud(
         fleet(options.devices, options.seed),
         SimClock(_BEGIN, SPEED, _ZONE),

@@ -54,7 +54,7 @@ class Scraper:
             raise ScrapeError(f"broken gzip: {error}") from None
 
     def illness(self) -> str | None:
-        """What /-/healthy says is wrong; None if it answers 200."""
+        """Return what /-/healthy reports as wrong, or None if it answers 200."""
         _, _, response, body = self._get("/-/healthy", {})
         return None if response.status == 200 else f"status {response.status}: {body[:200].decode(errors='replace').strip()}"
 
@@ -94,7 +94,7 @@ class SecondOpinion:
         self.problems: list[str] = []
 
     def ask(self, page: bytes, samples: int) -> None:
-        """Have a page parsed that should have so many samples, unless the last one still is."""
+        """Parse an exposition that should have so many samples, unless the last one is still being parsed."""
         if self._asked is not None and not self._asked.done():
             return
         self._conclude()
@@ -120,6 +120,6 @@ class SecondOpinion:
 
 
 def count_samples(page: bytes) -> int:
-    """The samples on an OpenMetrics page. Raises whatever the parser finds wrong with it."""
+    """Return the samples on an OpenMetrics page. Raises whatever the parser finds wrong with it."""
     families = text_string_to_metric_families(page.decode())
     return sum(len(family.samples) for family in families)

@@ -87,7 +87,7 @@ class Judge:
                 self._fault("wrong about a device", 1, device, f"interval and info: {steady}")
 
     def _values(self, device: Device, shown: Shown, candidates: Sequence[Sent], moment: Moment) -> None:
-        """All the values together must be those of one reading, the last but for those that were just under way, not too old."""
+        """Check that the values are those of one reading: the last one or one just sent, and not too old."""
         last = self._matches.get(device)
         for position, reading in enumerate(candidates):
             if (reading is last and not shown.changed) or reading.samples == shown.samples:
@@ -121,7 +121,7 @@ class Judge:
             self._fault("mixed readings", len(shown.samples), device, f"of {len(recent)} recent ones")
 
     def _absence(self, device: Device, shown: Shown, candidates: Sequence[Sent], due: bool, moment: Moment) -> None:
-        """Values may be missing before the first reading, and from when none came or its own time stood still for too long."""
+        """Check that values are missing only before the first reading, or after readings or their own time stopped."""
         self._matches.pop(device, None)
         if not due:
             return
@@ -163,7 +163,7 @@ class Judge:
             self._fault("wrong about a device", 1, device, f"data timestamp: {data}")
 
     def _up(self, device: Device, shown: Shown, moment: Moment) -> None:
-        """Only where there is no doubt about which poll was the last to be completed, and how it ended."""
+        """Check `up`, where it is certain which poll was completed last, and how it ended."""
         up = shown.about.get("atess_device_up")
         if device.asked is None:
             # a suspended account's devices are down though none was asked for
@@ -183,7 +183,7 @@ class Judge:
 
 
 def _candidates(sent: deque[Sent], moment: Moment) -> tuple[list[Sent], bool]:
-    """The readings that may be the one on the page, newest first; whether there must be one, unless it is too old."""
+    """Return the readings that may be on the page, newest first, and whether one must be, unless it is too old."""
     found = []
     for reading in reversed(sent):
         if reading.at <= moment.answered:

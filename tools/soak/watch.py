@@ -55,7 +55,7 @@ class Log:
         self.suspensions: list[str] = []
 
     def read(self) -> bool:
-        """Go on reading. Returns whether the exporter has suspended polling meanwhile."""
+        """Read the new lines. Return whether the exporter has suspended polling meanwhile."""
         fresh = self._process.lines[self._read :]
         self._read += len(fresh)
         before = len(self.suspensions)
