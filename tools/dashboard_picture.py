@@ -1,4 +1,4 @@
-"""`python -m tools.dashboard_picture`: draws the committed dashboards from the simulated day into grafana/pictures.
+"""`python -m tools.dashboard_picture`: draw the committed dashboards from the simulated day into grafana/pictures.
 
 Not by Grafana but by matplotlib: the panels' places, queries, units, colours and words are those of the dashboards' files, and
 the numbers come out of a real Prometheus. Needs matplotlib, which nothing else does.
@@ -34,6 +34,7 @@ _COLUMN, _ROW = 0.72, 0.34
 
 
 def main() -> int:
+    """Draw both dashboards."""
     with tempfile.TemporaryDirectory() as folder, simulated_day(Path(folder)) as url:
         for name, rows, values in (("fleet", 44, {}), ("device", 47, {"deviceSn": "TND0D20233|TND0D20234"})):
             figure = _draw(url, load(name), rows, values)
@@ -72,7 +73,7 @@ def _draw(url: str, dashboard: dict[str, Any], rows: int, values: dict[str, str]
             (left + indent + 0.004, bottom + under + 0.004, wide - indent - 0.012, high - title - under - 0.012)
         )
         axes.set_facecolor(_PANEL)
-        _DRAW[panel["type"]](axes, panel, [_ask(url, it, values) for it in of_panel(panel)])
+        _DRAW[panel["type"]](axes, panel, [_ask(url, expression, values) for expression in of_panel(panel)])
     return figure
 
 
@@ -83,7 +84,7 @@ def _ask(url: str, expression: Expression, values: dict[str, str]) -> list[dict[
 
 def _stat(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]]) -> None:
     axes.axis("off")
-    found = [float(it["value"][1] if "value" in it else it["values"][-1][1]) for answer in answers for it in answer]
+    found = [float(one["value"][1] if "value" in one else one["values"][-1][1]) for answer in answers for one in answer]
     defaults = panel["fieldConfig"]["defaults"]
     text, colour = (_look(found[0], defaults)) if found else (defaults["noValue"], _TEXT)
     axes.text(0.5, 0.5, text, color=colour, fontsize=22, weight="bold", ha="center", va="center", transform=axes.transAxes)
@@ -93,7 +94,9 @@ def _lines(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]
     defaults = panel["fieldConfig"]["defaults"]
     stacked = defaults["custom"]["stacking"]["mode"] == "normal"
     series = [
-        (_name(target, it), it["values"]) for target, answer in zip(panel["targets"], answers, strict=True) for it in answer
+        (_name(target, found), found["values"])
+        for target, answer in zip(panel["targets"], answers, strict=True)
+        for found in answer
     ]
     below = dict.fromkeys(range(START, _NOW + 1, _STEP), 0.0)
     for number, (name, points) in enumerate(series):
@@ -128,7 +131,7 @@ def _lines(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]
 
 def _bars(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
-    found = [(_name(panel["targets"][0], it), float(it["value"][1])) for it in answers[0]][::-1]
+    found = [(_name(panel["targets"][0], series), float(series["value"][1])) for series in answers[0]][::-1]
     most = defaults.get("max") or max((value for _, value in found), default=1)
     for place, (name, value) in enumerate(found):
         text, colour = _look(value, defaults)
@@ -152,11 +155,11 @@ def _table(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]
             continue
         columns.append(title)
         look = _override(panel, title)
-        for it in answer:
-            key = tuple(it["metric"].get(label, "") for label, _ in shown)
-            lines.setdefault(key, {})[title] = _look(float(it["value"][1]), look)
+        for series in answer:
+            key = tuple(series["metric"].get(label, "") for label, _ in shown)
+            lines.setdefault(key, {})[title] = _look(float(series["value"][1]), look)
     heads = [title for _, title in shown] + columns
-    order = sorted(lines.items(), key=lambda it: it[0])
+    order = sorted(lines.items(), key=lambda line: line[0])
     for column, head in enumerate(heads):
         x = column / len(heads)
         axes.text(x, 0.94, head, color=_COLOURS["blue"], fontsize=9, weight="bold", transform=axes.transAxes)
@@ -172,7 +175,9 @@ def _table(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]
 def _states(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     series = [
-        (_name(target, it), it["values"]) for target, answer in zip(panel["targets"], answers, strict=True) for it in answer
+        (_name(target, found), found["values"])
+        for target, answer in zip(panel["targets"], answers, strict=True)
+        for found in answer
     ]
     for row, (name, points) in enumerate(reversed(series)):
         for time, value in points:
@@ -190,7 +195,9 @@ def _states(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]
         )
     axes.set_yticks([])
     _time_axis(axes)
-    for place, (text, colour) in enumerate((it["text"], it["color"]) for it in defaults["mappings"][0]["options"].values()):
+    for place, (text, colour) in enumerate(
+        (option["text"], option["color"]) for option in defaults["mappings"][0]["options"].values()
+    ):
         axes.text(0.17 * place, -0.36, f"■ {text}", color=_COLOURS[colour], fontsize=8.5, transform=axes.transAxes)
 
 
@@ -214,7 +221,7 @@ def _override(panel: dict[str, Any], name: str) -> dict[str, Any]:
     found = {"unit": "none", "thresholds": panel["fieldConfig"]["defaults"]["thresholds"]}
     for override in panel["fieldConfig"]["overrides"]:
         if override["matcher"]["options"] == name:
-            found |= {it["id"]: it["value"] for it in override["properties"]}
+            found |= {change["id"]: change["value"] for change in override["properties"]}
     return found
 
 

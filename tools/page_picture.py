@@ -1,4 +1,4 @@
-"""`python -m tools.page_picture`: takes the README's picture of the devices page, and others into a folder if one is named.
+"""`python -m tools.page_picture`: take the README's picture of the devices page, and more pictures into a folder if one is named.
 
 The devices are those of the demo, and one of them fails.
 """
@@ -24,6 +24,7 @@ _PHONE: Final = {"width": 375, "height": 740}
 
 
 def main(folder: Path | None) -> int:
+    """Take the pictures."""
     clock = SimClock(datetime.now(UTC), timezone=UTC)
     cloud = FaultyCloud(demo_site(clock.now()), clock, token=TOKEN, upload_interval=10)
     cloud.faults.set("bcu", "BCD0D24102", "code_500", msg="the data logger is busy")
@@ -62,9 +63,9 @@ def _take(url: str, folder: Path | None) -> None:
 
 def _config(url: str, cloud: Cloud) -> dict[str, Any]:
     devices: dict[str, list[dict[str, Any]]] = {}
-    for it in cloud.devices:
-        site = "Mae Hong Son" if it.datalog_sn == "DLD0D20001" else "Pai"
-        devices.setdefault(it.type, []).append({"deviceSn": it.sn, "info": {"site": site}})
+    for device in cloud.devices:
+        site = "Mae Hong Son" if device.datalog_sn == "DLD0D20001" else "Pai"
+        devices.setdefault(device.type, []).append({"deviceSn": device.sn, "info": {"site": site}})
     return {
         "api": {"base_url": url, "requests_per_minute": 600, "timezone": "UTC"},
         "poll": {"interval": "10s", "stale_after": "40s"},

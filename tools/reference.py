@@ -10,16 +10,16 @@ from exporter.metrics.names import metric_name
 def reference(types: Iterable[DeviceType]) -> str:
     """Return a table a type with its fields, and one with its settings where they are known."""
     parts = []
-    for it in sorted(types, key=lambda it: it.type):
+    for device_type in sorted(types, key=lambda known: known.type):
         parts.append(
             _table(
-                f"<code>{it.type}</code>: {len(it.fields)} known fields",
-                {name: (name, field) for name, field in it.fields.items()},
+                f"<code>{device_type.type}</code>: {len(device_type.fields)} known fields",
+                {name: (name, field) for name, field in device_type.fields.items()},
             )
         )
-        if it.settings:
-            settings = {name: (setting_key(name, field), field) for name, field in it.settings.items()}
-            parts.append(_table(f"<code>{it.type}</code>: {len(settings)} known settings", settings))
+        if device_type.settings:
+            settings = {name: (setting_key(name, field), field) for name, field in device_type.settings.items()}
+            parts.append(_table(f"<code>{device_type.type}</code>: {len(settings)} known settings", settings))
     return "\n\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Dockerfile and compose.yaml, as far as they can be judged without an engine; tests/container builds and runs the image."""
+"""Dockerfile and compose.yaml, as far as they can be judged without an engine; tools/container builds and runs the image."""
 
 import json
 import subprocess

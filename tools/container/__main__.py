@@ -1,4 +1,4 @@
-"""Builds the image from the Dockerfile as it stands, and runs it as a careful user would.
+"""`python -m tools.container`: build the image from the Dockerfile, and run it as a careful user would.
 
 No registry of images is asked: the base is made of Debian's packages by debootstrap and tagged with the name that the
 Dockerfile gives. So it proves the Dockerfile and what it puts on its base, not the base itself. Needs root, buildah, podman,

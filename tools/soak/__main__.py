@@ -77,8 +77,8 @@ def finish(running: Soak) -> int:
     say(report.injected(injector.injected, injector.hits))
     say(report.counts("scrapes", running.scrapes))
     say(
-        f"samples checked: {judge.samples:,}; rightly withheld: {judge.withheld['failing']:,} of failing devices, "
-        f"{judge.withheld['frozen']:,} of frozen ones"
+        f"samples checked: {judge.samples:,}; rightly stale: {judge.stale['failing']:,} of failing devices, "
+        f"{judge.stale['frozen']:,} of frozen ones"
     )
     say(f"oldest reading shown: {judge.oldest:.2f} s since its time moved")
     say(f"longest that a newer reading was sent and not yet shown: {judge.latest:.2f} s of {LATENCY:g} allowed")

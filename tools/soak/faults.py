@@ -9,8 +9,8 @@ from typing import Any, Final
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 from tools.soak.history import Key
 
-#: These slow the whole account down, by design for minutes: they come as events, one at a time.
-TOO_FREQUENT: Final = ("http_429", "code_10012")
+#: These throttle the whole account for minutes, as they should: they come as events, one at a time.
+RATE_LIMITED: Final = ("http_429", "code_10012")
 
 #: These cost both programs much work, so they come less often.
 _HEAVY: Final = ("huge_body", "gzip_bomb", "many_fields", "deep_json")
@@ -24,12 +24,12 @@ _LONG: Final = {"clock_frozen": 90.0}
 _SHARE: Final = 0.04
 _FEWEST: Final = 20
 
-#: The events in turn. Two of TOO_FREQUENT are further apart than the five minutes for which the exporter goes at half its pace.
+#: The events in turn. Two of RATE_LIMITED are further apart than the five minutes for which the exporter goes at half its pace.
 _EVENTS: Final = ("timeout", "http_429", "http_503", "token", "code_10012", "reset")
 #: The first is after the minutes whose memory is compared with that of the last.
 _FIRST_EVENT, _EVENT_EVERY, _EVENT_JITTER, _EVENT_LENGTH = 245.0, 150.0, 15.0, 60.0
 
-#: What the exporter waits after each of TOO_FREQUENT, in seconds: what the answer says, and where it says nothing a minute.
+#: What the exporter waits after each of RATE_LIMITED, in seconds: what the answer says, and where it says nothing a minute.
 PAUSES: Final = {"http_429": 2.0, "code_10012": 60.0}
 
 
@@ -52,7 +52,7 @@ def events(seconds: float, chance: random.Random, reserved: Sequence[Key]) -> It
     while begin + _EVENT_JITTER + length + 30 < seconds:
         name = _EVENTS[number % len(_EVENTS)]
         start = begin + chance.uniform(0, _EVENT_JITTER)
-        if name in TOO_FREQUENT:
+        if name in RATE_LIMITED:
             params = {"retry_after": int(PAUSES[name])} if name == "http_429" else {}
             yield Spell(start, start + length, name, reserved[number % len(reserved)], params)
         else:
@@ -71,7 +71,7 @@ def spells(seconds: float, chance: random.Random, devices: Sequence[Key], quiet:
     while (begin := begin + chance.expovariate(rate)) < seconds:
         # a shuffled deck instead of dice: all faults have come before one of them comes too often
         if not deck:
-            names = [name for name in sorted(FAULTS) if name not in TOO_FREQUENT]
+            names = [name for name in sorted(FAULTS) if name not in RATE_LIMITED]
             deck = [name for name in names for _ in range(_HEAVY_WEIGHT if name in _HEAVY else _WEIGHT)]
             chance.shuffle(deck)
         device, length, delay = chance.choice(devices), chance.uniform(_SHORTEST, _LONGEST), chance.uniform(0.2, 2.5)
@@ -102,7 +102,7 @@ class Injector:
         self._ended: deque[Spell] = deque(maxlen=200)
         self.injected: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
-        #: Until when the exporter may be silent because the cloud found it too frequent, monotonic.
+        #: Until when the exporter may be silent because it is rate limited, monotonic.
         self.pause_until = 0.0
 
     @property
@@ -134,7 +134,7 @@ class Injector:
             if spell is None:
                 continue
             self.hits[_label(spell)] += 1
-            if spell.name in TOO_FREQUENT and spell in self._running:
+            if spell.name in RATE_LIMITED and spell in self._running:
                 # Once is enough: every further refusal would halve the exporter's pace again.
                 self.pause_until = at + PAUSES[spell.name] + 2.0
                 self._finish(spell, moment)

@@ -1,4 +1,4 @@
-"""What the exporter must make of an answer, written a second time from DESIGN.md and without a look at the exporter's code.
+"""What the exporter must make of an answer, written a second time from its documentation, without a look at its code.
 
 Where the two disagree, one of them is wrong: that is what the soak is for, so nothing here may be imported from the exporter.
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-#: The families that tell about a device; a field that would become one of them is left out.
+#: The families about a device. A field that would become one of them is dropped.
 ABOUT: Final = frozenset(
     {
         "atess_device_up",
@@ -38,7 +38,9 @@ _OF_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
     """Return the samples that an answer for the device `sn` must become, by metric, or None if it is not a usable reading."""
-    if isinstance(data.get("deviceSn"), str) and data["deviceSn"] != sn:
+    said = data.get("deviceSn")
+    # letter case and the space around a serial number do not matter
+    if isinstance(said, str) and said.strip().casefold() != sn.casefold():
         return None
     numbers = {name: value for name, raw in data.items() if (value := number(raw)) is not None and _is_value(name, raw)}
     if not 1 <= len(numbers) <= _MOST_FIELDS:

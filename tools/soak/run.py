@@ -95,7 +95,7 @@ class Soak:
             for number in range(self.planned_scrapes):
                 left = self.begin + number * _SCRAPE_EVERY - time.monotonic()
                 if left < -_SCRAPE_EVERY:
-                    # too slow for this one: leave it out instead of pushing all that follow together
+                    # too late for this one: skip it, or all that follow would bunch up
                     continue
                 time.sleep(max(0.0, left))
                 if self.exporter.process.popen.poll() is not None:

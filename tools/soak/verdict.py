@@ -28,7 +28,7 @@ _EXAMPLES: Final = 40
 class Moment:
     """When a page was made: between `began` and `answered`, monotonic.
 
-    `suspended_at` is when last the exporter may have left polls out, `pause_until` until when it may wait before a second try.
+    `suspended_at` is when last the exporter may have skipped polls, `pause_until` until when it may wait before a second try.
     """
 
     began: float
@@ -50,7 +50,7 @@ class Judge:
         self.faults: Counter[str] = Counter()
         self.examples: list[str] = []
         self.samples = 0
-        self.withheld: Counter[str] = Counter()
+        self.stale: Counter[str] = Counter()
         self.judged = 0
         self.not_judged = 0
         self.oldest = 0.0
@@ -127,7 +127,7 @@ class Judge:
             return
         for cause in ("failing", "frozen"):
             if shown.about.get(f'atess_device_stale,cause="{cause}"'):
-                self.withheld[cause] += len(candidates[-1].samples)
+                self.stale[cause] += len(candidates[-1].samples)
         youngest = min(moment.answered - reading.moved for reading in candidates)
         if max(moment.answered - reading.moved for reading in candidates) < self._stale_after:
             self._fault("wrongly absent", len(candidates[-1].samples), device, f"a reading {youngest:.2f} s old is not shown")

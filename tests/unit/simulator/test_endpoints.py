@@ -1,8 +1,11 @@
-from exporter.simulator.questions import QUESTIONS, Subject
+from exporter.simulator.endpoints import ENDPOINTS, Subject
 
 
 def test_the_paths_are_those_of_the_api() -> None:
-    paths = {subject: {ask.type: path for path, ask in QUESTIONS.items() if ask.subject is subject} for subject in Subject}
+    paths = {
+        subject: {endpoint.type: path for path, endpoint in ENDPOINTS.items() if endpoint.subject is subject}
+        for subject in Subject
+    }
     assert paths == {
         Subject.LATEST: {
             "pbd": "pbd/data-last",
