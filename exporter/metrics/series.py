@@ -8,42 +8,30 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from exporter.metrics.exposition import Column, Exposition, Snapshot, escape_label
+from exporter.metrics.exposition import BLOCK, Exposition, Family, Snapshot, escape_label
 from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, SETTING_PREFIX
 
 #: Below it a double holds every integer.
 _EXACT: Final = 2**53
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class _Layout:
-    """What the fields of a reading are in terms of columns; shared by all devices of a type that send the same fields.
+    """What the fields of a reading are: each one's family (None: it is left out), and why some are left out.
 
-    `columns` has None for a field that is left out; `judged` counts the families that had gone when that was decided, and
-    `owners` are the names' owners by which it was.
+    Shared by all devices whose fields are the same; `renewals` counts how often owners of names had changed.
     """
 
-    __slots__ = ("__weakref__", "columns", "judged", "names", "owners", "prefixes", "rejected")
-
-    def __init__(
-        self,
-        names: tuple[str, ...],
-        columns: list[Column | None],
-        rejected: tuple[tuple[str, str], ...],
-        owners: Mapping[str, str],
-        judged: int = 0,
-    ) -> None:
-        self.names = names
-        self.owners = owners
-        self.judged = judged
-        self.columns = columns
-        self.prefixes = [column.family.name if column else "" for column in columns]
-        self.rejected = rejected
+    names: tuple[str, ...] = ()
+    families: tuple[Family | None, ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
+    renewals: int = 0
 
 
-#: The slot of a row that was removed: a poll that was under way then may still bring a reading.
+#: The block of a row that was removed: a poll that was under way then may still bring a reading.
 _GONE: Final = -1
 
-_EMPTY: Final = _Layout((), [], (), {})
+_EMPTY: Final = _Layout()
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +39,7 @@ class Row:
     """One device's place in the series. Made, changed and removed only through Series."""
 
     type: str
-    slot: int
+    block: int
     labels: str
     settings: bool
     layout: _Layout = _EMPTY
@@ -73,12 +61,16 @@ class Series:
     ) -> None:
         self._metric_name = metric_name
         self._owners = self._owners_of(known_fields)
+        #: How often owners of names have changed.
+        self._renewals = 0
         self._exposition = Exposition(
             lambda metric, field: DEVICE_FAMILIES[metric] if field is None else help_for(field),
         )
-        self._layouts: WeakValueDictionary[tuple[str, bool, tuple[str, ...]], _Layout] = WeakValueDictionary()
-        self._slots: dict[str, int] = {}
-        self._free: dict[str, list[int]] = {}
+        #: Those in use, to have each in memory once. Whether one is in here makes no difference to what is shown.
+        self._layouts: WeakValueDictionary[object, _Layout] = WeakValueDictionary()
+        self._blocks = 0
+        #: The blocks that have room, once for each device that they have room for.
+        self._free: dict[tuple[str, bool], list[int]] = {}
         self._lock = threading.RLock()
 
     def together(self) -> AbstractContextManager[bool]:
@@ -88,21 +80,21 @@ class Series:
     def add(self, device_type: str, device_sn: str, *, settings: bool = False) -> Row:
         """A place for a device, or for its settings; it has no series until something is put into it."""
         with self._lock:
-            free = self._free.setdefault(device_type, [])
-            if free:
-                slot = free.pop()
-            else:
-                slot = self._slots.get(device_type, 0)
-                self._slots[device_type] = slot + 1
-        return Row(device_type, slot, _labels(device_type, device_sn), settings)
+            # settings and readings have no families in common
+            free = self._free.setdefault((device_type, settings), [])
+            if not free:
+                free.extend([self._blocks] * BLOCK)
+                self._blocks += 1
+            block = free.pop()
+        return Row(device_type, block, _labels(device_type, device_sn), settings)
 
     def rename(self, row: Row, device_sn: str) -> None:
         """Put another spelling of the device's serial number into all that is shown of it."""
         labels = _labels(row.type, device_sn)
         with self._lock:
-            if row.slot == _GONE or labels == row.labels:
+            if row.block == _GONE or labels == row.labels:
                 return
-            self._exposition.relabel(row.type, row.slot, f"{{{row.labels}".encode(), f"{{{labels}".encode())
+            self._exposition.relabel(row.block, row.labels, labels)
             row.labels = labels
 
     def renew(self, known_fields: Iterable[str]) -> None:
@@ -114,6 +106,7 @@ class Series:
         with self._lock:
             if owners != self._owners:
                 self._owners = owners
+                self._renewals += 1
                 self._exposition.drop(lambda it: it.field is not None and owners.get(it.name, it.field) != it.field)
             self._exposition.renew_help()
 
@@ -126,14 +119,15 @@ class Series:
         names = tuple(fields)
         values = tuple(fields.values())
         with self._lock:
-            if row.slot == _GONE:
+            if row.block == _GONE:
                 return ()
-            if names != row.layout.names or self._is_outdated(row.layout):
-                self._change_layout(row, names)
             layout = row.layout
-            if values != tuple(row.values):
-                shown = row.values or (None,) * len(values)
-                self._exposition.put_values(row.slot, row.labels, layout.columns, layout.prefixes, values, shown)
+            # with fields left out: a metric that was another field's may be free by now
+            if names != layout.names or layout.renewals != self._renewals or layout.rejected:
+                layout = self._change_layout(row, names)
+            shown = tuple(row.values)
+            if values != shown:
+                self._exposition.put(layout.families, row.block, row.labels, values, shown or (None,) * len(values))
                 # an array takes a fifth of a tuple's memory, but holds no integers that are no doubles
                 doubles = array("d", values)
                 row.values = doubles if tuple(doubles) == values else values
@@ -147,36 +141,35 @@ class Series:
     def set(self, row: Row, family: str, value: float | None, labels: Mapping[str, str] | None = None) -> None:
         """Put one of DEVICE_FAMILIES for the device, or with None take it away. `labels` tells several of one family apart."""
         extra = "".join(f',{name}="{escape_label(text)}"' for name, text in (labels or {}).items())
-        # a column of its own for every set of label values, but one for all texts that info labels may have
-        variant = "" if family == "atess_device_info" else extra
         with self._lock:
-            if row.slot == _GONE:
+            if row.block == _GONE:
                 return
+            # whatever its labels say, a device has one line of info; of other families it has one for each set of labels
+            shown = self._exposition.family(family)
+            if shown and family == "atess_device_info":
+                self._exposition.take(shown, row.block, row.labels)
+            elif shown and value is None:
+                self._exposition.take(shown, row.block, row.labels + extra)
             if value is not None:
-                column = self._exposition.column(family, None, row.type, variant)
-                self._exposition.put(column, row.slot, f"{family}{{{row.labels}{extra}}} {value!r}\n".encode())
-            elif (shown := self._exposition.family(family)) and (found := shown.columns.get(row.type + variant)):
-                self._exposition.take(found, row.slot)
+                self._exposition.put([self._exposition.make(family, None)], row.block, row.labels + extra, [value], [None])
 
     def remove(self, row: Row) -> None:
         """Forget the device: all its series are gone from the next page on, and what is still put into `row` is dropped."""
         with self._lock:
-            if row.slot == _GONE:
+            if row.block == _GONE:
                 return
             self._change_layout(row, ())
             for name in DEVICE_FAMILIES:
-                family = self._exposition.family(name)
-                for column in list(family.columns.values()) if family else ():
-                    if column.type == row.type:
-                        self._exposition.take(column, row.slot)
-            self._free[row.type].append(row.slot)
-            row.slot = _GONE
+                if family := self._exposition.family(name):
+                    self._exposition.take(family, row.block, row.labels)
+            self._free[row.type, row.settings].append(row.block)
+            row.block = _GONE
 
     def reading(self, row: Row) -> tuple[tuple[str, str | None, int | float], ...]:
         """What was last put in by update() and is shown: each field with its metric (None: it is left out) and its value."""
         with self._lock:
             layout, values = row.layout, row.values
-        metrics = (column.family.name if column else None for column in layout.columns)
+        metrics = (family.name if family else None for family in layout.families)
         return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
 
     def page(self) -> Snapshot:
@@ -187,40 +180,30 @@ class Series:
     def _owners_of(self, fields: Iterable[str]) -> Mapping[str, str]:
         return {name: field for field in fields if (name := self._metric_name(field))}
 
-    def _change_layout(self, row: Row, names: tuple[str, ...]) -> None:
-        before = row.layout
-        row.layout = self._layout(row, names) if names else _EMPTY
-        row.values = ()
-        kept = {id(column) for column in row.layout.columns}
-        for column in row.layout.columns:
-            if column is not None:
-                column.reach(row.slot)
-        for column in before.columns:
-            if column is not None and id(column) not in kept:
-                self._exposition.take(column, row.slot)
+    def _change_layout(self, row: Row, names: tuple[str, ...]) -> _Layout:
+        before, row.layout = row.layout, self._layout(row, names) if names else _EMPTY
+        if row.layout is not before:
+            row.values = ()
+            for family in set(before.families).difference(row.layout.families):
+                if family is not None:
+                    self._exposition.take(family, row.block, row.labels)
+        return row.layout
 
     def _layout(self, row: Row, names: tuple[str, ...]) -> _Layout:
-        key = (row.type, row.settings, names)
-        layout = self._layouts.get(key)
-        if layout is None or self._is_outdated(layout):
-            columns: list[Column | None] = []
-            rejected = []
-            for name in names:
-                metric = self._metric_name(name)
-                if metric is None:
-                    rejected.append((name, "name"))
-                elif not self._may_have(name, metric, row.settings):
-                    rejected.append((name, "collision"))
-                else:
-                    columns.append(self._exposition.column(metric, name, row.type))
-                    continue
-                columns.append(None)
-            layout = self._layouts[key] = _Layout(names, columns, tuple(rejected), self._owners, self._exposition.gone)
-        return layout
-
-    def _is_outdated(self, layout: _Layout) -> bool:
-        """Whether a metric that was another field's when the layout was made may be free by now, or the other way round."""
-        return layout.owners is not self._owners or (layout.judged != self._exposition.gone and bool(layout.rejected))
+        families: list[Family | None] = []
+        rejected = []
+        for name in names:
+            metric = self._metric_name(name)
+            family = None
+            if metric is None:
+                rejected.append((name, "name"))
+            elif not self._may_have(name, metric, row.settings):
+                rejected.append((name, "collision"))
+            else:
+                family = self._exposition.make(metric, name)
+            families.append(family)
+        key = (names, tuple(families), tuple(rejected), self._renewals)
+        return self._layouts.setdefault(key, _Layout(*key))
 
     def _may_have(self, field: str, metric: str, settings: bool) -> bool:
         """Whether `metric` is the field's: the exporter's own, those of the other kind and those of another field are not."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -12,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import Snapshot
-from exporter.web.compression import Latest, in_chunks
+from exporter.web.compression import gzip
 from exporter.web.middleware import BrowserHeadersMiddleware
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.overview import Overview
@@ -49,7 +48,6 @@ def create_app(site: Site) -> Starlette:
     """Return the application that serves `site`."""
     pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
-    latest = Latest()
     reloads = SharedCall(site.reload)
 
     # not async: Starlette runs it in a thread, so that a large exposition does not delay the health checks
@@ -59,9 +57,8 @@ def create_app(site: Site) -> Starlette:
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
             headers["Content-Encoding"] = "gzip"
-            packed, end = latest.of(page).close(rest)
-            return Streamed((packed, end), len(packed) + len(end), headers, packed, len(end))
-        return Streamed(chain(in_chunks(page.pieces), (rest,)), page.length + len(rest), headers, page, len(rest))
+            return Response(gzip([*page.pieces, rest]), headers=headers)
+        return Streamed(page, rest, headers)
 
     async def healthy(request: Request) -> Response:
         problems = site.problems()

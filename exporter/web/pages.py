@@ -172,7 +172,7 @@ class Pages:
 def _answer(request: Request, body: bytes, content_type: str, status: int = 200) -> Response:
     headers = {"Content-Type": content_type, "Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
     if len(body) >= _WORTH_GZIP and accepts_gzip(request.headers.get("accept-encoding", "")):
-        body = gzip(body)
+        body = gzip([body])
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers=headers)
 

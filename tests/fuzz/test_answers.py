@@ -155,9 +155,9 @@ def _forget_collisions(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Series, "_may_have", lambda self, *args: True)
 
 
-def _clear_the_wrong_slot(patch: pytest.MonkeyPatch) -> None:
+def _clear_the_neighbours_too(patch: pytest.MonkeyPatch) -> None:
     take = Exposition.take
-    patch.setattr(Exposition, "take", lambda self, column, slot: take(self, column, 1 - slot))
+    patch.setattr(Exposition, "take", lambda self, family, block, labels: take(self, family, block, ""))
 
 
 def _round_whole_numbers(patch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def _round_whole_numbers(patch: pytest.MonkeyPatch) -> None:
         (_forget_collisions, [("answer", 0, envelope('"fooBar":1')), ("answer", 2, envelope('"foo_bar":2'))]),
         (_forget_collisions, [("answer", 0, envelope('"deviceUp":1'))]),
         (_forget_collisions, [("answer", 0, envelope('"setting_x":1')), ("settings", 0, envelope('"x":2'))]),
-        (_clear_the_wrong_slot, [("answer", 0, envelope('"ppv":1')), ("clear", 0, b"")]),
+        (_clear_the_neighbours_too, [("answer", 0, envelope('"ppv":1')), ("clear", 0, b"")]),
         (_round_whole_numbers, [("answer", 0, envelope('"ppv":9007199254740993'))]),
     ],
 )

@@ -22,7 +22,7 @@ class Parts(Overview):
     def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         if self.hold is not None:
             self.hold.wait(30)
-        return Snapshot(1, sum(map(len, self.pieces)), self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
+        return Snapshot(self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
 
     def fleet(self) -> Fleet:
         return Fleet(1_790_000_000.0, None, [])

@@ -93,7 +93,7 @@ def serving(devices: Devices, telemetry_path: str = "/metrics", *, simulated: bo
     server = Server("127.0.0.1", 0)
 
     def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
-        return Snapshot(1, 4, [b"x 1\n"]), b""
+        return Snapshot([b"x 1\n"]), b""
 
     site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, simulated)
     server.start(create_app(site))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.metrics.exposition import BLOCK, escape_label
 from exporter.metrics.names import DEVICE_FAMILIES, metric_name
 from exporter.metrics.series import Row, Series
 from tests.helpers.fakes import samples
@@ -89,9 +90,9 @@ def test_a_family_without_samples_has_no_header(series: Series) -> None:
 def test_a_value_that_did_not_change_is_not_rendered_again(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})
-    before = {name: family.columns["pbd"].pieces[0] for name, family in series._exposition._families.items()}
+    before = {name: family.blocks[row.block] for name, family in series._exposition._families.items()}
     series.update(row, {"ppv": 1, "vbat": 3})
-    after = {name: family.columns["pbd"].pieces[0] for name, family in series._exposition._families.items()}
+    after = {name: family.blocks[row.block] for name, family in series._exposition._families.items()}
     assert after["atess_ppv"] is before["atess_ppv"]
     assert after["atess_vbat"] != before["atess_vbat"]
 
@@ -135,7 +136,7 @@ def test_a_large_integer_that_differs_by_one_is_shown(series: Series) -> None:
         assert bytes(series.page()).endswith(b"%d\n" % value)
 
 
-def test_the_generation_tells_pages_apart(series: Series) -> None:
+def test_every_change_makes_another_page(series: Series) -> None:
     row = series.add("pbd", "A")
     changes: list[Callable[[], object]] = [
         lambda: series.update(row, {"ppv": 1}),
@@ -151,17 +152,84 @@ def test_the_generation_tells_pages_apart(series: Series) -> None:
         before = series.page()
         change()
         after = series.page()
-        assert after.generation > before.generation
+        assert after is not before
         assert bytes(after) != bytes(before)
-        assert series.page().generation == after.generation
+        assert series.page() is after
 
 
 def test_an_unchanged_reading_leaves_the_page_as_it_is(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2.5})
-    before = series.page().generation
+    before = series.page()
     series.update(row, {"ppv": 1, "vbat": 2.5})
-    assert series.page().generation == before
+    assert series.page() is before
+
+
+def test_nothing_is_rendered_again_for_a_field_that_has_no_series(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": 1, "a b": 2})
+    before = series.page()
+    series.update(row, {"ppv": 1, "a b": 2})
+    assert series.page() is before
+
+
+def test_layouts_that_somebody_keeps_change_nothing(series: Series) -> None:
+    """Neither what is shown nor the page's length depends on when a layout that is out of use is freed."""
+    rows = [series.add("pbd", f"S{n}") for n in range(3)]
+    kept = []
+    for _ in range(2):
+        for fields in ({"fooBar": 1, "x": 2}, {"foo_bar": 3, "x": 2}, {"foo_bar": 3, "fooBar": 1}, {"x": 1}):
+            for row in rows:
+                series.update(row, fields)
+                kept.append(row.layout)
+            page = series.page()
+            assert page.length == len(bytes(page))
+            shown = {metric_name(name) for name in fields}
+            assert samples(page).keys() == {f"{metric}{{{row.labels}}}" for metric in shown for row in rows}
+            for row in rows:
+                series.clear(row)
+            assert bytes(series.page()) == b""
+
+
+def test_the_lines_of_a_broken_device_take_no_room_for_others(series: Series) -> None:
+    rows = [series.add("pbd", f"S{n}") for n in range(100)]
+    for row in rows:
+        series.update(row, {"ppv": 1})
+    series.update(rows[50], {f"own{n}": n for n in range(50)})
+    families = series._exposition._families.values()
+    assert sum(len(family.blocks) for family in families if family.name != "atess_ppv") == 50
+
+
+def test_settings_are_in_blocks_of_their_own(series: Series) -> None:
+    rows = [series.add("pbd", f"S{n}", settings=settings) for n in range(20) for settings in (False, True)]
+    kinds: dict[int, set[bool]] = {}
+    for row in rows:
+        kinds.setdefault(row.block, set()).add(row.settings)
+    assert all(len(kind) == 1 for kind in kinds.values())
+    assert len(kinds) == 2 * 20 / BLOCK
+
+
+def test_info_that_changes_is_one_line_still(series: Series) -> None:
+    rows = [series.add("pbd", sn) for sn in ("A", "AA")]
+    for site in ("x", "y", "}", ""):
+        for row in rows:
+            series.set(row, "atess_device_info", 1, {"site": site})
+    for row in rows:
+        series.set(row, "atess_device_info", 1, {"model": "m", "site": "z"})
+    assert samples(series.page()) == {
+        'atess_device_info{deviceSn="A",type="pbd",model="m",site="z"}': 1,
+        'atess_device_info{deviceSn="AA",type="pbd",model="m",site="z"}': 1,
+    }
+    series.set(rows[0], "atess_device_info", None, {"model": "m"})
+    assert list(samples(series.page())) == ['atess_device_info{deviceSn="AA",type="pbd",model="m",site="z"}']
+
+
+def test_what_is_not_there_can_be_taken_away(series: Series) -> None:
+    row = series.add("pbd", "A")
+    series.set(row, "atess_device_lost", None)
+    series.clear(row)
+    series.remove(row)
+    assert bytes(series.page()) == b""
 
 
 def test_devices_that_send_the_same_fields_share_their_layout(series: Series) -> None:
@@ -192,7 +260,7 @@ def test_clearing_leaves_what_is_said_about_the_device_itself(series: Series) ->
     assert samples(series.page())['atess_ppv{deviceSn="A",type="pbd"}'] == 1
 
 
-def test_a_removed_device_leaves_nothing_and_its_slot_serves_the_next(series: Series) -> None:
+def test_a_removed_device_leaves_nothing_and_its_room_serves_the_next(series: Series) -> None:
     old = series.add("pbd", "OLD")
     series.update(old, {"ppv": 1})
     series.set(old, "atess_device_up", 1)
@@ -200,7 +268,7 @@ def test_a_removed_device_leaves_nothing_and_its_slot_serves_the_next(series: Se
     series.remove(old)
     assert bytes(series.page()) == b""
     new = series.add("pbd", "NEW")
-    assert new.slot == 0
+    assert new.block == 0
     series.update(new, {"ppv": 2})
     # a poll of the old device that was still under way
     series.update(old, {"ppv": 9})
@@ -322,15 +390,34 @@ def test_any_serial_number_is_harmless(sn: str) -> None:
 
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 readings = st.dictionaries(st.sampled_from(["ppv", "vbat", "fooBar", "foo_bar", "a b", "x1", "deviceUp"]), numbers)
-steps = st.lists(st.tuples(st.sampled_from(["update", "clear", "remove", "up"]), st.integers(0, 3), readings), max_size=30)
+#: More than one block of either type, and names that look like the beginning of a line or of another's labels.
+SERIALS = [
+    "S",
+    "SS",
+    "",
+    'S"',
+    ",type=",
+    "{deviceSn=",
+    '\natess_ppv{deviceSn="S",type="pbd"} 1',
+    'S",type="pbd"} 5',
+    "\n",
+    "\\n",
+    "S\\",
+]
+steps = st.lists(
+    st.tuples(st.sampled_from(["update", "clear", "remove", "up", "info"]), st.integers(0, 2 * len(SERIALS) - 1), readings),
+    max_size=30,
+)
 
 
 @given(steps)
 @settings(max_examples=200)
 def test_the_page_is_always_what_was_put_into_it(script: list[tuple[str, int, dict[str, float]]]) -> None:
     series = Series(metric_name, lambda name: name)
-    rows = {n: series.add("pbd" if n % 2 else "pcs", f"S{n}") for n in range(4)}
+    devices = [(kind, sn) for sn in SERIALS for kind in ("pbd", "pcs")]
+    rows = [series.add(*device) for device in devices]
     shown: dict[int, dict[str, float]] = {}
+    info: dict[int, str] = {}
     for action, n, fields in script:
         if action == "update":
             left_out = dict(series.update(rows[n], fields))
@@ -341,15 +428,16 @@ def test_the_page_is_always_what_was_put_into_it(script: list[tuple[str, int, di
         elif action == "up":
             series.set(rows[n], "atess_device_up", 1)
             series.set(rows[n], "atess_device_up", None)
+        elif action == "info":
+            info[n] = f'site="{escape_label(SERIALS[n % len(SERIALS)])}"'
+            series.set(rows[n], "atess_device_info", 1, {"site": SERIALS[n % len(SERIALS)]})
         else:
             series.remove(rows[n])
             shown.pop(n, None)
-            rows[n] = series.add("pbd" if n % 2 else "pcs", f"S{n}")
-    expected = {
-        f'{metric}{{deviceSn="S{n}",type="{"pbd" if n % 2 else "pcs"}"}}': float(value)
-        for n, fields in shown.items()
-        for metric, value in fields.items()
-    }
+            info.pop(n, None)
+            rows[n] = series.add(*devices[n])
+    expected = {f"{metric}{{{rows[n].labels}}}": float(value) for n, fields in shown.items() for metric, value in fields.items()}
+    expected |= {f"atess_device_info{{{rows[n].labels},{site}}}": 1.0 for n, site in info.items()}
     page = bytes(series.page())
     assert len(page) == series.page().length
     assert samples(page) == expected
@@ -410,10 +498,10 @@ def test_a_device_that_is_renamed_keeps_all_its_samples_and_others_are_left_alon
     series.update(settings, {"setting_x": 1})
     before = samples(series.page())
     (row,) = [row for row in rows if '"pbd7"' in row.labels]
-    generation = series.page().generation
+    old = series.page()
     series.rename(row, 'a longer "name"')
     page = series.page()
-    assert page.generation > generation
+    assert page is not old
     assert page.length == len(bytes(page))
     renamed = {
         name.replace('{deviceSn="pbd7",', '{deviceSn="a longer \\"name\\"",') if "setting" not in name else name: value
@@ -452,7 +540,8 @@ def test_a_new_meaning_changes_the_help_and_nothing_else() -> None:
     row = told.series.add("pbd", "A")
     told.series.update(row, {"ppv": 1, "vbat": 2})
     told.series.set(row, "atess_device_up", 1)
-    before, generation = samples(told.series.page()), told.series.page().generation
+    old = told.series.page()
+    before = samples(old)
     assert told.helps()["atess_ppv"] == "Field ppv."
     told.renew(ppv='PV power\nof "all" \\ strings, é')
     assert told.helps() | {"atess_ppv": ""} == {
@@ -462,10 +551,10 @@ def test_a_new_meaning_changes_the_help_and_nothing_else() -> None:
     }
     assert told.helps()["atess_ppv"] == "PV power\nof 'all' \\ strings, é"
     assert samples(told.series.page()) == before
-    changed = told.series.page().generation
-    assert changed > generation
+    changed = told.series.page()
+    assert changed is not old
     told.renew(ppv='PV power\nof "all" \\ strings, é')
-    assert told.series.page().generation == changed
+    assert told.series.page() is changed
     told.renew()
     assert told.helps()["atess_ppv"] == "Field ppv."
 

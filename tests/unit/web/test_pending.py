@@ -92,16 +92,16 @@ def test_what_is_on_its_way_counts_and_costs_the_slowest(held: PendingAnswers, c
 
 
 def test_a_page_counts_with_all_its_pieces_and_once_for_all_who_read_it(held: PendingAnswers, clock: FakeClock) -> None:
-    def page(generation: int) -> Any:
-        return Snapshot(generation, 30, [b"x" * 10] * 3)
+    def page() -> Any:
+        return Snapshot([b"x" * 10] * 3)
 
-    assert page(1).memory > 3 * (10 + 8)
-    same = page(1)
+    assert page().memory > 3 * (10 + 8)
+    same = page()
     readers = [begin(held, clock, same)[0] for _ in range(50)]
     assert not any(client.dropped for client in readers)
-    other, _ = begin(held, clock, page(2))
+    other, _ = begin(held, clock, page())
     assert not other.dropped
-    newest, _ = begin(held, clock, page(3))
+    newest, _ = begin(held, clock, page())
     assert all(client.dropped for client in readers)
     assert not newest.dropped
 
