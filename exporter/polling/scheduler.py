@@ -230,19 +230,13 @@ class Scheduler(Loop):
         return job.due + target.backoff.slots * target.interval if target.overdue_since is None else target.overdue_since
 
     def _add(self, devices: Iterable[Device], plan: PollingPlan) -> list[_Job]:
-        """A job for each device, in the order of their slots.
-
-        So devices that are polled one after another stand together in the series. When an outage makes all values vanish, and
-        its end brings them back, block after block is emptied and filled, instead of all of them line by line: thousands of
-        half-filled blocks take half as much memory again, and leave it in fragments.
-        """
         jobs = []
-        for phase, device in sorted([(self._next_phase(), device) for device in devices], key=lambda pair: pair[0]):
+        for device in devices:
             # nobody knows the target yet, so nobody holds its lock and waits for this one
             with self._series.together():
                 target = Target(device, self._series, self._clock, self._jitter)
                 _configure(target, device, plan)
-            job = self._by_key[device.key] = _Job(self._jobs, target, phase, math.inf)
+            job = self._by_key[device.key] = _Job(self._jobs, target, self._next_phase(), math.inf)
             job.do(self._hand_over, job)
             jobs.append(job)
         return jobs
