@@ -3,7 +3,6 @@
 As a fleet's are when all its readings have come anew. It says its address and serves until it is ended.
 """
 
-import itertools
 import os
 import threading
 
@@ -16,7 +15,6 @@ from tests.helpers.web_parts import Parts
 def main() -> None:
     """Serve until the process is ended."""
     limit_malloc()
-    scrapes = itertools.count()
 
     def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         # what packs badly
