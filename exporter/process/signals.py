@@ -28,6 +28,8 @@ class Signals:
         os.set_blocking(self._writer, False)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._handler) for number in numbers}
+        # a parent may have blocked them, which a process inherits
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     @property
     def ending(self) -> signal.Signals | None:

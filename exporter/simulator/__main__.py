@@ -28,14 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(parser: argparse.ArgumentParser, start: Callable[[], AbstractContextManager[ServedCloud]]) -> int:
     """Start to serve and say where; stop at SIGTERM or SIGINT. What `start` can't do is a usage error."""
+    # Blocked before the server's thread is there to inherit it, and fetched with sigwait: none comes at a bad moment.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        # Blocked before the server's thread is there to inherit it, and fetched with sigwait: none comes at a bad moment.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         with start() as served:
             print(f"simulated cloud on {served.url}", flush=True)
             signal.sigwait(_SIGNALS)
     except (ValueError, OSError) as mistake:
         parser.error(str(mistake))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return 0
 
 

@@ -112,6 +112,18 @@ def test_the_demo_reloads_after_a_sighup_while_it_starts() -> None:
         assert_ends(process)
 
 
+def test_signals_that_the_parent_blocked_end_it_too(config: Path) -> None:
+    numbers = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        with running([sys.executable, "-m", "exporter", "--config.file", str(config), _LISTEN]) as process:
+            process.wait_for("msg=started")
+            process.signal(signal.SIGTERM)
+            assert_ends(process)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def test_no_later_signal_changes_how_it_ends(config: Path) -> None:
     with running([sys.executable, "-m", "exporter", "--config.file", str(config), _LISTEN]) as process:
         process.wait_for("msg=started")

@@ -57,16 +57,6 @@ def test_every_device_is_first_polled_within_the_start_window(clock: FakeClock, 
     assert max(first.values()) <= min(interval, 30) + TICK
 
 
-def test_devices_stand_in_the_series_in_the_order_in_which_they_are_polled(clock: FakeClock) -> None:
-    fleet = Fleet(clock, devices(100))
-    fleet.run(1000)
-    shown = [line.split('"')[1] for line in bytes(fleet.series.page()).decode().splitlines() if line.startswith("atess_ppv{")]
-    asked = [sn for _, sn in fleet.sent]
-    assert asked[:100] == shown
-    first = shown.index(asked[200])
-    assert asked[200:300] == shown[first:] + shown[:first]
-
-
 def test_a_fast_device_among_slow_ones_is_first_polled_within_its_own_interval(clock: FakeClock) -> None:
     fleet = Fleet(clock, [*devices(40, 600), device("FAST", interval=2)])
     start = clock.now()
