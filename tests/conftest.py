@@ -12,8 +12,8 @@ from hypothesis import settings
 from tests.helpers.fakes import FakeClock
 from tests.helpers.fixtures import Certificates, Sized, Value
 
-# At a desk every run tries new examples; CI tries the same ones, so that it fails for what a change did and nothing else. How long
-# an example takes says something about the machine, not about the code.
+# At a desk every run tries new examples; CI tries the same ones, so that it fails for what a change did and nothing else. How
+# long an example takes says something about the machine, not about the code.
 settings.register_profile("desk", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
