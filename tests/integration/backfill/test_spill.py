@@ -17,6 +17,6 @@ def try_to_open(folder: Path) -> str:
 def test_two_processes_at_once_are_refused(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert "another run is at work" in pool.apply(try_to_open, [tmp_path / "it"])
+        assert "another run is using" in pool.apply(try_to_open, [tmp_path / "it"])
         spill.close()
         assert pool.apply(try_to_open, [tmp_path / "it"]) == "opened"
