@@ -51,14 +51,14 @@ class Fetcher:
 
     def __init__(
         self,
-        cloud: Session,
+        session: Session,
         clock: Clock,
         page_size: int,
         zone: tzinfo,
         kinds: Mapping[str, Kinds],
         asked: Callable[[], None],
     ) -> None:
-        self._cloud = cloud
+        self._session = session
         self._clock = clock
         self._page_size = page_size
         self._zone = zone
@@ -74,7 +74,7 @@ class Fetcher:
         while True:
             probe = self._turn()
             try:
-                page = self._cloud.get(
+                page = self._session.get(
                     source.type,
                     source.path.path,
                     query,
@@ -87,9 +87,9 @@ class Fetcher:
                 continue
             except EnercloError as error:
                 self._observe(source, error)
-                if self._cloud.circuit_breaker.cause is Cause.UNAUTHORIZED:
+                if self._session.circuit_breaker.cause is Cause.UNAUTHORIZED:
                     raise Refused(str(error)) from None
-                if isinstance(error, RateLimited) or not self._cloud.circuit_breaker.allow_request():
+                if isinstance(error, RateLimited) or not self._session.circuit_breaker.allow_request():
                     # it is the account that fails, not this device: wait and ask again
                     continue
                 failures += 1
@@ -113,7 +113,7 @@ class Fetcher:
 
     def _turn(self) -> bool:
         """Wait while the account is suspended. Return whether the request that may go out now is a probe."""
-        breaker = self._cloud.circuit_breaker
+        breaker = self._session.circuit_breaker
         with self._condition:
             while not breaker.allow_request() and not self._closed:
                 if breaker.allow_probe():
@@ -130,7 +130,7 @@ class Fetcher:
                 self._clock.wait(self._condition, left)
 
     def _observe(self, source: Source, error: EnercloError | None) -> None:
-        transition = self._cloud.circuit_breaker.record(source.key, error)
+        transition = self._session.circuit_breaker.record(source.key, error)
         if transition is None:
             return
         if transition.cause is Cause.UNREACHABLE:

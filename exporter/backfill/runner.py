@@ -49,7 +49,7 @@ class BackfillRun:
         self._session = open_session(api, config.token, clock, api.requests_per_minute)
         self._session.circuit_breaker.configure(len(plan.sources))
         self._progress = Progress(plan, clock, lambda: self._session.rate_limiter.requests_per_minute)
-        self._left_out = DroppedFields(self._session.metrics)
+        self._dropped_fields = DroppedFields(self._session.metrics)
         self._fetcher = Fetcher(self._session, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
         self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
         self._field_filters = {name: FieldFilter(fields.include, fields.exclude) for name, fields in config.fields.items()}
@@ -150,7 +150,7 @@ class BackfillRun:
                 self._jobs = ((source, index) for source in again for index in range(len(self._plan.windows)))
 
     def _fail(self, source: Source, error: SourceFailed) -> None:
-        """The device's history cannot be had in this run; that of a whole type, if its path was only inferred and is wrong."""
+        """Give up a device for this run, and with it all of its path if that was inferred and is not found."""
         with self._lock:
             if source in self._failed:
                 return
@@ -178,7 +178,7 @@ class BackfillRun:
         families = Families(self._spill, self._plan.sources, series)
         for source, name, cause in families.dropped:
             device = Device(source.type, source.sn, source.path.path, source.path.evidence, 0.0)
-            self._left_out.report(device, [(name, cause)])
+            self._dropped_fields.report(device, [(name, cause)])
         written = 0
 
         def count(samples: int) -> None:
