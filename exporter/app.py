@@ -192,7 +192,7 @@ class App:
 
     def _poll(self, config: Config) -> None:
         """Poll the devices that the config lists and those discovered."""
-        devices = _merge(config, self._discovery.known)
+        devices = merge_devices(config, self._discovery.known)
         fitted = pace(config, devices)
         if not fitted.fits:
             _warn_of_stretch(fitted, config)
@@ -245,7 +245,7 @@ def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan 
     return SettingsPlan(wanted, config.types, config.settings.interval, config.kinds)
 
 
-def _merge(config: Config, listings: Mapping[tuple[str, str], ListedDevice]) -> tuple[Device, ...]:
+def merge_devices(config: Config, listings: Mapping[tuple[str, str], ListedDevice]) -> tuple[Device, ...]:
     """Return the config's devices, with what their data loggers' lists add, and those discovered. What the config says wins.
 
     A device that is listed in one spelling and discovered in another is one: shown as the config has it, asked for as the cloud.

@@ -18,14 +18,14 @@ def main(words: Sequence[str] | None = None, signals: Signals | None = None) -> 
     back their default action. Raises SystemExit, with code 2, for a usage error.
     """
     signals = signals or Signals(signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
-    options = _parser().parse_args(words)
+    options = parser().parse_args(words)
     try:
         return int(options.run(options, signals))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="atess-exporter",
         description="Prometheus exporter for ATESS inverters and batteries, read from the Enerclo cloud.",

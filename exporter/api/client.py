@@ -113,7 +113,7 @@ class Client:
                 if response.status_code != 200:
                     raise self._status_error(response)
                 body = _read_body(response)
-            return _open_envelope(body, self._token)
+            return open_envelope(body, self._token)
         except EnercloError:
             raise
         except Exception as error:  # noqa: BLE001 - what an answer can do to the layers below is without end
@@ -184,7 +184,7 @@ def _read_body(response: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _open_envelope(body: bytes, token: Token) -> Any:
+def open_envelope(body: bytes, token: Token) -> Any:
     try:
         if is_deep(body):
             raise InvalidPayload("the answer is nested too deeply")

@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 MAX_TRIES: Final = 6
 
 #: Seconds between two checks whether the account is still suspended.
-_CHECK_INTERVAL: Final = 1.0
+CHECK_INTERVAL: Final = 1.0
 
 
 class SourceFailed(Exception):
@@ -118,7 +118,7 @@ class Fetcher:
             while not breaker.allow_request() and not self._closed:
                 if breaker.allow_probe():
                     return True
-                self._clock.wait(self._condition, _CHECK_INTERVAL)
+                self._clock.wait(self._condition, CHECK_INTERVAL)
             if self._closed:
                 raise Closed
             return False

@@ -22,7 +22,7 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 _EOF: Final = b"# EOF\n"
 
 #: Bytes of one family that are buffered before they go into the files of their days.
-_BUFFER_SIZE: Final = 8 * 1024 * 1024
+BUFFER_SIZE: Final = 8 * 1024 * 1024
 
 
 class Families:
@@ -82,7 +82,7 @@ def write_days(target: Path, families: Families, samples: "SampleRenderer") -> N
 
 
 class _Days:
-    """Splits one family by days. Buffers at most _BUFFER_SIZE bytes, and keeps no file open in between."""
+    """Splits one family by days. Buffers at most BUFFER_SIZE bytes, and keeps no file open in between."""
 
     def __init__(self, folder: Path, header: bytes) -> None:
         self._folder = folder
@@ -96,7 +96,7 @@ class _Days:
             text = "".join([lines[number] for number, _ in numbered]).encode()
             self._buffered.setdefault(day, []).append(text)
             self._size += len(text)
-        if self._size > _BUFFER_SIZE:
+        if self._size > BUFFER_SIZE:
             self.flush()
 
     def flush(self) -> None:

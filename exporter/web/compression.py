@@ -18,7 +18,7 @@ _GZIP: Final = zlib.MAX_WBITS + 16
 _CHUNK: Final = 600
 
 
-def _zlib() -> _Compressor:
+def zlib_compressor() -> _Compressor:
     return zlib.compressobj(1, wbits=_GZIP)
 
 
@@ -28,11 +28,11 @@ def _choose() -> Callable[[], _Compressor]:
         from isal import isal_zlib
     except ImportError:
         # a platform for which isal has no wheel
-        return _zlib
+        return zlib_compressor
     return lambda: isal_zlib.compressobj(1, wbits=_GZIP)
 
 
-_library = _choose()
+library = _choose()
 
 
 def in_chunks(pieces: Sequence[bytes]) -> Iterator[bytes]:
@@ -43,5 +43,5 @@ def in_chunks(pieces: Sequence[bytes]) -> Iterator[bytes]:
 
 def gzip(pieces: Sequence[bytes]) -> bytes:
     """Return `pieces` packed as one member: of several, curl refuses the second, and Chromium leaves it out."""
-    compressor = _library()
+    compressor = library()
     return b"".join([*map(compressor.compress, in_chunks(pieces)), compressor.flush()])

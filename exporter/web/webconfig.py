@@ -23,7 +23,7 @@ _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 _COSTS: Final = range(4, 19)
 
 #: Keys of the format that are refused rather than ignored, because those who set one rely on it.
-_UNSUPPORTED: Final = frozenset(
+UNSUPPORTED: Final = frozenset(
     {
         "cert",
         "key",
@@ -139,7 +139,7 @@ def load(path: Path) -> WebConfig:
         source = read_yaml(path)
     except YamlFileError as error:
         raise ConfigError([str(error)]) from None
-    file = validate(WebFile, source, source.data if source.data is not None else {}, _known_keys, unsupported=_UNSUPPORTED)
+    file = validate(WebFile, source, source.data if source.data is not None else {}, _known_keys, unsupported=UNSUPPORTED)
     tls = file.tls_server_config
     files = _files(path.parent, tls)
     context = _context(source, tls, files) if tls and files else None

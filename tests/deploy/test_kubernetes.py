@@ -383,7 +383,7 @@ def test_it_is_scraped_as_often_as_the_rules_want_it(full: Manifests) -> None:
 
 def _options(manifests: Manifests) -> Any:
     """What the exporter's own command line makes of the container's arguments."""
-    return cli._parser().parse_args(manifests.container["args"])
+    return cli.parser().parse_args(manifests.container["args"])
 
 
 def _port(manifests: Manifests) -> int:

@@ -52,7 +52,7 @@ def test_the_exporter_takes_the_arguments() -> None:
     (command,) = _settings()["ExecStart"]
     program, *arguments = shlex.split(command)
     assert program == PROGRAM
-    assert cli._parser().parse_args(arguments).config == Path("/etc/atess-exporter/config.yaml")
+    assert cli.parser().parse_args(arguments).config == Path("/etc/atess-exporter/config.yaml")
 
 
 def test_it_is_started_again_after_whatever_end_nobody_asked_for() -> None:

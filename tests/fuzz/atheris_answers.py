@@ -28,7 +28,7 @@ with atheris.instrument_imports(
     import exporter.polling.device_settings  # noqa: F401  # these only to be instrumented before others import them
 
     # the private half of Client.get, because a request over HTTP takes as long as ten executions
-    from exporter.api.client import _open_envelope
+    from exporter.api.client import open_envelope
 
 from exporter.config.token import Token
 from tests.helpers.fuzzing.oracle import Key
@@ -92,7 +92,7 @@ class _Sample:
 
 
 _sample = _Sample()
-_open = partial(_open_envelope, token=Token(value="made-up"))
+_open = partial(open_envelope, token=Token(value="made-up"))
 
 
 def run(script: bytes) -> None:

@@ -17,23 +17,43 @@ from exporter.metrics.series import Series
 from exporter.polling.pacing import fit
 from exporter.polling.poller import Poller
 from exporter.polling.scheduler import TICK, PollingPlan, Scheduler
+from exporter.polling.target import Target
 from tests.helpers.fakes import FakeClient, FakeClock, InlinePool, device, samples
+
+
+class SeenPoller(Poller):
+    """Keeps the targets that it polled, by their serial numbers."""
+
+    def __init__(self, session: Session, dropped: DroppedFields) -> None:
+        super().__init__(session, dropped)
+        self.targets: dict[str, Target] = {}
+
+    def poll(self, target: Target, *, probe: bool = False) -> bool:
+        self.targets[target.device.sn] = target
+        return super().poll(target, probe=probe)
 
 
 class Fleet:
     """The whole polling side on one thread and a fake clock; requests take no time but what the budget makes them wait."""
 
-    def __init__(self, clock: FakeClock, devices: list[Device], rate: float = 6000, token: Token | None = None) -> None:
+    def __init__(
+        self,
+        clock: FakeClock,
+        devices: list[Device],
+        rate: float = 6000,
+        token: Token | None = None,
+        series: Series | None = None,
+    ) -> None:
         self.clock = clock
         self.sent: list[tuple[float, str]] = []
         self.answer: Callable[[str], Any] = lambda sn: {"ppv": clock.now(), "deviceSn": sn}
         self.client = FakeClient(self._answer)
         self.metrics = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
-        self.series = Series(metric_name, lambda name: name)
+        self.series = series or Series(metric_name, lambda name: name)
         self.budget = RateLimiter(rate, clock)
         self.account = CircuitBreaker(clock)
         self.session = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.metrics)  # type: ignore[arg-type]
-        self.poller = Poller(self.session, DroppedFields(self.metrics))
+        self.poller = SeenPoller(self.session, DroppedFields(self.metrics))
         self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
         self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
         self.rate = rate

@@ -181,7 +181,8 @@ def test_own_metrics_are_there_from_the_start(running_exporter: Exporter) -> Non
             "invalid_payload",
         ):
             assert page[f'atess_exporter_api_request_failures_total{{reason="{reason}",type="{type}"}}'] == 0
-    assert page["atess_exporter_poll_lag_seconds"] < 2
+    # a busy machine may be late at one moment, and is not at every
+    eventually(lambda: samples(running_exporter.page())["atess_exporter_poll_lag_seconds"] < 2)
     assert page["atess_exporter_config_last_reload_successful"] == 1
     assert page["atess_exporter_config_last_reload_success_timestamp_seconds"] == pytest.approx(time.time(), abs=300)
     assert page["atess_exporter_api_budget_requests_per_minute"] == 6000

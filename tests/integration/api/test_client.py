@@ -360,7 +360,7 @@ def test_an_exception_that_nobody_foresaw_is_typed_and_does_not_tell_the_token(m
     def fail(*args: object, **kwargs: object) -> None:
         raise KeyError(f"oops {TOKEN}")
 
-    monkeypatch.setattr(enerclo, "_read_body", fail)
+    monkeypatch.setattr(enerclo, "is_deep", fail)
     with answering(envelope('{"code":0}')) as url, pytest.raises(InvalidPayload) as caught:
         client(url).get("x", {})
     assert str(caught.value) == "internal error: KeyError: 'oops <redacted>'"

@@ -1,5 +1,6 @@
 """Connecting to hosts with several addresses, on this machine's own: real sockets, only the names are made up."""
 
+import errno
 import os
 import socket
 import threading
@@ -152,11 +153,12 @@ def test_the_next_attempt_waits_while_the_first_is_young(monkeypatch: pytest.Mon
 def test_the_families_take_turns(monkeypatch: pytest.MonkeyPatch, order: list[str], wanted: list[str]) -> None:
     tried: list[str] = []
 
-    def refuse(entry: Any, options: Any) -> socket.socket:
-        tried.append(entry[4][0])
-        raise ConnectionRefusedError(111, "Connection refused")
+    class Refused(socket.socket):
+        def connect_ex(self, address: Any) -> int:
+            tried.append(address[0])
+            return errno.ECONNREFUSED
 
-    monkeypatch.setattr(eyeballs, "_begin", refuse)
+    monkeypatch.setattr(socket, "socket", Refused)
     resolve(monkeypatch, *((address, 1) for address in order))
     with pytest.raises(OSError, match="Connection refused" if order else "the host has no address"):
         connect("cloud.invalid", 1, time.monotonic() + 60)

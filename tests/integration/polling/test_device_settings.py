@@ -34,8 +34,8 @@ class Bench:
         self.series = Series(metric_name, lambda name: name)
         self.metrics = SelfMetrics("0", REASONS, [])
         self.account = CircuitBreaker(clock)
-        asked = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.metrics)
-        self.reader = SettingsReader(asked, self.series, clock, DroppedFields(self.metrics))
+        self.session = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.metrics)
+        self.reader = SettingsReader(self.session, self.series, clock, DroppedFields(self.metrics))
 
     def configure(self, *devices: Device, interval: float = 600) -> None:
         self.reader.configure(SettingsPlan(devices, load_catalogue(), interval))
@@ -201,11 +201,14 @@ def test_an_internal_error_is_told_once_and_the_device_is_asked_again_at_its_int
 
 
 def test_a_step_that_fails_before_it_asks_does_not_make_the_loop_spin(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
+    now = bench.clock.now
+
+    def broken_once() -> float:
+        monkeypatch.setattr(bench.clock, "now", now)
         raise RuntimeError("not foreseen")
 
     bench.configure(BCU)
-    monkeypatch.setattr(bench.reader, "_read_due", broken)
+    monkeypatch.setattr(bench.clock, "now", broken_once)
     assert (bench.reader.run_step() or 0) >= 1
 
 
@@ -257,13 +260,13 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
     # another reload while the first answer is under way
     bench.cloud.add(SimDevice("bcu", "b"))
     bench.reader.configure(None)
-    get = bench.reader._session.get
+    get = bench.session.get
 
     def respelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
         bench.configure(BCU, interval=60)
         return get(*args, **kwargs)
 
-    monkeypatch.setattr(bench.reader._session, "get", respelled_meanwhile)
+    monkeypatch.setattr(bench.session, "get", respelled_meanwhile)
     bench.configure(device("b", "bcu"), interval=60)
     bench.reader.step()
     assert bench.shown().keys() == before.keys()
@@ -271,13 +274,13 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
 
 def test_a_shorter_interval_holds_at_once_for_a_device_that_is_being_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.configure(BCU, interval=21600)
-    get = bench.reader._session.get
+    get = bench.session.get
 
     def shortened_meanwhile(*args: Any, **kwargs: Any) -> Any:
         bench.configure(BCU, interval=60)
         return get(*args, **kwargs)
 
-    monkeypatch.setattr(bench.reader._session, "get", shortened_meanwhile)
+    monkeypatch.setattr(bench.session, "get", shortened_meanwhile)
     bench.reader.step()
     bench.run(65)
     assert len(bench.asked()) == 2

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from exporter.commands.healthcheck import find_problem
-from exporter.web import ListenError, Server, Site, create_app
+from exporter.web import ListenError, Server
 from tests.helpers.processes import free_port
 from tests.helpers.web_parts import Parts, serving
 
@@ -147,14 +147,18 @@ def test_only_a_demo_says_that_its_data_are_simulated(simulated: bool) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_small_answers_are_not_held_back() -> None:
-    server = Server("127.0.0.1", 0)
-    server.start(create_app(Site("0", "/metrics", Parts().exposition, Parts(), list, lambda: True, lambda: None)))
-    try:
-        accepted = server._sockets[0]
-        assert accepted.proto == socket.IPPROTO_TCP
-    finally:
-        server.stop()
+def test_small_answers_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    switched_off = []
+    setsockopt = socket.socket.setsockopt
+
+    def watch(connection: socket.socket, level: int, option: int, *value: Any) -> None:
+        setsockopt(connection, level, option, *value)
+        switched_off.append((level, option, *value))
+
+    monkeypatch.setattr(socket.socket, "setsockopt", watch)
+    with serving(Parts()) as url:
+        assert requests.get(url + "/-/healthy", timeout=10).status_code == 200
+    assert switched_off.count((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)) == 2  # the client's and the server's
 
 
 def test_nonsense_on_the_socket_is_answered_with_400() -> None:

@@ -98,7 +98,7 @@ def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: 
     spill.finish(ONE, 0, {"pac": ([0, DAY - 1, DAY, 3 * DAY], [1, 2, 3, 4]), "ppv": ([DAY], [5])}, {})
     spill.finish(TWO, 0, {"pac": ([1, DAY], [6, 7])}, {})
     for name, size in (("at once", 10**9), ("bit by bit", 0)):
-        monkeypatch.setattr(output, "_BUFFER_SIZE", size)
+        monkeypatch.setattr(output, "BUFFER_SIZE", size)
         live = series()
         write_days(
             tmp_path / name, Families(spill, [ONE, TWO], live), SampleRenderer(spill, [ONE, TWO], live, lambda samples: None)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from exporter.api.device_list import ListedDevice, read_listing
 from exporter.api.reading import read
-from exporter.app import _merge
+from exporter.app import merge_devices
 from exporter.catalogue.serials import distinct, serial_key
 from exporter.catalogue.types import Device, Evidence
 from exporter.config.load import Config, load
@@ -64,7 +64,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def test_a_device_that_is_listed_and_discovered_is_one_in_the_config_s_spelling(listed: Config) -> None:
     assert [device.sn for device in listed.devices] == ["uMd1"]
     listings = read_listing([{"deviceSn": " UMD1", "firmwareVersion": "7", "lost": 1}, {"deviceSn": "UMD2"}], "pbd", "north")
-    merged = _merge(listed, {it.key: it for it in listings})
+    merged = merge_devices(listed, {it.key: it for it in listings})
     assert [(it.sn, it.query["deviceSn"], it.lost, dict(it.info)) for it in merged] == [
         ("uMd1", "UMD1", True, {"datalogSn": "north", "firmwareVersion": "7", "site": "Pai"}),
         ("UMD2", "UMD2", None, {"datalogSn": "north"}),

@@ -26,17 +26,9 @@ from tests.helpers.fakes import FakeClient, FakeClock, InlinePool, TellingLock, 
 from tests.helpers.fleet import Fleet, devices, failing
 
 
-class Stopped(threading.Event):
-    """Of a loop that is to go round so many times; it is not waited for."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.left = after
-
-    def wait(self, timeout: float | None = None) -> bool:
-        assert timeout == TICK
-        self.left -= 1
-        return self.left < 0
+def next_polls(fleet: Fleet) -> dict[str, float]:
+    """When each device is to be polled next, by the exporter's clock."""
+    return {status.sn: status.next_poll for status in fleet.scheduler.statuses() if status.next_poll is not None}
 
 
 def gaps(times: list[float]) -> list[float]:
@@ -158,8 +150,7 @@ def test_one_failing_device_backs_off_and_leaves_the_others_alone(clock: FakeClo
 def test_as_many_slots_are_left_out_as_the_target_says(clock: FakeClock, skip: int) -> None:
     fleet = Fleet(clock, devices(1, 10))
     fleet.run(35)
-    (job,) = fleet.scheduler._by_key.values()
-    job.target.backoff.slots = skip
+    fleet.poller.targets["S0"].backoff.slots = skip
     last = fleet.times("S0")[-1]
     fleet.run(90)
     assert next(time for time in fleet.times("S0") if time > last) == pytest.approx(last + 10 * (1 + skip), abs=2 * TICK)
@@ -353,12 +344,12 @@ def test_devices_that_stay_keep_everything_when_others_come_and_go(clock: FakeCl
     fleet = Fleet(clock, devices(10))
     fleet.run(1000)
     before = {n: fleet.value("ppv", f"S{n}") for n in range(10)}
-    due = {key: job.due for key, job in fleet.scheduler._by_key.items()}
+    due = next_polls(fleet)
     start = clock.now()
     fleet.apply([*devices(10)[:5], *[device(f"N{n}") for n in range(5)]])
     assert {n: fleet.value("ppv", f"S{n}") for n in range(5)} == {n: before[n] for n in range(5)}
     assert all(fleet.value("ppv", f"S{n}") is None and fleet.up(f"S{n}") is None for n in range(5, 10))
-    assert all(fleet.scheduler._by_key[it.key].due == due[it.key] for it in devices(5))
+    assert all(next_polls(fleet)[f"S{n}"] == due[f"S{n}"] for n in range(5))
     fleet.run(31)
     assert all(start < fleet.times(f"N{n}")[0] <= start + 31 for n in range(5))
     fleet.run(600)
@@ -385,7 +376,8 @@ def test_a_hundred_reloads_are_no_burst(clock: FakeClock) -> None:
 def test_a_late_plan_runs_in_the_order_of_what_was_due_first(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(20))
     fleet.run(1000)
-    due = [job.target.device.sn for job in sorted(fleet.scheduler._by_key.values(), key=lambda job: job.due)]
+    polls = next_polls(fleet)
+    due = sorted(polls, key=polls.__getitem__)
     clock.advance(400)
     fleet.sent.clear()
     fleet.scheduler.tick()
@@ -443,10 +435,13 @@ def test_the_loop_ticks_until_it_is_stopped_whatever_a_tick_does(clock: FakeCloc
 
 def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(clock, devices(1))
-    outcomes = iter([RuntimeError("one"), RuntimeError("one"), None, RuntimeError("one"), ValueError("two"), None])
+    monkeypatch.setattr("exporter.polling.scheduler.TICK", 0.0)
+    outcomes = [RuntimeError("one"), RuntimeError("one"), None, RuntimeError("one"), ValueError("two")]
 
     def tick() -> None:
-        outcome = next(outcomes)
+        outcome = outcomes.pop(0)
+        if not outcomes:
+            fleet.scheduler.stop()
         if outcome is not None:
             raise outcome
 
@@ -497,9 +492,8 @@ def test_the_lag_does_not_grow_while_a_device_backs_off_whose_poll_outlasted_its
     fleet.answer = slow
     while not (fleet.pool.queue or fleet.up("S0") == 0):
         fleet.run(TICK)
-    (job,) = fleet.scheduler._by_key.values()
     for _ in range(3):
-        job.target.backoff.slots = 5
+        fleet.poller.targets["S0"].backoff.slots = 5
         for _ in range(160):
             clock.advance(TICK)
             fleet.scheduler.tick()
@@ -509,7 +503,6 @@ def test_the_lag_does_not_grow_while_a_device_backs_off_whose_poll_outlasted_its
 
 def test_a_poll_that_ends_in_an_internal_error_leaves_nothing_to_the_next(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1, 10))
-    (job,) = fleet.scheduler._by_key.values()
 
     def broken(sn: str) -> Any:
         # its next slot comes meanwhile
@@ -520,7 +513,8 @@ def test_a_poll_that_ends_in_an_internal_error_leaves_nothing_to_the_next(clock:
     fleet.answer = broken
     with pytest.raises(RuntimeError):
         fleet.run(10)
-    assert (job.target.in_flight, job.target.overdue_since) == (False, None)
+    target = fleet.poller.targets["S0"]
+    assert (target.in_flight, target.overdue_since) == (False, None)
 
     def answer(sn: str) -> Any:
         clock.advance(2)
@@ -528,7 +522,7 @@ def test_a_poll_that_ends_in_an_internal_error_leaves_nothing_to_the_next(clock:
 
     fleet.answer = answer
     fleet.run(10)
-    assert [poll.duration for poll in job.target.detail(None).polls] == [2]
+    assert [poll.duration for poll in target.detail(None).polls] == [2]
 
 
 def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clock: FakeClock) -> None:
@@ -545,8 +539,8 @@ def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clo
 
     fleet.answer = slow
     fleet.run(70)
-    (job,) = fleet.scheduler._by_key.values()
-    assert [poll.duration for poll in job.target.detail(None).polls if poll.reason is None][-1] == 12
+    target = fleet.poller.targets["S0"]
+    assert [poll.duration for poll in target.detail(None).polls if poll.reason is None][-1] == 12
 
 
 def test_a_reload_that_only_spells_a_device_otherwise_leaves_it_one_with_its_reading(clock: FakeClock) -> None:
@@ -603,9 +597,8 @@ class Watched(Series):
 
 
 def test_no_scrape_sees_a_device_in_a_half_state(clock: FakeClock) -> None:
-    fleet = Fleet(clock, [])
     series = Watched()
-    fleet.scheduler._series = series
+    fleet = Fleet(clock, [], series=series)
     about = ("atess_device_info{", "atess_device_poll_interval_seconds{")
 
     def plan(*devices: Device) -> None:
@@ -642,9 +635,10 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet = Fleet(clock, devices(2))
+    fleet.run(31)
     settled = threading.Event()
     monkeypatch.setattr(fleet.poller, "_lock", TellingLock(settled), raising=False)
-    one, other = (job.target for job in fleet.scheduler._by_key.values())
+    one, other = fleet.poller.targets.values()
     record = fleet.account.record
 
     def recover() -> None:

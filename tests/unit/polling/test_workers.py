@@ -45,6 +45,10 @@ def test_no_more_than_size_at_once() -> None:
     workers.resize(0)
 
 
+def threads_of_workers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "worker"]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_worker_is_replaced_and_surplus_ones_end() -> None:
     ended = threading.Semaphore(0)
@@ -54,16 +58,17 @@ def test_a_dead_worker_is_replaced_and_surplus_ones_end() -> None:
             ended.release()
             raise SystemExit
 
+    others = set(threads_of_workers())
     workers: Workers[str] = Workers(work, 3)
     workers.maintain()
-    threads = list(workers._threads)
+    threads = [thread for thread in threads_of_workers() if thread not in others]
     workers.submit("die")
     assert ended.acquire(timeout=10)
     while workers.alive == 3:
         os.sched_yield()
     workers.maintain()
     assert workers.alive == 3
-    threads = [thread for thread in {*threads, *workers._threads} if thread.is_alive()]
+    threads = [thread for thread in {*threads, *threads_of_workers()} - others if thread.is_alive()]
     workers.resize(1)
     while workers.alive > 1:
         os.sched_yield()

@@ -11,9 +11,9 @@ LINES = [b'atess_ppv{deviceSn="S%d",type="pbd"} %d\n' % (n, n * n) for n in rang
 @pytest.fixture(params=["isal", "zlib"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both the fast one and the one where there is no wheel of it."""
-    assert compression._library is not compression._zlib
+    assert compression.library is not compression.zlib_compressor
     if request.param == "zlib":
-        monkeypatch.setattr(compression, "_library", compression._zlib)
+        monkeypatch.setattr(compression, "library", compression.zlib_compressor)
     return str(request.param)
 
 

@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -87,11 +89,16 @@ def test_an_error_is_for_those_who_asked_and_not_for_the_next() -> None:
 
 
 def test_a_result_is_kept_for_nobody() -> None:
+    class Large:
+        pass
+
     async def ask() -> None:
-        shared = SharedCall(lambda: b"large")
-        await shared.get()
+        shared = SharedCall(Large)
+        result = weakref.ref(await shared.get())
         await asyncio.sleep(0)
-        assert shared._running is None
-        assert shared._next is None
+        gc.collect()
+        assert result() is None
+        # and is made anew for the next one
+        assert isinstance(await shared.get(), Large)
 
     asyncio.run(ask())

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.config.errors import ConfigError
-from exporter.web.webconfig import _UNSUPPORTED, load
+from exporter.web.webconfig import UNSUPPORTED, load
 
 #: bcrypt of "made up".
 HASH = "$2y$04$RbvKdmJ/ykXTYHtu2Y523ekbrqcP62aW4qia88.lqKH621svk3qBG"
@@ -198,4 +198,4 @@ def test_all_that_the_readme_says_is_refused_is(folder: Path) -> None:
         .partition("- Refused rather than ignored")[2]
         .partition("versions before")[0]
     )
-    assert set(re.findall(r"`([a-z_0-9]+)`", text)) == _UNSUPPORTED
+    assert set(re.findall(r"`([a-z_0-9]+)`", text)) == UNSUPPORTED
