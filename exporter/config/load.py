@@ -213,10 +213,14 @@ def _device_files(
 ) -> Iterator[tuple[YamlFile, DeviceLists, Key]]:
     """Yield the device files in order of their names. Each has the content of `devices:`, with or without that key."""
     for index, pattern in enumerate(patterns):
+        key: Key = ("device_files", index)
         names = sorted(glob.glob(str(base / pattern)))
         if not names and not glob.has_magic(pattern):
-            problems.append(problem_at(source, ("device_files", index), f"no such file: {base / pattern}"))
+            problems.append(problem_at(source, key, f"no such file: {base / pattern}"))
         for name in names:
+            if Path(name).is_dir():
+                problems.append(problem_at(source, key, f"expected a file, got the folder {name}"))
+                continue
             try:
                 device_file = read_yaml(Path(name))
                 data = device_file.data if device_file.data is not None else {}

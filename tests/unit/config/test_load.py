@@ -515,6 +515,13 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.parametrize("pattern", ["", ".", "d", "d/", "?"])
+def test_a_folder_is_no_device_file(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "d").mkdir()
+    (problem,) = problems(tmp_path, f"api: {{token: x}}\ndevices: {{pbd: [A]}}\ndevice_files: ['{pattern}']\n")
+    assert problem.startswith("config.yaml:3: device_files[0]: expected a file, got the folder ")
+
+
 @given(
     st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200) | st.builds(repr, trees) | st.binary(max_size=100)
 )

@@ -435,13 +435,10 @@ def test_the_loop_ticks_until_it_is_stopped_whatever_a_tick_does(clock: FakeCloc
 
 def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(clock, devices(1))
-    monkeypatch.setattr("exporter.polling.scheduler.TICK", 0.0)
-    outcomes = [RuntimeError("one"), RuntimeError("one"), None, RuntimeError("one"), ValueError("two")]
+    outcomes = iter([RuntimeError("one"), RuntimeError("one"), None, RuntimeError("one"), ValueError("two"), None])
 
     def tick() -> None:
-        outcome = outcomes.pop(0)
-        if not outcomes:
-            fleet.scheduler.stop()
+        outcome = next(outcomes)
         if outcome is not None:
             raise outcome
 
