@@ -14,7 +14,7 @@ TYPES: Final = 'job=~"$job", type=~"$type"'
 #: for five minutes Prometheus still has the values of the old one.
 _DEVICE: Final = "max by (type, deviceSn)"
 
-_KNOWN: Final = frozenset(name for it in load_catalogue().values() for name in it.fields)
+_KNOWN: Final = frozenset(name for device_type in load_catalogue().values() for name in device_type.fields)
 
 
 def metric(field: str) -> str:

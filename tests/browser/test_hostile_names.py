@@ -83,9 +83,9 @@ def shown(text: str) -> str:
 def test_names_and_labels_are_text_in_the_table(browser: Browser, bench: Bench) -> None:
     with tab(browser, bench.url) as (page, complaints):
         page.goto("/devices")
-        names = [shown(it) for it in page.locator("#rows .sn").all_text_contents()]
+        names = [shown(text) for text in page.locator("#rows .sn").all_text_contents()]
         assert sorted(names) == sorted(map(shown, NAMES + FOLDERS))
-        labels = [shown(it).strip() for it in page.locator("#rows .label bdi").all_text_contents()]
+        labels = [shown(text).strip() for text in page.locator("#rows .label bdi").all_text_contents()]
         assert sorted(labels) == sorted(shown(name).strip() for name in NAMES + FOLDERS)
         page.locator("#rows tr").first.hover()
         assert page.locator("#rows img, #rows svg, #rows script").count() == 0
@@ -195,8 +195,8 @@ def test_the_exposition_carries_every_name_whole(bench: Bench) -> None:
     for parse, page in ((parse_text, text), (parse_openmetrics, openmetrics)):
         families = {family.name: family for family in parse(page)}  # type: ignore[no-untyped-call, unused-ignore]
         labels = [sample.labels for sample in families["atess_device_info"].samples]
-        assert sorted(it["deviceSn"] for it in labels) == sorted(NAMES + FOLDERS)
-        assert all(it["site"] == it["deviceSn"] for it in labels)
+        assert sorted(entry["deviceSn"] for entry in labels) == sorted(NAMES + FOLDERS)
+        assert all(entry["site"] == entry["deviceSn"] for entry in labels)
 
 
 def test_logs_have_one_line_an_event_and_nothing_that_steers_a_terminal(bench: Bench) -> None:

@@ -30,7 +30,7 @@ def demo(sized: Sized) -> Iterator[str]:
 
 def started(process: Process) -> str:
     url = process.wait_for(r"Open (http://\S+)/ ")[1]
-    eventually(lambda: devices(url) and all(it["last_poll"] for it in devices(url)), 60)
+    eventually(lambda: devices(url) and all(device["last_poll"] for device in devices(url)), 60)
     return url
 
 
@@ -74,7 +74,7 @@ def test_the_landing_page_leads_everywhere(page: Page, demo: str) -> None:
 
 def test_every_device_is_in_the_table(page: Page, demo: str) -> None:
     page.goto("/devices")
-    assert serials(page) == sorted(it["deviceSn"] for it in devices(demo))
+    assert serials(page) == sorted(device["deviceSn"] for device in devices(demo))
     page.goto("/devices/bcu/BCD0D24101")
     assert "datalogSn DLD0D20001" in page.locator("#facts").inner_text()
 
@@ -115,7 +115,9 @@ def test_a_device_shows_its_reading_field_by_field(page: Page, demo: str) -> Non
     page.goto("/devices")
     page.get_by_role("link", name="TND0D20233").click()
     expect(page).to_have_url(demo + DEVICE)
-    rows = {row[0]: row for row in (it.locator("th, td").all_inner_texts() for it in page.locator(".fields tbody tr").all())}
+    rows = {
+        row[0]: row for row in (entry.locator("th, td").all_inner_texts() for entry in page.locator(".fields tbody tr").all())
+    }
     _, value, unit, meaning, metric, evidence = rows["vbat"]
     assert (unit, metric, evidence) == ("V", "atess_vbat", "documented for the sibling platform")
     assert float(value) > 0
@@ -123,7 +125,7 @@ def test_a_device_shows_its_reading_field_by_field(page: Page, demo: str) -> Non
     assert any(row[3] == "Not in the catalogue" for row in rows.values())
     polls = page.locator(".polls tbody tr").all_inner_texts()
     assert 1 <= len(polls) <= 20
-    assert all(it.endswith("reading") for it in polls)
+    assert all(poll.endswith("reading") for poll in polls)
 
 
 def test_an_open_page_shows_newer_data_by_itself(page: Page) -> None:
@@ -163,7 +165,7 @@ def test_updates_can_be_paused(page: Page) -> None:
     assert button.get_attribute("aria-pressed") == "true"
     before = page.locator("#asof").inner_text()
     fetches: list[str] = []
-    page.on("request", lambda it: fetches.append(it.url))
+    page.on("request", lambda entry: fetches.append(entry.url))
     page.clock.run_for(10 * PERIOD)
     assert (fetches, page.locator("#asof").inner_text()) == ([], before)
     button.click()
@@ -265,7 +267,7 @@ def test_axe_finds_nothing_serious(browser: Browser, demo: str, path: str, look:
         if path == "/devices":
             page.locator("summary").click()
         found = Axe().run(page)
-        serious = [it for it in found.response["violations"] if it["impact"] in ("serious", "critical")]
+        serious = [violation for violation in found.response["violations"] if violation["impact"] in ("serious", "critical")]
         assert serious == [], found.generate_report()
         assert len(found.response["passes"]) > 10
 
@@ -289,13 +291,13 @@ def test_the_policy_stops_what_would_be_injected(browser: Browser, demo: str, in
     with tab(browser, demo) as (page, complaints):
         page.goto("/devices")
         _INLINE[inline](page)
-        eventually(lambda: page.evaluate("0") or any("Content Security Policy" in it for it in complaints), 10)
+        eventually(lambda: page.evaluate("0") or any("Content Security Policy" in complaint for complaint in complaints), 10)
         assert page.evaluate("window.harm") is None
 
 
 @pytest.mark.timeout(200)
 def test_a_device_that_stands_still_is_stale(page: Page, demo: str) -> None:
-    eventually(lambda: any(it["state"] == "stale" for it in devices(demo)), 120)
+    eventually(lambda: any(device["state"] == "stale" for device in devices(demo)), 120)
     page.goto("/devices?state=stale")
     assert serials(page) == [FROZEN]
     assert "frozen" in page.locator("#rows .states").inner_text()

@@ -97,7 +97,7 @@ def test_a_cluster_without_the_operator_is_asked_for_nothing_that_it_lacks(plain
 
 
 def test_both_overlays_have_the_same_parts_but_for_the_workload() -> None:
-    kinds = {name: sorted(it["kind"] for it in build(FOLDER / "overlays" / name).documents) for name in OVERLAYS}
+    kinds = {name: sorted(document["kind"] for document in build(FOLDER / "overlays" / name).documents) for name in OVERLAYS}
     common = ["ConfigMap", "NetworkPolicy", "Service", "ServiceAccount"]
     assert kinds["single"] == sorted([*common, "Deployment"])
     assert kinds["sharded"] == sorted([*common, "PodDisruptionBudget", "StatefulSet"])
@@ -153,13 +153,13 @@ def test_the_token_is_a_mounted_secret_that_follows_its_changes(plain: Manifests
     assert plain.of_kind("Secret") == []
     assert "env" not in plain.container
     assert "envFrom" not in plain.container
-    (volume,) = (it for it in plain.pod["spec"]["volumes"] if "secret" in it)
+    (volume,) = (entry for entry in plain.pod["spec"]["volumes"] if "secret" in entry)
     assert volume["secret"] == {
         "secretName": "atess-exporter",
         "items": [{"key": "token", "path": "token"}],
         "defaultMode": 0o440,
     }
-    (mount,) = (it for it in plain.container["volumeMounts"] if it["name"] == volume["name"])
+    (mount,) = (entry for entry in plain.container["volumeMounts"] if entry["name"] == volume["name"])
     # a file mounted by subPath stays as it was
     assert "subPath" not in mount
 
@@ -212,10 +212,10 @@ def test_ports_agree(full: Manifests) -> None:
 
 def test_the_pod_takes_its_config_from_the_generated_config_map(full: Manifests) -> None:
     config_map = full.one("ConfigMap")
-    (volume,) = (it for it in full.pod["spec"]["volumes"] if "configMap" in it)
+    (volume,) = (entry for entry in full.pod["spec"]["volumes"] if "configMap" in entry)
     assert volume["configMap"]["name"] == config_map["metadata"]["name"]
     assert re.fullmatch(r"atess-exporter-[a-z0-9]{10}", config_map["metadata"]["name"])
-    (mount,) = (it for it in full.container["volumeMounts"] if it["name"] == volume["name"])
+    (mount,) = (entry for entry in full.container["volumeMounts"] if entry["name"] == volume["name"])
     path = _options(full).config
     assert str(path.parent) == mount["mountPath"]
     assert path.name in config_map["data"]
@@ -235,8 +235,8 @@ def test_the_config_is_one_that_the_exporter_takes(plain: Manifests, tmp_path: P
     path.write_text(plain.one("ConfigMap")["data"]["config.yaml"], encoding="utf-8")
     config = load(path, {"ATESS_API_TOKEN": "made up"})
     assert config.devices
-    (secret,) = (it for it in plain.pod["spec"]["volumes"] if "secret" in it)
-    (mount,) = (it for it in plain.container["volumeMounts"] if it["name"] == secret["name"])
+    (secret,) = (volume for volume in plain.pod["spec"]["volumes"] if "secret" in volume)
+    (mount,) = (entry for entry in plain.container["volumeMounts"] if entry["name"] == secret["name"])
     assert str(config.api.token_file) == f"{mount['mountPath']}/{secret['secret']['items'][0]['path']}"
 
 
@@ -331,7 +331,7 @@ def test_the_kustomizations_of_the_readme(tree: Path) -> None:
 # --- Prometheus ---
 
 
-@pytest.mark.parametrize("target", SOURCES, ids=lambda it: it.name)
+@pytest.mark.parametrize("target", SOURCES, ids=lambda entry: entry.name)
 def test_the_prometheus_rules_are_current(target: Path) -> None:
     assert target.read_text(encoding="utf-8") == prometheus_rule(SOURCES[target]), "run: make kubernetes"
 
@@ -366,7 +366,7 @@ def test_series_carry_the_job_and_the_pod_and_nothing_that_changes_with_it(tmp_p
         "job_name": "serviceMonitor/atess/atess-exporter/0",
         "scrape_interval": endpoint["interval"],
         "static_configs": [{"targets": ["exporter.invalid:9837"], "labels": discovered}],
-        "relabel_configs": [{snake.get(key, key): value for key, value in it.items()} for it in endpoint["relabelings"]],
+        "relabel_configs": [{snake.get(key, key): value for key, value in rule.items()} for rule in endpoint["relabelings"]],
     }
     config = tmp_path / "prometheus.yml"
     config.write_text(json.dumps({"scrape_configs": [scrape]}), encoding="utf-8")

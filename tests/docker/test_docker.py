@@ -80,7 +80,7 @@ def test_one_command_runs_the_demo_and_the_other_the_users_devices() -> None:
 def test_what_is_missing_is_said_and_not_made() -> None:
     volumes = _services()["exporter"]["volumes"]
     # folders: a mount of a file shows that file for ever, also when an editor has put another one in its place
-    assert [(it["source"], it["target"]) for it in volumes] == [
+    assert [(entry["source"], entry["target"]) for entry in volumes] == [
         ("./config", "/etc/atess-exporter"),
         ("./secrets", "/run/secrets"),
     ]

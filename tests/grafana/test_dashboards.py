@@ -93,7 +93,7 @@ def test_panels_are_on_the_grid_and_do_not_overlap(dashboard: dict[str, Any]) ->
 
 def test_the_data_source_is_always_the_variable(dashboard: dict[str, Any]) -> None:
     assert dashboard["templating"]["list"][0]["type"] == "datasource"
-    found = [it["datasource"] for it in _everywhere(dashboard) if "datasource" in it]
+    found = [part["datasource"] for part in _everywhere(dashboard) if "datasource" in part]
     assert found == [_DATASOURCE] * len(found)
     for panel in panels(dashboard):
         assert panel["datasource"] == _DATASOURCE, panel["title"]
@@ -104,7 +104,7 @@ def test_the_data_source_is_always_the_variable(dashboard: dict[str, Any]) -> No
 
 def test_nothing_is_deprecated(dashboard: dict[str, Any]) -> None:
     assert {panel["type"] for panel in dashboard["panels"]} <= _CURRENT_TYPES
-    assert not {key for it in _everywhere(dashboard) for key in it} & _OLD
+    assert not {key for part in _everywhere(dashboard) for key in part} & _OLD
 
 
 def test_what_is_missing_stays_missing(dashboard: dict[str, Any]) -> None:
@@ -124,14 +124,16 @@ def test_every_query_goes_by_the_variables(dashboard: dict[str, Any]) -> None:
         if not expression.where.startswith("variable job"):
             assert selectors, expression.where
             assert all('job=~"$job"' in selector for selector in selectors), expression.where
-    for expression in (it for it in of_dashboard(dashboard) if dashboard["uid"] in ("atess-fleet", "atess-device")):
+    for expression in (
+        panel_expression for panel_expression in of_dashboard(dashboard) if dashboard["uid"] in ("atess-fleet", "atess-device")
+    ):
         if not expression.where.startswith(("variable", "annotation")):
             selectors = re.findall(r"\w+\{([^}]*)\}", expression.text)
-            assert all('deviceSn=~"$deviceSn"' in it and 'type=~"$type"' in it for it in selectors), expression.where
+            assert all('deviceSn=~"$deviceSn"' in entry and 'type=~"$type"' in entry for entry in selectors), expression.where
 
 
 def test_readings_are_fields_of_the_catalogue(dashboard: dict[str, Any]) -> None:
-    known = {metric_name(field) for it in load_catalogue().values() for field in it.fields}
+    known = {metric_name(field) for device_type in load_catalogue().values() for field in device_type.fields}
     for expression in of_dashboard(dashboard):
         for name in metrics_of(expression.text):
             if name.startswith("atess_") and not name.startswith(("atess_device_", "atess_exporter_")):
@@ -143,11 +145,11 @@ def test_the_dashboards_lead_to_each_other(dashboard: dict[str, Any]) -> None:
     link = dashboard["links"][0]
     assert (link["type"], link["tags"], link["keepTime"], link["includeVars"]) == ("dashboards", ["atess"], True, True)
     uids = {load(name)["uid"] for name in NAMES}
-    assert {it.split("/d/")[1].split("?")[0] for it in _urls(dashboard)} <= uids
+    assert {url.split("/d/")[1].split("?")[0] for url in _urls(dashboard)} <= uids
 
 
 def _urls(dashboard: dict[str, Any]) -> list[str]:
-    return [it["url"] for it in _everywhere(dashboard) if "url" in it]
+    return [part["url"] for part in _everywhere(dashboard) if "url" in part]
 
 
 def test_the_provisioned_stack_has_what_it_names() -> None:

@@ -104,11 +104,11 @@ def test_variables_and_annotations_find_what_there_is(url: str, name: str) -> No
     found = {}
     for expression in of_dashboard(load(name)):
         if expression.where.startswith("variable"):
-            found[expression.where] = {value for it in _ask(url, expression) for value in it["metric"].values()}
+            found[expression.where] = {value for entry in _ask(url, expression) for value in entry["metric"].values()}
         elif expression.where.startswith("annotation"):
             # as Grafana does: a step of a minute, and only what is above 0
             series = window(url, expression.filled(), START, END, 60)
-            times = [time for it in series for time, value in it["values"] if float(value) > 0]
+            times = [time for entry in series for time, value in entry["values"] if float(value) > 0]
             found[expression.where] = {str((min(times) - START) // 60), str((max(times) - START) // 60)} if times else set()
     assert found["variable job"] == {"atess"}
     assert found["variable type"] == {"pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms"}
@@ -168,6 +168,8 @@ def test_one_device_and_none_are_no_mistake(url: str, name: str) -> None:
 def test_a_thousand_devices_do_not_choke_the_browser(url_of_large_fleet: str, name: str) -> None:
     for panel in panels(load(name)):
         expressions = of_panel(panel)
-        counts = [len(sample(url_of_large_fleet, it.filled(__range="600s"), NOON)) for it in expressions]
+        counts = [
+            len(sample(url_of_large_fleet, panel_expression.filled(__range="600s"), NOON)) for panel_expression in expressions
+        ]
         assert max(counts) <= 25, f"{panel['title']}: {counts}"
     assert len(sample(url_of_large_fleet, "atess_device_up", NOON)) == 1000

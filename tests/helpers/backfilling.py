@@ -115,7 +115,9 @@ class Bench:
 
     def asked(self) -> list[tuple[str, str, str]]:
         """The pages that were asked for: device, beginning of the window, number."""
-        return [(it.query["deviceSn"], it.query["startDate"], it.query["pageNo"]) for it in self.cloud.requests]
+        return [
+            (request.query["deviceSn"], request.query["startDate"], request.query["pageNo"]) for request in self.cloud.requests
+        ]
 
 
 @contextmanager
@@ -146,5 +148,5 @@ def read_samples(path: Path) -> Samples:
 
 def differences(found: Samples, wanted: Samples) -> list[Any]:
     """The first few samples that are in one and not in the other."""
-    one, other = ({(*key, *item) for key, series in it.items() for item in series.items()} for it in (found, wanted))
+    one, other = ({(*key, *item) for key, series in entry.items() for item in series.items()} for entry in (found, wanted))
     return sorted(one ^ other)[:5]

@@ -53,7 +53,7 @@ def tab(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, list
 
         page.on("console", heard)
         page.on("dialog", asked)
-        page.on("pageerror", lambda it: complaints.append(f"exception: {it}"))
+        page.on("pageerror", lambda complaint: complaints.append(f"exception: {complaint}"))
         page.on("requestfailed", failed)
         yield page, complaints
 

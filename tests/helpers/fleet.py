@@ -60,7 +60,7 @@ class Fleet:
         self.apply(devices)
 
     def apply(self, devices: list[Device]) -> None:
-        stretch = fit((it.interval for it in devices), self.rate).stretch
+        stretch = fit((entry.interval for entry in devices), self.rate).stretch
         self.scheduler.apply(PollingPlan(tuple(devices), stretch, None, self.rate, None))
 
     def run(self, seconds: float, tick: float = TICK) -> None:

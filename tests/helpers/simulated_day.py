@@ -134,7 +134,9 @@ class _Day:
 
     def __init__(self) -> None:
         offline = _MIDNIGHT + timedelta(hours=14)
-        self._site = [replace(it, offline_since=offline if it.sn == _OFFLINE else None) for it in demo_site(_MIDNIGHT)]
+        self._site = [
+            replace(device, offline_since=offline if device.sn == _OFFLINE else None) for device in demo_site(_MIDNIGHT)
+        ]
         # the cloud's clock stands still: every reading is asked for by its time
         self._cloud = Cloud(self._site, SimClock(_MIDNIGHT, 0, ZONE))
         self._clock = FakeClock()
@@ -165,13 +167,13 @@ class _Day:
         self._budget = _BUDGET
         self._metrics.show_shard(0, 1)
         self._metrics.watch(lambda: 0.4, lambda: self._budget)
-        self._metrics.count_devices(Counter(it.type for it in self._site))
+        self._metrics.count_devices(Counter(device.type for device in self._site))
         self._metrics.demand.set(len(self._site) * 60 / _INTERVAL)
         self._metrics.reload_successful.set(1)
         self._metrics.reload_time.set(at)
         jitter = random.Random(1)
         self._latency = random.Random(2)
-        self._targets = [self._target(it, jitter) for it in self._site]
+        self._targets = [self._target(device, jitter) for device in self._site]
 
     def _target(self, it: SimDevice, jitter: random.Random) -> Target:
         info = {"site": "Mae Hong Son", "datalogSn": it.datalog_sn, "firmwareVersion": f"V1.{it.type.upper()}.07"}
@@ -250,10 +252,10 @@ class _Day:
         lines = []
         for family in self._metrics.registry.collect():
             lines.append(f"# TYPE {family.name} {family.type}")
-            for it in family.samples:
+            for entry in family.samples:
                 # prometheus_client's own rendering would take longer than all the rest; none of these labels needs escaping
-                labels = ",".join(f'{name}="{value}"' for name, value in it.labels.items())
-                lines.append(f"{it.name}{{{labels}}} {said.get(it.name, it.value)}")
+                labels = ",".join(f'{name}="{value}"' for name, value in entry.labels.items())
+                lines.append(f"{entry.name}{{{labels}}} {said.get(entry.name, entry.value)}")
         return ("\n".join(lines) + "\n").encode()
 
 

@@ -314,7 +314,7 @@ def test_a_dry_run_says_what_it_would_ask_and_asks_nothing(site: Bench) -> None:
         "some 465 requests, if each device uploaded every 5 minutes: 7m45s at 60 a minute",
     ]
     assert not site.asked()
-    assert sorted(it.name for it in site.folder.iterdir()) == ["config.yaml"]
+    assert sorted(path.name for path in site.folder.iterdir()) == ["config.yaml"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

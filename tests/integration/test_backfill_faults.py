@@ -32,15 +32,15 @@ def test_an_oddity_costs_only_what_the_matrix_says(site: Bench, fault: str) -> N
     site.cloud.faults.set("bcu", SICK, fault)
     outcome = site.run()
     asked = site.asked()
-    assert len([it for it in asked if it[0] == SICK]) == case.requests
-    assert len([it for it in asked if it[0] == WELL]) == 2
+    assert len([request for request in asked if request[0] == SICK]) == case.requests
+    assert len([request for request in asked if request[0] == WELL]) == 2
     warnings = [line for line in outcome.logs if line["log_level"] == "warning"]
     if case.fails:
         assert (outcome.code, case.fails in outcome.error, site.output.exists()) == (1, True, False)
         assert f"  {SICK}: bcu, " in outcome.error
         site.cloud.faults.clear_all()
         assert site.run().code == 0
-        assert {it[0] for it in site.asked()[len(asked) :]} == {SICK}
+        assert {request[0] for request in site.asked()[len(asked) :]} == {SICK}
     else:
         assert (outcome.code, outcome.error) == (0, "")
         assert sorted(line["event"] for line in warnings) == sorted(case.said)
@@ -74,9 +74,9 @@ def test_a_window_without_rows_is_empty(tmp_path: Path, fault: str | None, reque
         if fault:
             site.cloud.faults.set("bcu", SICK, fault)
         outcome = site.run(START, START + timedelta(days=20))
-        assert (outcome.code, [it for it in outcome.logs if it["log_level"] != "info"]) == (0, [])
+        assert (outcome.code, [line for line in outcome.logs if line["log_level"] != "info"]) == (0, [])
         assert differences(read_samples(site.output), site.truth(START, START + timedelta(days=20))) == []
-        assert len([it for it in site.asked() if it[0] == SICK]) == requests
+        assert len([request for request in site.asked() if request[0] == SICK]) == requests
 
 
 def test_no_rows_at_all_are_a_file_without_samples(site: Bench) -> None:

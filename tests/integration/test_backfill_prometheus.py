@@ -79,19 +79,19 @@ def ask(url: str, path: str, **query: Any) -> list[dict[str, Any]]:
 
 def test_every_sample_of_some_fields_is_what_the_cloud_holds(prometheus: str, truth: Samples) -> None:
     types = {device.sn: device.type for device in DEVICES}
-    begin, end = (int(it.timestamp()) for it in (START - timedelta(days=2), END + timedelta(days=2)))
+    begin, end = (int(moment.timestamp()) for moment in (START - timedelta(days=2), END + timedelta(days=2)))
     for metric in COMPARED:
         # a matrix selector gives the samples as they are, with their own times
         result = ask(prometheus, "query", query=f"{metric}[{end - begin}s]", time=end)
-        found = {it["metric"]["deviceSn"]: {float(at): float(value) for at, value in it["values"]} for it in result}
+        found = {entry["metric"]["deviceSn"]: {float(at): float(value) for at, value in entry["values"]} for entry in result}
         wanted = {
             sn: {float(at): float(value) for at, value in series.items()}
             for (name, sn), series in truth.items()
             if name == metric
         }
         assert found == wanted
-        assert all(it["metric"].pop("type") == types[it["metric"]["deviceSn"]] for it in result)
-        assert {name for it in result for name in it["metric"]} == {"__name__", "deviceSn"}
+        assert all(entry["metric"].pop("type") == types[entry["metric"]["deviceSn"]] for entry in result)
+        assert {name for entry in result for name in entry["metric"]} == {"__name__", "deviceSn"}
     assert {sn for name, sn in truth if name in COMPARED} == set(types)
 
 
@@ -106,11 +106,11 @@ def test_a_range_query_shows_it(prometheus: str, truth: Samples) -> None:
 
 
 def test_the_number_of_samples_of_every_series_is_right(prometheus: str, truth: Samples) -> None:
-    begin, end = min(min(it) for it in truth.values()), max(max(it) for it in truth.values())
+    begin, end = min(min(times) for times in truth.values()), max(max(times) for times in truth.values())
     found = {}
     for metric in {name for name, _ in truth}:
-        for it in ask(prometheus, "query", query=f"count_over_time({metric}[{end - begin + 2}s])", time=end + 1):
-            found[metric, it["metric"]["deviceSn"]] = int(it["value"][1])
+        for entry in ask(prometheus, "query", query=f"count_over_time({metric}[{end - begin + 2}s])", time=end + 1):
+            found[metric, entry["metric"]["deviceSn"]] = int(entry["value"][1])
     assert found == {key: len(series) for key, series in truth.items()}
     names = requests.get(f"{prometheus}/label/__name__/values", timeout=30).json()["data"]
     assert set(names) == {name for name, _ in truth}
@@ -122,7 +122,7 @@ def test_a_file_a_day_holds_the_same(site: Bench, prometheus: str, truth: Sample
     assert done.returncode == 0, done.stderr
     files = sorted(site.output.iterdir())
     # midnight in Bangkok is 17:00 UTC of the day before
-    assert [it.name for it in files] == [f"{START.date() + timedelta(days=n)}.om" for n in range(-1, 31)]
+    assert [path.name for path in files] == [f"{START.date() + timedelta(days=n)}.om" for n in range(-1, 31)]
     joined: dict[tuple[str, str], dict[int, str]] = {}
     for file in files:
         for key, series in read_samples(file).items():

@@ -172,7 +172,11 @@ def test_the_discover_command_fails_when_a_list_cannot_be_read_and_prints_the_ot
     assert "Traceback" not in result.stderr
     lists = yaml.safe_load(result.stdout)["devices"]
     found = {(type, device["deviceSn"]) for type, devices in lists.items() for device in devices}
-    hidden = {(it["type"], it["sn"]) for it in cloud.device_records() if it["type"] == "pbd" and it["datalog_sn"] == broken}
+    hidden = {
+        (entry["type"], entry["sn"])
+        for entry in cloud.device_records()
+        if entry["type"] == "pbd" and entry["datalog_sn"] == broken
+    }
     assert found == set(cloud.devices()) - hidden
 
 

@@ -36,7 +36,11 @@ def test_a_full_disk_under_the_logs_stops_nothing(cloud: SimulatedCloud, tmp_pat
         process = psutil.Popen([*command, "--web.listen-address", "127.0.0.1:0"], stderr=full, stdout=full)
         try:
             # it cannot say its address
-            (port,) = eventually(lambda: [it.laddr.port for it in process.net_connections() if it.status == psutil.CONN_LISTEN])
+            (port,) = eventually(
+                lambda: [
+                    connection.laddr.port for connection in process.net_connections() if connection.status == psutil.CONN_LISTEN
+                ]
+            )
             eventually(lambda: polls(port) > 10)
             assert requests.get(f"http://127.0.0.1:{port}/-/healthy", timeout=10).status_code == 200
         finally:

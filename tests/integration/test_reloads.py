@@ -177,7 +177,11 @@ def asked(seen: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
 def cloud_connections(process: psutil.Process, url: str) -> set[int]:
     """The ports on our side of the connections to the cloud."""
     port = int(url.split(":")[2].partition("/")[0])
-    return {it.laddr.port for it in process.net_connections("tcp") if it.raddr and it.raddr.port == port}
+    return {
+        connection.laddr.port
+        for connection in process.net_connections("tcp")
+        if connection.raddr and connection.raddr.port == port
+    }
 
 
 def test_a_reload_that_changes_what_a_field_means_changes_its_help(tmp_path: Path) -> None:

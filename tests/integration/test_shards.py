@@ -23,7 +23,7 @@ def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(sized:
             "api": {"base_url": cloud.url, "requests_per_minute": budget},
             "poll": {"interval": interval},
             "devices": device_lists([device for device in FLEET if device[0] != "pcs"]),
-            "discovery": {"datalog_sns": sorted({it["datalog_sn"] for it in cloud.device_records()}), "types": ["pcs"]},
+            "discovery": {"datalog_sns": sorted({entry["datalog_sn"] for entry in cloud.device_records()}), "types": ["pcs"]},
         }
         shards: list[Exporter] = []
         for index in range(SHARDS):
@@ -32,7 +32,7 @@ def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(sized:
             shards.append(running.enter_context(exporter(folder, config, "--shard", str(index), "--total-shards", str(SHARDS))))
         eventually(lambda: min(Counter(_polls(cloud.requests())).get(device, 0) for device in FLEET) >= 6, 90)
         requests = cloud.requests()
-        pages = [samples(it.page()) for it in shards]
+        pages = [samples(shard.page()) for shard in shards]
 
         intervals: dict[tuple[str, str], float] = {}
         for index, page in enumerate(pages):

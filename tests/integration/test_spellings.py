@@ -46,7 +46,7 @@ def config(cloud: SimulatedCloud, *listed: str) -> dict[str, Any]:
         "poll": {"interval": "1s"},
         "devices": {"bcu": list(listed)},
         "discovery": {
-            "datalog_sns": sorted({it["datalog_sn"] for it in cloud.device_records()}),
+            "datalog_sns": sorted({device["datalog_sn"] for device in cloud.device_records()}),
             "types": ["bcu"],
             "interval": "1s",
         },

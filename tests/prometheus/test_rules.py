@@ -175,9 +175,9 @@ def test_silence_counts_the_seconds_of_its_group() -> None:
 def test_every_metric_and_label_is_one_that_exists(exposed: dict[str, dict[str, set[str]]]) -> None:
     recorded = {rule["record"] for rule in RECORDED}
     labels = {label for of in exposed.values() for label in of} | {"energy"}
-    for name, it in PARTS.items():
-        assert it.labels <= labels, name
-        for selector in it.selectors:
+    for name, part in PARTS.items():
+        assert part.labels <= labels, name
+        for selector in part.selectors:
             if selector.metric in recorded:
                 level = LEVELS[str(selector.metric).partition(":")[0]]
                 assert {matcher.label for matcher in selector.matchers} <= level | {"energy"}, name
@@ -209,16 +209,16 @@ def _all_match(matchers: list[Matcher], value: str) -> bool:
 def _known_values(metric: str, exposed: dict[str, dict[str, set[str]]]) -> dict[str, set[str]]:
     """Label -> values of a metric on the page; the types are also those of which the catalogue has the field."""
     values = {label: set(found) for label, found in exposed.get(metric, {}).items()}
-    for it in load_catalogue().values():
-        if metric in map(metric_name, it.fields):
-            values.setdefault("type", set()).add(it.type)
+    for device_type in load_catalogue().values():
+        if metric in map(metric_name, device_type.fields):
+            values.setdefault("type", set()).add(device_type.type)
     return values
 
 
 @pytest.fixture(scope="module")
 def replay(url: str, exposed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     """What promtool has to say when Prometheus' rule engine lives through the simulated day; empty if all is as expected."""
-    named = {selector.metric for it in PARTS.values() for selector in it.selectors if selector.metric in exposed}
+    named = {selector.metric for part in PARTS.values() for selector in part.selectors if selector.metric in exposed}
     named |= {name for name in exposed if re.fullmatch(r"atess_temp[1-6]?|atess_(pv|out)(_inductance)?_temp", name)}
     group = {"interval": "1m", "input_series": day.input_series(url, map(str, named)), "promql_expr_test": _expected()}
     file = tmp_path_factory.mktemp("replay") / "day_test.yml"

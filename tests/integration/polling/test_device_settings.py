@@ -59,7 +59,7 @@ BCU, HPS, PCS = device("B", "bcu"), device("H", "hps_central"), [device(f"P{n}",
 
 @pytest.fixture
 def bench(clock: FakeClock) -> Iterator[Bench]:
-    sims = [SimDevice(it.type, it.sn) for it in (BCU, HPS, *PCS)]
+    sims = [SimDevice(entry.type, entry.sn) for entry in (BCU, HPS, *PCS)]
     cloud = FaultyCloud(sims, SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC))
     with serve(cloud) as served:
         yield Bench(cloud, served, clock)
@@ -114,8 +114,8 @@ def test_a_failure_keeps_what_was_shown_for_three_intervals(bench: Bench) -> Non
 def test_an_inferred_path_that_is_not_found_is_switched_off_with_one_warning(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for it in PCS:
-        bench.cloud.faults.set("pcs", it.sn, "code_400")
+    for entry in PCS:
+        bench.cloud.faults.set("pcs", entry.sn, "code_400")
     capsys.readouterr()
     bench.configure(*PCS)
     bench.run(1800)
@@ -133,8 +133,8 @@ def test_one_device_without_settings_does_not_switch_its_type_off(bench: Bench) 
 
 
 def test_a_new_plan_with_the_same_path_does_not_try_it_again(bench: Bench) -> None:
-    for it in PCS:
-        bench.cloud.faults.set("pcs", it.sn, "code_400")
+    for entry in PCS:
+        bench.cloud.faults.set("pcs", entry.sn, "code_400")
     bench.configure(*PCS)
     bench.run(60)
     assert len(bench.asked()) == 3

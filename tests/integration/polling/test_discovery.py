@@ -51,10 +51,10 @@ class Bench:
         self.asked.client = Client(url, self._token, language="en", timeout=1, concurrency=1)
 
     def found(self, listings: Mapping[tuple[str, str], ListedDevice]) -> None:
-        self.calls.append({(it.type, it.sn) for it in listings.values()})
+        self.calls.append({(listing.type, listing.sn) for listing in listings.values()})
 
     def known(self) -> set[tuple[str, str]]:
-        return {(it.type, it.sn) for it in self.discovery.known.values()}
+        return {(listing.type, listing.sn) for listing in self.discovery.known.values()}
 
     def round(self) -> set[tuple[str, str]]:
         self.discovery.round(self.search)
@@ -151,7 +151,7 @@ def test_a_type_whose_inferred_path_is_not_found_is_switched_off_once_until_the_
     fixed = pcs.model_copy(
         update={"paths": pcs.paths.model_copy(update={"list": pcs.paths.list.model_copy(update={"evidence": "C"})})}
     )
-    bench.search = replace(bench.search, types=(*[it for it in TYPES if it.type != "pcs"], fixed))
+    bench.search = replace(bench.search, types=(*[device_type for device_type in TYPES if device_type.type != "pcs"], fixed))
     bench.discovery.configure(bench.search)
     assert bench.round() == ALL
 
@@ -174,7 +174,7 @@ def test_what_a_changed_search_no_longer_covers_is_forgotten(bench: Bench) -> No
     bench.round()
     bench.search = DiscoveryPlan((SOUTH,), TYPES[:2], 60)
     bench.discovery.configure(bench.search)
-    assert bench.round() == {(it.type, f"{it.type}-1") for it in TYPES[:2]}
+    assert bench.round() == {(device_type.type, f"{device_type.type}-1") for device_type in TYPES[:2]}
     bench.discovery.configure(None)
     assert not bench.discovery.known
 
@@ -221,7 +221,7 @@ def test_lost_as_a_number_or_as_text_is_understood(bench: Bench) -> None:
     for true, false in ((1, 0), ("1", "0"), ("true", "False")):
         bench.cloud.faults.set("pbd", NORTH, "odd_lost", true=true, false=false)
         bench.round()
-        assert {it.sn: it.lost for it in bench.discovery.known.values() if it.type == "pbd"} == {
+        assert {listing.sn: listing.lost for listing in bench.discovery.known.values() if listing.type == "pbd"} == {
             "pbd-0": False,
             "pbd-1": False,
             "OFF": True,
@@ -264,7 +264,7 @@ def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
     monkeypatch.setattr(bench.discovery, "read_list", some)
     with pytest.raises(type(error)):
         bench.round()
-    asked_first = [(it.type, f"{it.type}-{n}") for it in TYPES for n in range(2)][:lists]
+    asked_first = [(entry.type, f"{entry.type}-{n}") for entry in TYPES for n in range(2)][:lists]
     assert bench.calls == [set(asked_first)]
     # and what was not asked has lost nothing
     monkeypatch.undo()
@@ -291,7 +291,8 @@ def test_an_account_that_is_suspended_in_the_middle_of_a_round(bench: Bench) -> 
     with pytest.raises(CircuitOpenError):
         bench.round()
     assert bench.calls == [
-        {(it.type, f"{it.type}-{n}") for it in TYPES[:2] for n in range(2)} - {(TYPES[1].type, f"{TYPES[1].type}-1")}
+        {(device_type.type, f"{device_type.type}-{n}") for device_type in TYPES[:2] for n in range(2)}
+        - {(TYPES[1].type, f"{TYPES[1].type}-1")}
     ]
 
 

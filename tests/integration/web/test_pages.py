@@ -48,10 +48,10 @@ class Devices(Overview):
         return Fleet(NOW, self.suspended, self.devices)
 
     def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
-        for it in self.devices:
-            if (it.type, it.sn) == (device_type, device_sn):
+        for device in self.devices:
+            if (device.type, device.sn) == (device_type, device_sn):
                 path = ("The PBD", "pbd/data-last", "documented by the vendor")
-                return DeviceDetail(NOW, self.suspended, it, *path, self.error, self.fields, self.polls, self.texts)
+                return DeviceDetail(NOW, self.suspended, device, *path, self.error, self.fields, self.polls, self.texts)
         return None
 
 
@@ -315,8 +315,8 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
 
 def test_a_script_may_ask_for_some_devices() -> None:
     with serving(Devices(UP, status("b", state=DeviceState.FAILING))) as web:
-        assert [it["deviceSn"] for it in web.get("/devices.json?state=failing").json()["devices"]] == ["b"]
-        assert [it["deviceSn"] for it in web.get("/devices.json?q=pai").json()["devices"]] == ["UMD1"]
+        assert [device["deviceSn"] for device in web.get("/devices.json?state=failing").json()["devices"]] == ["b"]
+        assert [device["deviceSn"] for device in web.get("/devices.json?q=pai").json()["devices"]] == ["UMD1"]
 
 
 def test_a_devices_document_has_its_page() -> None:

@@ -17,8 +17,10 @@ SPRING = datetime(2024, 3, 31, 1, tzinfo=UTC)
 
 def rows(change: datetime, zone: ZoneInfo, minutes: int = 5, hours: int = 3) -> tuple[list[int], list[int]]:
     """The local times that a device shows around a change, and the true instants."""
-    instants = [change + timedelta(minutes=it) for it in range(-60 * hours, 60 * hours, minutes)]
-    return [local_seconds(it.astimezone(zone).replace(tzinfo=None)) for it in instants], [int(it.timestamp()) for it in instants]
+    instants = [change + timedelta(minutes=entry) for entry in range(-60 * hours, 60 * hours, minutes)]
+    return [local_seconds(instant.astimezone(zone).replace(tzinfo=None)) for instant in instants], [
+        int(instant.timestamp()) for instant in instants
+    ]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_the_two_passes_need_not_have_the_same_times() -> None:
 def test_a_first_pass_that_begins_late_is_still_told_apart() -> None:
     times, instants = rows(AUTUMN, BERLIN)
     # nothing between 01:00 and 02:30
-    kept = [n for n, it in enumerate(instants) if not AUTUMN.timestamp() - 7200 <= it < AUTUMN.timestamp() - 1800]
+    kept = [n for n, instant in enumerate(instants) if not AUTUMN.timestamp() - 7200 <= instant < AUTUMN.timestamp() - 1800]
     assert date_rows([times[n] for n in kept], BERLIN).instants == [instants[n] for n in kept]
 
 
@@ -71,7 +73,7 @@ def test_in_no_order_each_time_is_still_had_once() -> None:
 
 def test_an_hour_that_came_once_is_the_first() -> None:
     times, instants = rows(AUTUMN, BERLIN)
-    kept = [n for n, it in enumerate(instants) if not 0 <= it - AUTUMN.timestamp() < 3600]
+    kept = [n for n, instant in enumerate(instants) if not 0 <= instant - AUTUMN.timestamp() < 3600]
     assert date_rows([times[n] for n in kept], BERLIN).instants == [instants[n] for n in kept]
 
 

@@ -104,7 +104,7 @@ def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: 
             tmp_path / name, Families(spill, [ONE, TWO], live), SampleRenderer(spill, [ONE, TWO], live, lambda samples: None)
         )
     files = sorted((tmp_path / "at once").iterdir())
-    assert [it.name for it in files] == ["1970-01-01.om", "1970-01-02.om", "1970-01-04.om"]
+    assert [path.name for path in files] == ["1970-01-01.om", "1970-01-02.om", "1970-01-04.om"]
     for file in files:
         assert file.read_bytes() == (tmp_path / "bit by bit" / file.name).read_bytes()
     assert [line for line in files[1].read_text().splitlines() if not line.startswith("# H")] == [

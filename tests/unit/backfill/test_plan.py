@@ -31,7 +31,7 @@ def config(tmp_path: Path, text: str = CONFIG) -> Config:
 
 def test_a_range_is_asked_in_windows_that_leave_nothing_out() -> None:
     whole = Range(local_seconds(MAY), local_seconds(MAY + timedelta(days=10, seconds=1)))
-    assert [str(it) for it in whole.windows(7 * 86400, UTC)] == [
+    assert [str(window) for window in whole.windows(7 * 86400, UTC)] == [
         "2024-05-01 00:00:00 to 2024-05-08 00:00:00",
         "2024-05-08 00:00:00 to 2024-05-11 00:00:01",
     ]
@@ -45,7 +45,7 @@ def test_no_window_begins_in_an_hour_that_occurs_twice_or_never() -> None:
         (datetime(2024, 3, 24, 3), ["03-24 03:00", "03-31 03:00", "04-07 03:00"]),
     ):
         windows = Range(local_seconds(start), local_seconds(start) + 20 * 86400).windows(7 * 86400, ZoneInfo("Europe/Berlin"))
-        assert [str(local_time(it.start))[5:16] for it in windows] == bounds
+        assert [str(local_time(window.start))[5:16] for window in windows] == bounds
         assert all(one.end == two.start for one, two in pairwise(windows))
     # the end of all is the user's, and a window never is empty
     odd = Range(local_seconds(datetime(2024, 10, 27, 2)), local_seconds(datetime(2024, 10, 27, 2, 40)))
@@ -79,7 +79,7 @@ def test_anything_else_is_no_time(text: str) -> None:
 
 def test_the_devices_of_the_config_by_the_paths_of_their_types(tmp_path: Path) -> None:
     plan = make_plan(config(tmp_path), MAY, JUNE, None, NOW)
-    assert [(it.type, it.sn, it.path.path, it.path.evidence) for it in plan.sources] == [
+    assert [(source.type, source.sn, source.path.path, source.path.evidence) for source in plan.sources] == [
         ("pbd", "P1", "pbd/data-list", "I"),
         ("pbd", "P2", "pbd/data-list", "I"),
         ("pcs", "C1", "pcs/old", "C"),
@@ -90,7 +90,7 @@ def test_the_devices_of_the_config_by_the_paths_of_their_types(tmp_path: Path) -
 
 def test_named_devices_go_before_those_of_the_config_and_count_once(tmp_path: Path) -> None:
     plan = make_plan(config(tmp_path), MAY, JUNE, [("bcu", "B1"), ("bcu", "B1"), ("pbd", "P2")], NOW)
-    assert [it.key for it in plan.sources] == [("bcu", "B1"), ("pbd", "P2")]
+    assert [source.key for source in plan.sources] == [("bcu", "B1"), ("pbd", "P2")]
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_where_there_is_no_terminal_a_line_says_every_half_minute_how_far_it_is(
 def test_a_device_in_several_spellings_is_one_in_the_config_s(tmp_path: Path) -> None:
     named = [("pbd", "p1"), ("pbd", "P1"), ("pcs", "X"), ("pbd", " P2"), ("pcs", "x")]
     plan = make_plan(config(tmp_path), MAY, JUNE, named, NOW)
-    assert [(it.type, it.sn) for it in plan.sources] == [("pbd", "P1"), ("pcs", "X"), ("pbd", "P2")]
+    assert [(source.type, source.sn) for source in plan.sources] == [("pbd", "P1"), ("pcs", "X"), ("pbd", "P2")]

@@ -23,8 +23,8 @@ def page(*times: int) -> HistoryPage:
 def test_pages_are_there_again_by_passes(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
     assert spill.pages(ONE, 0) == []
-    for place, it in (((1, 1), page(1)), ((1, 2), page(2)), ((2, 1), page(3))):
-        spill.add_page(ONE, 0, place, it)
+    for place, entry in (((1, 1), page(1)), ((1, 2), page(2)), ((2, 1), page(3))):
+        spill.add_page(ONE, 0, place, entry)
     spill.add_page(TWO, 0, (1, 1), page(9))
     spill.close()
     spill = Spill(tmp_path / "it", FACTS)

@@ -31,7 +31,7 @@ def pages(*counts: int, total: int) -> list[HistoryPage]:
     """Pages of so many rows, one a minute."""
     found, minute = [], 0
     for count in counts:
-        found.append(page(*(row(minute + it) for it in range(count)), total=total))
+        found.append(page(*(row(minute + minutes) for minutes in range(count)), total=total))
         minute += count
     return found
 

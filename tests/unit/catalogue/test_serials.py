@@ -64,8 +64,8 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def test_a_device_that_is_listed_and_discovered_is_one_in_the_config_s_spelling(listed: Config) -> None:
     assert [device.sn for device in listed.devices] == ["uMd1"]
     listings = read_listing([{"deviceSn": " UMD1", "firmwareVersion": "7", "lost": 1}, {"deviceSn": "UMD2"}], "pbd", "north")
-    merged = merge_devices(listed, {it.key: it for it in listings})
-    assert [(it.sn, it.query["deviceSn"], it.lost, dict(it.info)) for it in merged] == [
+    merged = merge_devices(listed, {listing.key: listing for listing in listings})
+    assert [(entry.sn, entry.query["deviceSn"], entry.lost, dict(entry.info)) for entry in merged] == [
         ("uMd1", "UMD1", True, {"datalogSn": "north", "firmwareVersion": "7", "site": "Pai"}),
         ("UMD2", "UMD2", None, {"datalogSn": "north"}),
     ]

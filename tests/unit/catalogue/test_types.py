@@ -19,7 +19,7 @@ TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
 def test_the_catalogue_has_the_six_types_with_their_paths_and_the_evidence() -> None:
     catalogue = load_catalogue()
     assert list(catalogue) == TYPES
-    assert {name: (it.paths.realtime.path, str(it.paths.realtime.evidence)) for name, it in catalogue.items()} == {
+    assert {name: (entry.paths.realtime.path, str(entry.paths.realtime.evidence)) for name, entry in catalogue.items()} == {
         "pbd": ("pbd/data-last", "D"),
         "hps_string": ("hps/data-last-small", "D"),
         "hps_central": ("hps/data-last", "U"),

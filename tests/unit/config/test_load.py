@@ -467,7 +467,7 @@ def test_the_check_table_shows_what_will_be_polled_and_never_the_token(tmp_path:
 def test_lists_and_settings_come_out_of_the_same_budget(tmp_path: Path) -> None:
     text = "devices: {bcu: [A, B]}\napi: {requests_per_minute: 1}\npoll: {interval: 4m}\n"
     beside = "discovery: {datalog_sns: [L], interval: 10m, types: [bcu, pbd]}\nsettings: {interval: 10m, types: [bcu]}\n"
-    alone, both = (config(tmp_path, it) for it in (text, text + beside))
+    alone, both = (config(tmp_path, entry) for entry in (text, text + beside))
     assert (pace(alone, alone.devices).demand, pace(alone, alone.devices).stretch) == (0.5, 1)
     assert pace(both, both.devices).demand == pytest.approx(0.5 + 0.2 + 0.2)
     assert pace(both, both.devices).stretch == 1
@@ -480,9 +480,9 @@ def test_a_shard_has_its_own_devices_and_its_part_of_the_budget(tmp_path: Path) 
     path = write(tmp_path, "devices: {bcu: [A, B, C, D, E, F], pbd: [A, B, C, D, E, F]}\n")
     whole = load(path, ENVIRONMENT)
     shards = [load(path, ENVIRONMENT, shard=Shard(index, 3)) for index in range(3)]
-    assert all(0 < len(it.devices) < 12 for it in shards)
-    assert sorted(device.key for it in shards for device in it.devices) == sorted(device.key for device in whole.devices)
-    assert [it.requests_per_minute for it in shards] == [20, 20, 20]
+    assert all(0 < len(shard.devices) < 12 for shard in shards)
+    assert sorted(device.key for shard in shards for device in shard.devices) == sorted(device.key for device in whole.devices)
+    assert [shard.requests_per_minute for shard in shards] == [20, 20, 20]
     assert whole.requests_per_minute == 60
     assert f"{len(shards[1].devices)} devices ask for" in format_table(shards[1])
     assert format_table(shards[1]).splitlines()[-1] == "These are the devices and the budget of shard 1 of 3."

@@ -615,10 +615,10 @@ def test_no_scrape_sees_a_device_in_a_half_state(clock: FakeClock) -> None:
         for sn in {name.split('"')[1] for name in page}:
             own = [name for name in page if f'deviceSn="{sn}",' in name]
             for name in about:
-                assert len([it for it in own if it.startswith(name)]) == 1, (sn, name)
-            stale = {it.split('cause="')[1]: page[it] for it in own if it.startswith("atess_device_stale{")}
+                assert len([entry for entry in own if entry.startswith(name)]) == 1, (sn, name)
+            stale = {entry.split('cause="')[1]: page[entry] for entry in own if entry.startswith("atess_device_stale{")}
             assert sorted(stale) == ['failing"}', 'frozen"}']
-            shown = any(it.startswith("atess_ppv{") for it in own)
+            shown = any(entry.startswith("atess_ppv{") for entry in own)
             now = {name for name, value in stale.items() if value}
             assert len(now) <= 1
             assert not (shown and now), "a stale device shows values"

@@ -23,7 +23,7 @@ class Bench(Fleet):
         return Overview(self.scheduler, self.account, self.clock, load_catalogue())
 
     def status(self, sn: str = "S0") -> DeviceStatus:
-        return next(it for it in self.overview.fleet().devices if it.sn == sn)
+        return next(entry for entry in self.overview.fleet().devices if entry.sn == sn)
 
     def detail(self, sn: str = "S0") -> DeviceDetail:
         detail = self.overview.device("pbd", sn)
@@ -92,8 +92,8 @@ def test_a_failing_device_says_why_and_keeps_its_reading_until_it_is_too_old(clo
     detail = bench.detail()
     assert (detail.status.state, detail.status.reason, detail.status.withheld) == (DeviceState.FAILING, "api_error", None)
     assert detail.error == "code 500: the message"
-    assert [it.field for it in detail.fields] == ["ppv"]
-    assert {it.reason for it in detail.polls[:-1]} == {"api_error"}
+    assert [field.field for field in detail.fields] == ["ppv"]
+    assert {entry.reason for entry in detail.polls[:-1]} == {"api_error"}
     assert detail.polls[-1].reason is None
     bench.run(600)
     detail = bench.detail()
@@ -139,9 +139,9 @@ def test_while_the_account_is_suspended_no_poll_is_promised(
     bench.run(60)
     fleet = bench.overview.fleet()
     assert fleet.suspended == suspended
-    assert {it.state for it in fleet.devices} == {DeviceState.FAILING}
-    assert {it.next_poll for it in fleet.devices} == {None}
-    assert {it.reason for it in fleet.devices} == {"suspended"}
+    assert {entry.state for entry in fleet.devices} == {DeviceState.FAILING}
+    assert {entry.next_poll for entry in fleet.devices} == {None}
+    assert {entry.reason for entry in fleet.devices} == {"suspended"}
     assert bench.detail().suspended == suspended
 
 
@@ -199,7 +199,7 @@ def test_the_last_twenty_polls_are_kept(clock: FakeClock) -> None:
     bench.run(600)
     polls = bench.detail().polls
     assert len(polls) == 20
-    assert polls == sorted(polls, key=lambda it: it.at, reverse=True)
+    assert polls == sorted(polls, key=lambda entry: entry.at, reverse=True)
 
 
 def test_what_is_said_of_a_device_follows_the_config(clock: FakeClock) -> None:

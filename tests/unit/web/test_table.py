@@ -9,7 +9,7 @@ from tests.helpers.statuses import NOW, status
 
 
 def serials(query: Query, *devices: DeviceStatus) -> list[str]:
-    return [it.sn for it in query.matching(devices)]
+    return [device.sn for device in query.matching(devices)]
 
 
 def test_without_parameters_all_devices_are_in_order_of_their_names() -> None:
@@ -127,8 +127,8 @@ def test_equals_are_in_order_of_their_names(column: str, descending: bool) -> No
 def test_pages_hold_every_device_once() -> None:
     fleet = Fleet(NOW, None, [status(f"{number:04}") for number in range(2 * PAGE_SIZE + 1)])
     tables = [Table.of(fleet, Query(page=page)) for page in (1, 2, 3)]
-    assert [it.sn for table in tables for it in table.rows] == [it.sn for it in fleet.devices]
-    assert [(it.first, it.last, it.found, it.pages) for it in tables] == [
+    assert [entry.sn for table in tables for entry in table.rows] == [device.sn for device in fleet.devices]
+    assert [(entry.first, entry.last, entry.found, entry.pages) for entry in tables] == [
         (1, 100, 201, 3),
         (101, 200, 201, 3),
         (201, 201, 201, 3),
