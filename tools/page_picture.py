@@ -5,13 +5,15 @@ The devices are those of the demo, and one of them fails.
 
 import sys
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import requests
+
 from exporter.app import App, AppOptions
 from exporter.config.load import load
-from exporter.polling.status import DeviceState
 from exporter.simulator import Cloud, SimClock, demo_site
 from tests.helpers.chromium import chromium, tab
 from tests.helpers.faulty_cloud import FaultyCloud, serve
@@ -34,12 +36,16 @@ def main(folder: Path | None) -> int:
         app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), AppOptions(("127.0.0.1", 0), simulated=True))
         app.start()
         try:
-            wanted = {DeviceState.FAILING: 1, DeviceState.STALE: 1, DeviceState.WAITING: 0, DeviceState.UP: 7}
-            eventually(lambda: app._overview.fleet().counts == wanted, 120)
+            eventually(lambda: _states(app.url) == {"failing": 1, "stale": 1, "up": 7}, 120)
             _take(app.url, folder)
         finally:
             app.stop()
     return 0
+
+
+def _states(url: str) -> dict[str, int]:
+    devices = requests.get(f"{url}/devices.json", timeout=10).json()["devices"]
+    return Counter(device["state"] for device in devices)
 
 
 def _take(url: str, folder: Path | None) -> None:

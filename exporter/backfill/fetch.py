@@ -100,7 +100,7 @@ class Fetcher:
                 if failures == MAX_TRIES:
                     raise Exhausted(f"{error.reason}: {error}") from None
                 _log.debug("retrying history page", device_sn=source.sn, type=source.type, page=number, error=str(error))
-                self._pause(2.0 ** (failures - 1))
+                self.pause(2.0 ** (failures - 1))
             else:
                 self._observe(source, None)
                 return page
@@ -123,7 +123,8 @@ class Fetcher:
                 raise Closed
             return False
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Wait `seconds`, or until the fetcher is closed."""
         end = self._clock.now() + seconds
         with self._condition:
             while (left := end - self._clock.now()) > 0 and not self._closed:

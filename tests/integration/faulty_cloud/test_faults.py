@@ -67,7 +67,7 @@ def test_every_fault_is_described_and_checked() -> None:
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_fault(cloud: FaultyCloud, clock: SimClock, served: ServedCloud, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.helpers.faulty_cloud.faults.connections._DRIP_SECONDS", 0.0)
+    monkeypatch.setattr("tests.helpers.faulty_cloud.faults.connections.DRIP_SECONDS", 0.0)
     case = Case(cloud, clock, served, dict(cloud.reading("pbd", "P1")))
     # No patience is asked of a test: the one fault that takes a parameter for it gets none.
     cloud.faults.set("pbd", "P1", name, **({"seconds": 0} if name == "slow" else {}))

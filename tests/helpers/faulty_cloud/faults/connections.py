@@ -4,7 +4,7 @@ from exporter.simulator.answer import JSON_TYPE
 from tests.helpers.faulty_cloud.exchange import Exchange
 from tests.helpers.faulty_cloud.faults.registry import fault
 
-_DRIP_SECONDS = 0.05
+DRIP_SECONDS = 0.05
 _CHUNK = bytes(65536).replace(b"\0", b"x")
 _HUGE = 50 * 1024 * 1024
 _EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
@@ -42,7 +42,7 @@ async def drip(x: Exchange) -> None:
     await x.begin(len(body))
     for position in range(len(body) - 1):
         await x.continue_with(body[position : position + 1])
-        await x.wire.pause(_DRIP_SECONDS)
+        await x.wire.pause(DRIP_SECONDS)
     x.note(x.answer)
     await x.continue_with(body[-1:], more=False)
 
@@ -53,7 +53,7 @@ async def drip_headers(x: Exchange) -> None:
     body = x.answer.body()
     for byte in _head(f"Content-Length: {len(body)}"):
         x.wire.write(bytes((byte,)))
-        await x.wire.pause(_DRIP_SECONDS)
+        await x.wire.pause(DRIP_SECONDS)
     x.note(x.answer)
     x.wire.write(body)
     await x.wire.close()
@@ -93,7 +93,7 @@ async def endless_hints(x: Exchange) -> None:
     """Interim responses without end."""
     while True:
         x.wire.write(_EARLY_HINTS)
-        await x.wire.pause(_DRIP_SECONDS)
+        await x.wire.pause(DRIP_SECONDS)
 
 
 @fault
