@@ -107,7 +107,9 @@ class Series:
             if owners != self._owners:
                 self._owners = owners
                 self._renewals += 1
-                self._exposition.drop(lambda family: family.field is not None and owners.get(family.name, family.field) != family.field)
+                self._exposition.drop(
+                    lambda family: family.field is not None and owners.get(family.name, family.field) != family.field
+                )
             self._exposition.renew_help()
 
     def update(self, row: Row, fields: Mapping[str, int | float]) -> tuple[tuple[str, str], ...]:

@@ -58,6 +58,9 @@ def test_takes_the_flags_of_the_simulator() -> None:
 def test_mistakes_end_with_exit_2_and_no_traceback(options: list[str]) -> None:
     from tests.helpers.faulty_cloud.__main__ import main
 
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert ended.value.code == 2
+    # or whatever the caller starts afterwards would be deaf to SIGTERM
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before

@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 
 
@@ -18,6 +20,9 @@ import pytest
 def test_mistakes_end_with_exit_2_and_no_traceback(options: list[str]) -> None:
     from exporter.simulator.__main__ import main
 
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert ended.value.code == 2
+    # or whatever the caller starts afterwards would be deaf to SIGTERM
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
