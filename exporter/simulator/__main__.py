@@ -35,7 +35,6 @@ def run(parser: argparse.ArgumentParser, start: Callable[[], AbstractContextMana
             print(f"simulated cloud on {served.url}", flush=True)
             signal.sigwait(_SIGNALS)
     except (ValueError, OSError) as mistake:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         parser.error(str(mistake))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
