@@ -11,13 +11,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import Snapshot
-from exporter.web.compression import gzip
+from exporter.web.body import Streamed, gzip
 from exporter.web.middleware import BrowserHeadersMiddleware
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.overview import Overview
 from exporter.web.pages import Pages
 from exporter.web.shared_call import SharedCall
-from exporter.web.streamed import Streamed
 
 
 class ExpositionSource(Protocol):

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from exporter.polling.status import DeviceState
 from exporter.web import formatting
-from exporter.web.compression import gzip
+from exporter.web.body import gzip
 from exporter.web.json_views import device_document, error_document, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
 from exporter.web.overview import Overview

@@ -2,8 +2,8 @@ import zlib
 
 import pytest
 
-from exporter.web import compression
-from exporter.web.compression import gzip, in_chunks
+from exporter.web import body
+from exporter.web.body import gzip, in_chunks
 
 LINES = [b'atess_ppv{deviceSn="S%d",type="pbd"} %d\n' % (n, n * n) for n in range(10_000)]
 
@@ -11,9 +11,9 @@ LINES = [b'atess_ppv{deviceSn="S%d",type="pbd"} %d\n' % (n, n * n) for n in rang
 @pytest.fixture(params=["isal", "zlib"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both the fast one and the one where there is no wheel of it."""
-    assert compression.library is not compression.zlib_compressor
+    assert body.library is not body.zlib_compressor
     if request.param == "zlib":
-        monkeypatch.setattr(compression, "library", compression.zlib_compressor)
+        monkeypatch.setattr(body, "library", body.zlib_compressor)
     return str(request.param)
 
 
