@@ -146,7 +146,7 @@ class App:
         """
         self._scheduler.mark_stale()
         self._settings.mark_stale()
-        return self.series.page(), self.metrics.render(openmetrics=openmetrics)
+        return self.series.snapshot(), self.metrics.render(openmetrics=openmetrics)
 
     def reload(self) -> str | None:
         """Load the config again and apply it. Return what is wrong with it; then the previous one is kept."""

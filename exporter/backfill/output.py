@@ -44,7 +44,7 @@ class Families:
         without_series = dict(series.update(series.add("", ""), dict.fromkeys(first, 0)))
         self.dropped += [(first[name], name, cause) for name, cause in without_series.items()]
         fields = {metric_name(name): name for name in first if name not in without_series}
-        self.headers = [(header, fields[name], name) for name, header in _headers(bytes(series.page()))]
+        self.headers = [(header, fields[name], name) for name, header in _headers(bytes(series.snapshot()))]
 
 
 def _headers(exposition: bytes) -> Iterator[tuple[str, bytes]]:

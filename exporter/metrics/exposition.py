@@ -13,7 +13,7 @@ text format 0.0.4 and OpenMetrics 1.0 differ, for gauges, in nothing but the end
 Measured against (1,000 devices of 76 fields): one bytes object for each line, which takes ten times as long to join and 16 MB
 more, as lines lie scattered in memory; and blocks with the lines' positions kept beside them, which were 3 % faster to update and
 took twice the code. A block of 4 lines fits in what Python's own allocator serves, 512 bytes. With 8, the C library's heap was
-left in fragments when all values vanished in an outage and came back; with 4 a soak's memory is level.
+left in fragments when all values became stale in an outage and came back; with 4 a soak's memory is level.
 """
 
 import sys
@@ -26,7 +26,7 @@ from typing import Final
 #: Devices whose lines stand together.
 BLOCK: Final = 4
 
-#: Bytes that a piece of a page takes beside its text, with its place in a list.
+#: Bytes that a piece takes beside its text, with its place in a list.
 _PIECE: Final = sys.getsizeof(b"") + 8
 
 
@@ -38,12 +38,12 @@ class Snapshot:
 
     @cached_property
     def length(self) -> int:
-        """Bytes of text."""
+        """Return the bytes of text."""
         return sum(map(len, self.pieces))
 
     @property
     def memory(self) -> int:
-        """Bytes that it takes when all of its lines have been replaced since."""
+        """Return the bytes that it takes when all of its lines have been replaced since."""
         return self.length + len(self.pieces) * _PIECE
 
     def __bytes__(self) -> bytes:
@@ -73,15 +73,15 @@ class Exposition:
     def __init__(self, help_for: Callable[[str, str | None], str]) -> None:
         self._help_for = help_for
         self._families: dict[str, Family] = {}
-        #: The page as it is now, as long as anybody has it: those who ask for the same have it in common.
-        self._page: Callable[[], Snapshot | None] = _no_page
+        #: The exposition as it is now, as long as somebody holds it: scrapes of the same one share it.
+        self._latest: Callable[[], Snapshot | None] = _none
 
     def family(self, metric: str) -> Family | None:
         """Return the family of that name, None while it has no lines."""
         return self._families.get(metric)
 
     def make(self, metric: str, field: str | None) -> Family:
-        """Return the family of that name, for a line that is put into it before anybody asks for the page."""
+        """Return the family of that name, for a line that is put into it before the next scrape."""
         family = self._families.get(metric)
         if family is None:
             family = self._families[metric] = Family(metric, field, self._help_for(metric, field))
@@ -103,7 +103,7 @@ class Exposition:
                 before, _, after = blocks.get(block, b"").partition(begin)
                 _, newline, others = after.partition(b"\n")
                 blocks[block] = b"%b%b%a%b%b" % (before, begin, value, newline, others)
-        self._page = _no_page
+        self._latest = _none
 
     def take(self, family: Family, block: int, labels: str) -> None:
         """Show no line any more whose labels begin with these."""
@@ -118,7 +118,7 @@ class Exposition:
             family.blocks.pop(block, None)
         if not family.blocks and self._families.get(family.name) is family:
             del self._families[family.name]
-        self._page = _no_page
+        self._latest = _none
 
     def relabel(self, block: int, before: str, after: str) -> None:
         """Replace `before`, with which the labels begin, by `after` in all lines in the block that have it."""
@@ -126,7 +126,7 @@ class Exposition:
         for family in self._families.values():
             if block in family.blocks:
                 family.blocks[block] = family.blocks[block].replace(family.begin + old, family.begin + new)
-        self._page = _no_page
+        self._latest = _none
 
     def renew_help(self) -> None:
         """Show the HELP that `help_for` gives now."""
@@ -134,19 +134,19 @@ class Exposition:
             header = _header(family.name, self._help_for(family.name, family.field))
             if header != family.header:
                 family.header = header
-                self._page = _no_page
+                self._latest = _none
 
     def drop(self, unwanted: Callable[[Family], bool]) -> None:
-        """Take away all `unwanted` families. Who still has one may take() lines from it, but not put() any."""
+        """Remove all `unwanted` families. A holder of one may still take() lines from it, but not put() any."""
         for family in list(filter(unwanted, self._families.values())):
             family.blocks.clear()
             del self._families[family.name]
-            self._page = _no_page
+            self._latest = _none
 
-    def page(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """Return the exposition of all families as it is now, in order of their names."""
-        page = self._page()
-        if page is None:
+        snapshot = self._latest()
+        if snapshot is None:
             pieces: list[bytes] = []
             for name in sorted(self._families):
                 family = self._families[name]
@@ -156,13 +156,13 @@ class Exposition:
                 # a newline behind the last line instead of before the first
                 pieces[0] = pieces[0][1:]
                 pieces.append(b"\n")
-            page = Snapshot(pieces)
-            self._page = weakref.ref(page)
-        return page
+            snapshot = Snapshot(pieces)
+            self._latest = weakref.ref(snapshot)
+        return snapshot
 
 
-def _no_page() -> None:
-    """Stand for a reference to a page that is gone."""
+def _none() -> None:
+    """Stand for a reference to an exposition that is gone."""
 
 
 def _header(name: str, help_text: str) -> bytes:

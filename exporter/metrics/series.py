@@ -17,14 +17,14 @@ _EXACT: Final = 2**53
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class _Layout:
-    """What the fields of a reading are: each one's family (None: it is left out), and why some are left out.
+    """What the fields of a reading are: each one's family (None: it is dropped), and why some are dropped.
 
     Shared by all devices whose fields are the same; `renewals` counts how often owners of names had changed.
     """
 
     names: tuple[str, ...] = ()
     families: tuple[Family | None, ...] = ()
-    rejected: tuple[tuple[str, str], ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
     renewals: int = 0
 
 
@@ -74,11 +74,11 @@ class Series:
         self._lock = threading.RLock()
 
     def together(self) -> AbstractContextManager[bool]:
-        """What is put in under it is on a page all together or not at all."""
+        """Return a lock: what is put in while it is held reaches a scrape all together or not at all."""
         return self._lock
 
     def add(self, device_type: str, device_sn: str, *, settings: bool = False) -> Row:
-        """A place for a device, or for its settings; it has no series until something is put into it."""
+        """Return a place for a device, or for its settings; it has no series until something is put into it."""
         with self._lock:
             # settings and readings have no families in common
             free = self._free.setdefault((device_type, settings), [])
@@ -115,7 +115,7 @@ class Series:
     def update(self, row: Row, fields: Mapping[str, int | float]) -> tuple[tuple[str, str], ...]:
         """Show `fields` as the device's reading, in place of the one before.
 
-        Returns the fields left out, each with its cause: `name` (it cannot be a metric's name) or `collision` (the metric
+        Return the dropped fields, each with its cause: `name` (it cannot be a metric's name) or `collision` (the metric
         belongs to another field or to the exporter).
         """
         names = tuple(fields)
@@ -124,8 +124,8 @@ class Series:
             if row.block == _GONE:
                 return ()
             layout = row.layout
-            # with fields left out: a metric that was another field's may be free by now
-            if names != layout.names or layout.renewals != self._renewals or layout.rejected:
+            # with dropped fields: a metric that was another field's may be free by now
+            if names != layout.names or layout.renewals != self._renewals or layout.dropped:
                 layout = self._change_layout(row, names)
             shown = tuple(row.values)
             if values != shown:
@@ -133,10 +133,10 @@ class Series:
                 # an array takes a fifth of a tuple's memory, but holds no integers that are no doubles
                 doubles = array("d", values)
                 row.values = doubles if tuple(doubles) == values else values
-            return layout.rejected
+            return layout.dropped
 
     def clear(self, row: Row) -> None:
-        """Show no reading of the device any more; what is said about the device itself stays."""
+        """Remove the device's reading; what is said about the device itself stays."""
         with self._lock:
             self._change_layout(row, ())
 
@@ -156,7 +156,7 @@ class Series:
                 self._exposition.put([self._exposition.make(family, None)], row.block, row.labels + extra, [value], [None])
 
     def remove(self, row: Row) -> None:
-        """Forget the device: all its series are gone from the next page on, and what is still put into `row` is dropped."""
+        """Forget the device: its series are gone from the next scrape on, and what is still put into `row` is ignored."""
         with self._lock:
             if row.block == _GONE:
                 return
@@ -168,16 +168,16 @@ class Series:
             row.block = _GONE
 
     def reading(self, row: Row) -> tuple[tuple[str, str | None, int | float], ...]:
-        """What was last put in by update() and is shown: each field with its metric (None: it is left out) and its value."""
+        """Return what update() last put in and is shown: each field with its metric (None: it is dropped) and its value."""
         with self._lock:
             layout, values = row.layout, row.values
         metrics = (family.name if family else None for family in layout.families)
         return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
 
-    def page(self) -> Snapshot:
-        """The exposition of all families in order of their names, each device's reading whole."""
+    def snapshot(self) -> Snapshot:
+        """Return the exposition of all families in order of their names, each device's reading whole."""
         with self._lock:
-            return self._exposition.page()
+            return self._exposition.snapshot()
 
     def _owners_of(self, fields: Iterable[str]) -> Mapping[str, str]:
         return {name: field for field in fields if (name := self._metric_name(field))}
@@ -193,22 +193,22 @@ class Series:
 
     def _layout(self, row: Row, names: tuple[str, ...]) -> _Layout:
         families: list[Family | None] = []
-        rejected = []
+        dropped = []
         for name in names:
             metric = self._metric_name(name)
             family = None
             if metric is None:
-                rejected.append((name, "name"))
+                dropped.append((name, "name"))
             elif not self._may_have(name, metric, row.settings):
-                rejected.append((name, "collision"))
+                dropped.append((name, "collision"))
             else:
                 family = self._exposition.make(metric, name)
             families.append(family)
-        key = (names, tuple(families), tuple(rejected), self._renewals)
+        key = (names, tuple(families), tuple(dropped), self._renewals)
         return self._layouts.setdefault(key, _Layout(*key))
 
     def _may_have(self, field: str, metric: str, settings: bool) -> bool:
-        """Whether `metric` is the field's: the exporter's own, those of the other kind and those of another field are not."""
+        """Return whether `metric` is the field's, and not the exporter's own, of the other kind, or another field's."""
         if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX) or metric.startswith(SETTING_PREFIX) is not settings:
             return False
         family = self._exposition.family(metric)
@@ -217,7 +217,7 @@ class Series:
 
 
 def _whole(value: int | float) -> int | float:
-    """A whole number that is kept as a double, as the integer that it is."""
+    """Return a whole number that is kept as a double as the integer that it is."""
     return int(value) if abs(value) < _EXACT and value == int(value) else value
 
 

@@ -30,7 +30,7 @@ class PollResult:
 class DeviceStatus:
     """How one device stands.
 
-    `reason` says why it has no usable answer now, `withheld` why its values are stale (None: they are fresh).
+    `reason` says why it has no usable answer now, `stale_cause` why its values are stale (None: they are fresh).
     `data_time` is the reading's own time as the device wrote it, and `data_time_is_read` whether it says when that was;
     `data_timestamp` is the same in the configured zone; `data_age` goes by that or, where it is unknown, by when the exporter
     first saw this reading. `next_poll` lies in the past while a poll waits for its turn. `lost` is what its data logger says.
@@ -41,7 +41,7 @@ class DeviceStatus:
     info: Mapping[str, str]
     state: DeviceState
     reason: str | None
-    withheld: str | None
+    stale_cause: str | None
     lost: bool | None
     data_time: str | None
     data_timestamp: float | None

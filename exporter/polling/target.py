@@ -238,7 +238,7 @@ class Target:
             info=self.device.info,
             state=state,
             reason=self._reason,
-            withheld=self._staleness.cause,
+            stale_cause=self._staleness.cause,
             lost=self.device.lost,
             data_time=self._data_time,
             data_time_is_read=self._time_is_read,

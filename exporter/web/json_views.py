@@ -56,7 +56,7 @@ def _device(status: DeviceStatus) -> dict[str, Any]:
         "info": dict(status.info),
         "state": status.state,
         "reason": status.reason,
-        "withheld": status.withheld,
+        "withheld": status.stale_cause,
         "lost": status.lost,
         "data_time": status.data_time,
         "data_timestamp_seconds": status.data_timestamp,

@@ -135,4 +135,4 @@ class Table:
 def _searchable(device: DeviceStatus) -> str:
     """Return the text that a search goes through."""
     labels = " ".join(f"{name}={value}" for name, value in device.info.items())
-    return f"{device.sn} {device.type} {device.reason or ''} {device.withheld or ''} {labels}".casefold()
+    return f"{device.sn} {device.type} {device.reason or ''} {device.stale_cause or ''} {labels}".casefold()

@@ -48,7 +48,7 @@ def url_of_large_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
             series.set(row, name, NOON)
     pages = Pages({"job": "atess", "instance": "exporter:9837"})
     for minute in (2, 1, 0):
-        pages.add(bytes(series.page()), NOON - 60 * minute)
+        pages.add(bytes(series.snapshot()), NOON - 60 * minute)
     with loaded(tmp_path_factory.mktemp("fleet"), pages) as found:
         yield found
 

@@ -170,7 +170,7 @@ class Bench:
         }
 
     def shown(self, sn: str, *, values_only: bool = True) -> dict[str, float]:
-        page = bytes(self.series.page())
+        page = bytes(self.series.snapshot())
         list(parse_openmetrics(page.decode() + "# EOF\n"))
         found = {name: value for name, value in samples(page).items() if f'deviceSn="{sn}"' in name}
         return {name: value for name, value in found.items() if not (values_only and name.startswith("atess_device_"))}

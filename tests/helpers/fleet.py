@@ -74,7 +74,7 @@ class Fleet:
         return self.value("device_up", sn)
 
     def value(self, metric: str, sn: str) -> float | None:
-        return samples(self.series.page()).get(f'atess_{metric}{{deviceSn="{sn}",type="pbd"}}')
+        return samples(self.series.snapshot()).get(f'atess_{metric}{{deviceSn="{sn}",type="pbd"}}')
 
     def times(self, sn: str) -> list[float]:
         return [time for time, asked in self.sent if asked == sn]

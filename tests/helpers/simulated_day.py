@@ -155,7 +155,7 @@ class _Day:
                 self._happen(minute, now)
             if not down:
                 self._poll(minute, now)
-                pages.add(bytes(self._series.page()) + self._own_page(now), now)
+                pages.add(bytes(self._series.snapshot()) + self._own_page(now), now)
             pages.add(_about_the_scrape(not down), now)
             self._clock.advance(60)
         return pages

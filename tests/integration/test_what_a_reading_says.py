@@ -79,7 +79,7 @@ class Bench:
         return self.shown()[f'atess_device_stale{LABELS},cause="frozen"}}'] == 1
 
     def shown(self) -> dict[str, float]:
-        return samples(self.series.page())
+        return samples(self.series.snapshot())
 
     def fields(self) -> dict[str, float]:
         found = {name.removesuffix(LABELS + "}"): value for name, value in self.shown().items()}

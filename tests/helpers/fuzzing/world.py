@@ -220,7 +220,7 @@ class World:
     def _refuse(self, refusal: Exception, wanted: Fields | type[Exception]) -> None:
         assert type(refusal) is wanted or "nested too deeply" in str(refusal), f"{refusal!r} instead of {wanted}"
         assert 0 < len(str(refusal).encode()) <= _LONGEST_MESSAGE, refusal
-        assert bytes(self._series.page()) == self._page, "a refused answer changed the page"
+        assert bytes(self._series.snapshot()) == self._page, "a refused answer changed the page"
 
     def _accept(self, place: _Place, reading: Reading, wanted: Fields | type[Exception]) -> None:
         assert type(wanted) is dict, f"{reading.fields} instead of {wanted}"
@@ -278,7 +278,7 @@ class World:
         return [other for other in (*self._places, *self._settings.values()) if other not in places]
 
     def _check(self, *changed: _Place) -> None:
-        page = self._page = bytes(self._series.page())
+        page = self._page = bytes(self._series.snapshot())
         found = read_page(page)
         rest = dict(found)
         for place in changed:

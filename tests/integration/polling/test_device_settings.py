@@ -48,7 +48,7 @@ class Bench:
             self.clock.advance(5)
 
     def shown(self) -> dict[str, float]:
-        return samples(self.series.page())
+        return samples(self.series.snapshot())
 
     def asked(self) -> list[str]:
         return [request.path.removeprefix("/api/v1/") for request in self.cloud.requests]
@@ -256,7 +256,7 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
     respelled = {name.replace('"B"', '"b"'): value for name, value in before.items()}
     bench.configure(device("b", "bcu"), interval=60)
     assert bench.shown() == respelled
-    assert bench.series.page().length == len(bytes(bench.series.page()))
+    assert bench.series.snapshot().length == len(bytes(bench.series.snapshot()))
     # another reload while the first answer is under way
     bench.cloud.add(SimDevice("bcu", "b"))
     bench.reader.configure(None)

@@ -263,7 +263,7 @@ def test_a_devices_page_has_its_fields_and_polls() -> None:
 
 @pytest.mark.parametrize(("cause", "words"), [("frozen", "no longer moves"), ("failing", "no usable reading came")])
 def test_stale_values_are_said_to_be_stale(cause: str, words: str) -> None:
-    with serving(Devices(replace(UP, withheld=cause))) as web:
+    with serving(Devices(replace(UP, stale_cause=cause))) as web:
         page = web.text("/devices/pbd/UMD1")
     assert "The values are stale" in page
     assert words in page
@@ -439,5 +439,5 @@ def test_a_devices_page_has_the_fields_that_are_text() -> None:
 
 
 def test_what_stands_still_is_said_where_the_time_is_none() -> None:
-    with serving(Devices(replace(UP, withheld="frozen", data_time="0", data_time_is_read=False))) as web:
+    with serving(Devices(replace(UP, stale_cause="frozen", data_time="0", data_time_is_read=False))) as web:
         assert "the reading no longer changes, and its own time is no time" in web.text("/devices/pbd/UMD1")

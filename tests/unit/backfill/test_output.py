@@ -45,7 +45,7 @@ def test_a_file_is_openmetrics_with_the_helps_of_the_live_page(spill: Spill, tmp
     live = series()
     row = live.add("pbd", "A")
     live.update(row, {"epvTotal": 0, "pac": 0})
-    headers = [line for line in bytes(live.page()).decode().splitlines() if line.startswith("#")]
+    headers = [line for line in bytes(live.snapshot()).decode().splitlines() if line.startswith("#")]
     labels, other = 'deviceSn="A",type="pbd"', 'deviceSn="B\\"\\\\\\n",type="bcu"'
     assert text.splitlines() == [
         *headers[:2],

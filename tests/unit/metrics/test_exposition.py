@@ -37,10 +37,10 @@ def test_lines_come_and_go_in_any_block_and_the_page_says_its_length(exposition:
         ("ab", 1),
         ("i", 333),
     ):
-        before = exposition.page()
+        before = exposition.snapshot()
         put(exposition, blocks[device], device, value)
         shown[device] = value
-        page = exposition.page()
+        page = exposition.snapshot()
         text = bytes(page)
         assert text.startswith(HEADER)
         lines = text.removeprefix(HEADER).decode().splitlines(keepends=True)
@@ -51,13 +51,13 @@ def test_lines_come_and_go_in_any_block_and_the_page_says_its_length(exposition:
         take(exposition, block, device)
         if blocks[device] == block:
             shown.pop(device, None)
-        page = exposition.page()
+        page = exposition.snapshot()
         lines = bytes(page).removeprefix(HEADER).decode().splitlines(keepends=True)
         assert sorted(lines) == sorted(f'm{{d="{name}"}} {number!r}\n' for name, number in shown.items())
         assert page.length == len(bytes(page))
     assert exposition.family("m") is not None
     take(exposition, 9, "h")
-    assert (bytes(exposition.page()), exposition.page().length, exposition.family("m")) == (b"", 0, None)
+    assert (bytes(exposition.snapshot()), exposition.snapshot().length, exposition.family("m")) == (b"", 0, None)
     # what had been handed out by then is as it was
     assert b'd="h"} 1\n' in bytes(page)
 
@@ -66,7 +66,7 @@ def test_a_line_stays_where_it_is_when_its_value_changes(exposition: Exposition)
     for value in (1, 22, 3):
         for device in "abc":
             put(exposition, 0, device, value)
-        assert bytes(exposition.page()) == HEADER + b"".join(b'm{d="%b"} %d\n' % (name, value) for name in (b"a", b"b", b"c"))
+        assert bytes(exposition.snapshot()) == HEADER + b"".join(b'm{d="%b"} %d\n' % (name, value) for name in (b"a", b"b", b"c"))
 
 
 def test_only_what_changed_and_has_a_family_is_put(exposition: Exposition) -> None:
@@ -83,7 +83,7 @@ def test_all_lines_are_taken_whose_labels_begin_alike(exposition: Exposition) ->
     for device in ('a",x="1', 'a",x="2', "b", 'a",x="3', "aa"):
         put(exposition, 0, device, 1)
     take(exposition, 0, "a")
-    assert bytes(exposition.page()) == HEADER + b'm{d="b"} 1\nm{d="aa"} 1\n'
+    assert bytes(exposition.snapshot()) == HEADER + b'm{d="b"} 1\nm{d="aa"} 1\n'
 
 
 def test_absent_lines_take_no_room_and_the_last_one_takes_its_family_along(exposition: Exposition) -> None:
@@ -104,7 +104,7 @@ def test_what_is_taken_from_a_family_that_is_gone_leaves_its_successor_alone(exp
     take(exposition, 0, "a")
     put(exposition, 0, "a", 2)
     exposition.take(old, 0, 'd="a"')
-    assert bytes(exposition.page()) == HEADER + b'm{d="a"} 2\n'
+    assert bytes(exposition.snapshot()) == HEADER + b'm{d="a"} 2\n'
 
 
 @pytest.mark.parametrize("text", ['\nm{d="a"} 1', '\nm{d="a', "\n", "\r", 'm{d="a"} 1', 'x",d="a'])
@@ -113,16 +113,16 @@ def test_text_that_looks_like_a_line_is_not_taken_for_one(exposition: Exposition
     put(exposition, 0, odd, 5)
     put(exposition, 0, "a", 1)
     put(exposition, 0, "a", 2)
-    assert bytes(exposition.page()) == HEADER + f'm{{d="{odd}"}} 5\nm{{d="a"}} 2\n'.encode()
+    assert bytes(exposition.snapshot()) == HEADER + f'm{{d="{odd}"}} 5\nm{{d="a"}} 2\n'.encode()
     take(exposition, 0, "a")
-    assert bytes(exposition.page()) == HEADER + f'm{{d="{odd}"}} 5\n'.encode()
+    assert bytes(exposition.snapshot()) == HEADER + f'm{{d="{odd}"}} 5\n'.encode()
 
 
 def test_families_are_in_order_of_their_names_each_in_one_group(exposition: Exposition) -> None:
     for metric in ("m", "c", "x"):
         for block in range(3):
             put(exposition, block, str(block), 1, metric)
-    page = bytes(exposition.page()).decode().splitlines()
+    page = bytes(exposition.snapshot()).decode().splitlines()
     assert [line.partition("{")[0] for line in page if not line.startswith("#")] == [*"cccmmmxxx"]
     assert page.count("# TYPE c gauge") == page.count("# TYPE m gauge") == 1
 
@@ -134,15 +134,15 @@ def test_families_are_in_order_of_their_names_each_in_one_group(exposition: Expo
 def test_help_is_escaped(text: str, shown: str) -> None:
     exposition = Exposition(lambda metric, field: text)
     put(exposition, 0, "a", 1)
-    assert bytes(exposition.page()).decode().startswith(f"# HELP m {shown}\n# TYPE m gauge\n")
+    assert bytes(exposition.snapshot()).decode().startswith(f"# HELP m {shown}\n# TYPE m gauge\n")
 
 
 def test_who_asks_for_the_same_page_gets_the_same_and_nobody_else_keeps_it(exposition: Exposition) -> None:
     put(exposition, 0, "a", 1)
-    page = exposition.page()
-    assert exposition.page() is page
+    page = exposition.snapshot()
+    assert exposition.snapshot() is page
     put(exposition, 0, "a", 2)
-    newer = exposition.page()
+    newer = exposition.snapshot()
     assert (bytes(page).endswith(b'd="a"} 1\n'), bytes(newer).endswith(b'd="a"} 2\n')) == (True, True)
     kept = weakref.ref(newer)
     del newer
@@ -151,6 +151,6 @@ def test_who_asks_for_the_same_page_gets_the_same_and_nobody_else_keeps_it(expos
 
 def test_a_page_without_a_family_is_another_one(exposition: Exposition) -> None:
     put(exposition, 0, "a", 1)
-    page = exposition.page()
+    page = exposition.snapshot()
     take(exposition, 0, "a")
-    assert bytes(page) != bytes(exposition.page()) == b""
+    assert bytes(page) != bytes(exposition.snapshot()) == b""

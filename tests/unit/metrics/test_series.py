@@ -22,7 +22,7 @@ def series() -> Series:
 def test_a_reading_becomes_lines_under_its_families(series: Series) -> None:
     row = series.add("pbd", "UMD1")
     series.update(row, {"vbat": 52.5, "ppv": 7})
-    assert bytes(series.page()) == (
+    assert bytes(series.snapshot()) == (
         b"# HELP atess_ppv What ppv means.\n# TYPE atess_ppv gauge\n"
         b'atess_ppv{deviceSn="UMD1",type="pbd"} 7\n'
         b"# HELP atess_vbat What vbat means.\n# TYPE atess_vbat gauge\n"
@@ -35,7 +35,7 @@ def test_every_family_is_one_group_across_types(series: Series) -> None:
     for n, row in enumerate(rows):
         series.update(row, {"ppv": n, "vbat": n})
         series.set(row, "atess_device_up", 1)
-    lines = bytes(series.page()).decode().splitlines()
+    lines = bytes(series.snapshot()).decode().splitlines()
     names = [line.split("{")[0].split(" ")[2] if line.startswith("#") else line.split("{")[0] for line in lines]
     assert [name for n, name in enumerate(names) if n == 0 or names[n - 1] != name] == [
         "atess_device_up",
@@ -50,7 +50,7 @@ def test_a_field_that_is_missing_now_vanishes_and_others_stay(series: Series) ->
     series.update(one, {"ppv": 1, "vbat": 2})
     series.update(two, {"ppv": 3, "vbat": 4})
     series.update(one, {"vbat": 5})
-    assert samples(series.page()) == {
+    assert samples(series.snapshot()) == {
         'atess_ppv{deviceSn="B",type="pbd"}': 3,
         'atess_vbat{deviceSn="A",type="pbd"}': 5,
         'atess_vbat{deviceSn="B",type="pbd"}': 4,
@@ -82,16 +82,16 @@ def test_a_family_without_samples_has_no_header(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})
     series.update(row, {"ppv": 1})
-    assert b"vbat" not in bytes(series.page())
+    assert b"vbat" not in bytes(series.snapshot())
     series.clear(row)
-    assert bytes(series.page()) == b""
+    assert bytes(series.snapshot()) == b""
 
 
 def pieces(series: Series) -> dict[str, bytes]:
     """The objects that the exposition is made of, by the metrics of their samples."""
     return {
         name: piece
-        for piece in series.page().pieces
+        for piece in series.snapshot().pieces
         if (name := piece.lstrip(b"\n").partition(b"{")[0].decode()).startswith("atess_")
     }
 
@@ -135,14 +135,14 @@ def test_nothing_is_rendered_for_a_value_that_did_not_change(series: Series) -> 
 def test_numbers_are_exact(series: Series, value: float, text: str) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": value})
-    assert bytes(series.page()).decode().splitlines()[-1].rpartition(" ")[2] == text
+    assert bytes(series.snapshot()).decode().splitlines()[-1].rpartition(" ")[2] == text
 
 
 def test_a_large_integer_that_differs_by_one_is_shown(series: Series) -> None:
     row = series.add("pbd", "A")
     for value in (2**53, 2**53 + 1, 2**53):
         series.update(row, {"ppv": value})
-        assert bytes(series.page()).endswith(b"%d\n" % value)
+        assert bytes(series.snapshot()).endswith(b"%d\n" % value)
 
 
 def test_every_change_makes_another_page(series: Series) -> None:
@@ -158,28 +158,28 @@ def test_every_change_makes_another_page(series: Series) -> None:
         lambda: series.remove(row),
     ]
     for change in changes:
-        before = series.page()
+        before = series.snapshot()
         change()
-        after = series.page()
+        after = series.snapshot()
         assert after is not before
         assert bytes(after) != bytes(before)
-        assert series.page() is after
+        assert series.snapshot() is after
 
 
 def test_an_unchanged_reading_leaves_the_page_as_it_is(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2.5})
-    before = series.page()
+    before = series.snapshot()
     series.update(row, {"ppv": 1, "vbat": 2.5})
-    assert series.page() is before
+    assert series.snapshot() is before
 
 
 def test_nothing_is_rendered_again_for_a_field_that_has_no_series(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "a b": 2})
-    before = series.page()
+    before = series.snapshot()
     series.update(row, {"ppv": 1, "a b": 2})
-    assert series.page() is before
+    assert series.snapshot() is before
 
 
 def test_layouts_that_somebody_keeps_change_nothing(series: Series) -> None:
@@ -191,13 +191,13 @@ def test_layouts_that_somebody_keeps_change_nothing(series: Series) -> None:
             for row in rows:
                 series.update(row, fields)
                 kept.append(row.layout)
-            page = series.page()
+            page = series.snapshot()
             assert page.length == len(bytes(page))
             shown = {metric_name(name) for name in fields}
             assert samples(page).keys() == {f"{metric}{{{row.labels}}}" for metric in shown for row in rows}
             for row in rows:
                 series.clear(row)
-            assert bytes(series.page()) == b""
+            assert bytes(series.snapshot()) == b""
 
 
 def test_the_lines_of_a_broken_device_take_no_room_for_others(series: Series) -> None:
@@ -225,12 +225,12 @@ def test_info_that_changes_is_one_line_still(series: Series) -> None:
             series.set(row, "atess_device_info", 1, {"site": site})
     for row in rows:
         series.set(row, "atess_device_info", 1, {"model": "m", "site": "z"})
-    assert samples(series.page()) == {
+    assert samples(series.snapshot()) == {
         'atess_device_info{deviceSn="A",type="pbd",model="m",site="z"}': 1,
         'atess_device_info{deviceSn="AA",type="pbd",model="m",site="z"}': 1,
     }
     series.set(rows[0], "atess_device_info", None, {"model": "m"})
-    assert list(samples(series.page())) == ['atess_device_info{deviceSn="AA",type="pbd",model="m",site="z"}']
+    assert list(samples(series.snapshot())) == ['atess_device_info{deviceSn="AA",type="pbd",model="m",site="z"}']
 
 
 def test_what_is_not_there_can_be_taken_away(series: Series) -> None:
@@ -238,7 +238,7 @@ def test_what_is_not_there_can_be_taken_away(series: Series) -> None:
     series.set(row, "atess_device_lost", None)
     series.clear(row)
     series.remove(row)
-    assert bytes(series.page()) == b""
+    assert bytes(series.snapshot()) == b""
 
 
 def test_devices_that_send_the_same_fields_share_their_layout(series: Series) -> None:
@@ -255,7 +255,7 @@ def test_fields_in_another_order_keep_their_values(series: Series) -> None:
     row = series.add("pbd", "A")
     series.update(row, {"ppv": 1, "vbat": 2})
     series.update(row, {"vbat": 2, "ppv": 1})
-    assert samples(series.page()) == {'atess_ppv{deviceSn="A",type="pbd"}': 1, 'atess_vbat{deviceSn="A",type="pbd"}': 2}
+    assert samples(series.snapshot()) == {'atess_ppv{deviceSn="A",type="pbd"}': 1, 'atess_vbat{deviceSn="A",type="pbd"}': 2}
 
 
 def test_clearing_leaves_what_is_said_about_the_device_itself(series: Series) -> None:
@@ -264,9 +264,9 @@ def test_clearing_leaves_what_is_said_about_the_device_itself(series: Series) ->
     series.update(row, {"ppv": 1})
     series.clear(row)
     series.set(row, "atess_device_up", 0)
-    assert samples(series.page()) == {'atess_device_up{deviceSn="A",type="pbd"}': 0}
+    assert samples(series.snapshot()) == {'atess_device_up{deviceSn="A",type="pbd"}': 0}
     series.update(row, {"ppv": 1})
-    assert samples(series.page())['atess_ppv{deviceSn="A",type="pbd"}'] == 1
+    assert samples(series.snapshot())['atess_ppv{deviceSn="A",type="pbd"}'] == 1
 
 
 def test_a_removed_device_leaves_nothing_and_its_room_serves_the_next(series: Series) -> None:
@@ -275,7 +275,7 @@ def test_a_removed_device_leaves_nothing_and_its_room_serves_the_next(series: Se
     series.set(old, "atess_device_up", 1)
     series.set(old, "atess_device_info", 1, {"site": "x"})
     series.remove(old)
-    assert bytes(series.page()) == b""
+    assert bytes(series.snapshot()) == b""
     new = series.add("pbd", "NEW")
     assert new.block == 0
     series.update(new, {"ppv": 2})
@@ -284,20 +284,20 @@ def test_a_removed_device_leaves_nothing_and_its_room_serves_the_next(series: Se
     series.set(old, "atess_device_up", 1)
     series.clear(old)
     series.remove(old)
-    assert samples(series.page()) == {'atess_ppv{deviceSn="NEW",type="pbd"}': 2}
+    assert samples(series.snapshot()) == {'atess_ppv{deviceSn="NEW",type="pbd"}': 2}
 
 
 def test_labels_tell_samples_of_one_family_apart_and_none_takes_one_away(series: Series) -> None:
     row = series.add("pbd", "A")
     series.set(row, "atess_device_stale", 0, {"cause": "failing"})
     series.set(row, "atess_device_stale", 1, {"cause": "frozen"})
-    assert samples(series.page()) == {
+    assert samples(series.snapshot()) == {
         'atess_device_stale{deviceSn="A",type="pbd",cause="failing"}': 0,
         'atess_device_stale{deviceSn="A",type="pbd",cause="frozen"}': 1,
     }
     series.set(row, "atess_device_stale", None, {"cause": "failing"})
     series.set(row, "atess_device_stale", None, {"cause": "failing"})
-    assert list(samples(series.page())) == ['atess_device_stale{deviceSn="A",type="pbd",cause="frozen"}']
+    assert list(samples(series.snapshot())) == ['atess_device_stale{deviceSn="A",type="pbd",cause="frozen"}']
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,9 @@ def test_what_cannot_be_shown_is_said(series: Series, fields: dict[str, int], le
     assert series.update(row, fields) == left_out
     assert series.update(row, fields) == left_out
     shown = {name: value for name, value in fields.items() if name not in dict(left_out)}
-    assert samples(series.page()) == {f'{metric_name(name)}{{deviceSn="A",type="pbd"}}': value for name, value in shown.items()}
+    assert samples(series.snapshot()) == {
+        f'{metric_name(name)}{{deviceSn="A",type="pbd"}}': value for name, value in shown.items()
+    }
 
 
 def test_a_metric_belongs_to_the_field_that_came_first_while_it_lives(series: Series) -> None:
@@ -326,7 +328,7 @@ def test_a_metric_belongs_to_the_field_that_came_first_while_it_lives(series: Se
     series.clear(one)
     series.clear(two)
     assert series.update(two, {"foo_bar": 2}) == ()
-    assert b"What foo_bar means." in bytes(series.page())
+    assert b"What foo_bar means." in bytes(series.snapshot())
 
 
 def test_a_metric_is_free_again_however_often_others_went(series: Series) -> None:
@@ -345,7 +347,7 @@ def test_devices_that_send_the_same_unknown_field_both_show_it(series: Series) -
     one, two, other = series.add("pbd", "A"), series.add("pbd", "B"), series.add("pcs", "C")
     for row, fields in ((one, {"fooBar": 1}), (two, {"x": 0, "fooBar": 2}), (other, {"fooBar": 3})):
         assert series.update(row, fields) == ()
-    assert sorted(value for name, value in samples(series.page()).items() if "foo_bar" in name) == [1, 2, 3]
+    assert sorted(value for name, value in samples(series.snapshot()).items() if "foo_bar" in name) == [1, 2, 3]
 
 
 def test_a_metric_that_is_free_again_goes_to_who_was_told_that_it_is_not(series: Series) -> None:
@@ -354,7 +356,7 @@ def test_a_metric_that_is_free_again_goes_to_who_was_told_that_it_is_not(series:
     assert series.update(two, {"foo_bar": 2, "ppv": 1}) == (("foo_bar", "collision"),)
     series.clear(one)
     assert series.update(two, {"foo_bar": 2, "ppv": 1}) == ()
-    assert samples(series.page())['atess_foo_bar{deviceSn="B",type="pbd"}'] == 2
+    assert samples(series.snapshot())['atess_foo_bar{deviceSn="B",type="pbd"}'] == 2
 
 
 def test_a_device_s_reading_and_its_settings_never_share_a_series(series: Series) -> None:
@@ -364,7 +366,7 @@ def test_a_device_s_reading_and_its_settings_never_share_a_series(series: Series
         ("setting_x", "collision"),
         ("settingX", "collision"),
     )
-    assert samples(series.page()) == {
+    assert samples(series.snapshot()) == {
         'atess_setting_x{deviceSn="A",type="pbd"}': 1,
         'atess_ppv{deviceSn="A",type="pbd"}': 4,
     }
@@ -374,7 +376,7 @@ def test_fresh_fields_for_ever_leave_nothing_behind(series: Series) -> None:
     row = series.add("pbd", "A")
     for n in range(50):
         series.update(row, {f"random{n}": n, "ppv": n})
-    assert samples(series.page()) == {
+    assert samples(series.snapshot()) == {
         'atess_ppv{deviceSn="A",type="pbd"}': 49,
         'atess_random49{deviceSn="A",type="pbd"}': 49,
     }
@@ -389,7 +391,7 @@ def test_any_serial_number_is_harmless(sn: str) -> None:
     series = Series(metric_name, lambda name: 'A "quoted" \\ help\ntext.')
     row = series.add("pbd", sn)
     series.update(row, {"ppv": 1})
-    page = bytes(series.page()).decode()
+    page = bytes(series.snapshot()).decode()
     plain = sn.encode("utf-8", "backslashreplace").decode()
     for families in (parse_text(page), parse_openmetrics(page + "# EOF\n")):
         (family,) = families
@@ -447,8 +449,8 @@ def test_the_page_is_always_what_was_put_into_it(script: list[tuple[str, int, di
             rows[n] = series.add(*devices[n])
     expected = {f"{metric}{{{rows[n].labels}}}": float(value) for n, fields in shown.items() for metric, value in fields.items()}
     expected |= {f"atess_device_info{{{rows[n].labels},{site}}}": 1.0 for n, site in info.items()}
-    page = bytes(series.page())
-    assert len(page) == series.page().length
+    page = bytes(series.snapshot())
+    assert len(page) == series.snapshot().length
     assert samples(page) == expected
     parsed = list(parse_openmetrics(page.decode() + "# EOF\n"))
     assert [family.name for family in parsed] == sorted(family.name for family in parsed)
@@ -473,7 +475,7 @@ def test_a_scrape_sees_each_reading_whole() -> None:
     try:
         for _ in range(200):
             seen: dict[str, set[float]] = {}
-            for key, value in samples(series.page()).items():
+            for key, value in samples(series.snapshot()).items():
                 seen.setdefault(key.split('"')[1], set()).add(value)
             assert all(len(values) == 1 for values in seen.values())
     finally:
@@ -487,13 +489,13 @@ def test_the_families_about_devices_have_help() -> None:
     row = series.add("pbd", "A")
     for family in DEVICE_FAMILIES:
         series.set(row, family, 1)
-    for parsed in parse_openmetrics(bytes(series.page()).decode() + "# EOF\n"):
+    for parsed in parse_openmetrics(bytes(series.snapshot()).decode() + "# EOF\n"):
         assert parsed.type == "gauge"
         assert len(parsed.documentation) > 20
 
 
 def own(series: Series, row: Row) -> list[str]:
-    return [line for line in bytes(series.page()).decode().splitlines() if row.labels in line]
+    return [line for line in bytes(series.snapshot()).decode().splitlines() if row.labels in line]
 
 
 def test_a_device_that_is_renamed_keeps_all_its_samples_and_others_are_left_alone(series: Series) -> None:
@@ -505,11 +507,11 @@ def test_a_device_that_is_renamed_keeps_all_its_samples_and_others_are_left_alon
         series.set(row, "atess_device_info", 1, {"deviceSn2": row.labels})
     settings = series.add("pbd", "pbd7", settings=True)
     series.update(settings, {"setting_x": 1})
-    before = samples(series.page())
+    before = samples(series.snapshot())
     (row,) = [row for row in rows if '"pbd7"' in row.labels]
-    old = series.page()
+    old = series.snapshot()
     series.rename(row, 'a longer "name"')
-    page = series.page()
+    page = series.snapshot()
     assert page is not old
     assert page.length == len(bytes(page))
     renamed = {
@@ -518,7 +520,7 @@ def test_a_device_that_is_renamed_keeps_all_its_samples_and_others_are_left_alon
     }
     assert samples(page) == renamed
     series.update(row, {"ppv": 99})
-    assert samples(series.page())['atess_ppv{deviceSn="a longer \\"name\\"",type="pbd"}'] == 99
+    assert samples(series.snapshot())['atess_ppv{deviceSn="a longer \\"name\\"",type="pbd"}'] == 99
     series.remove(row)
     series.rename(row, "gone")
     assert not own(series, row)
@@ -534,11 +536,11 @@ class Told:
     def renew(self, **texts: str) -> None:
         self.texts = texts
         self.series.renew(texts)
-        page = self.series.page()
+        page = self.series.snapshot()
         assert page.length == len(bytes(page))
 
     def helps(self) -> dict[str, str]:
-        page = bytes(self.series.page()).decode()
+        page = bytes(self.series.snapshot()).decode()
         found = {family.name: family.documentation for family in parse_text(page)}
         assert found == {family.name: family.documentation for family in parse_openmetrics(page + "# EOF\n")}
         return found
@@ -549,7 +551,7 @@ def test_a_new_meaning_changes_the_help_and_nothing_else() -> None:
     row = told.series.add("pbd", "A")
     told.series.update(row, {"ppv": 1, "vbat": 2})
     told.series.set(row, "atess_device_up", 1)
-    old = told.series.page()
+    old = told.series.snapshot()
     before = samples(old)
     assert told.helps()["atess_ppv"] == "Field ppv."
     told.renew(ppv='PV power\nof "all" \\ strings, é')
@@ -559,11 +561,11 @@ def test_a_new_meaning_changes_the_help_and_nothing_else() -> None:
         "atess_device_up": DEVICE_FAMILIES["atess_device_up"],
     }
     assert told.helps()["atess_ppv"] == "PV power\nof 'all' \\ strings, é"
-    assert samples(told.series.page()) == before
-    changed = told.series.page()
+    assert samples(told.series.snapshot()) == before
+    changed = told.series.snapshot()
     assert changed is not old
     told.renew(ppv='PV power\nof "all" \\ strings, é')
-    assert told.series.page() is changed
+    assert told.series.snapshot() is changed
     told.renew()
     assert told.helps()["atess_ppv"] == "Field ppv."
 
@@ -582,7 +584,7 @@ def test_a_field_that_is_declared_owns_its_metric_from_then_on() -> None:
         # the same reading as before is looked at again
         assert told.series.update(row, other) == (("fooBar", "collision"),)
     assert told.series.update(rows[0], second) == (("fooBar", "collision"),)
-    assert samples(told.series.page())['atess_foo_bar{deviceSn="S0",type="pbd"}'] == 3
+    assert samples(told.series.snapshot())['atess_foo_bar{deviceSn="S0",type="pbd"}'] == 3
     assert told.helps()["atess_foo_bar"] == "The one that counts."
     told.renew()
     # it came first, and nobody owns the name any more
@@ -590,12 +592,12 @@ def test_a_field_that_is_declared_owns_its_metric_from_then_on() -> None:
     told.series.remove(rows[0])
     for row in rows[1:]:
         assert told.series.update(row, other) == ()
-    page = told.series.page()
+    page = told.series.snapshot()
     assert page.length == len(bytes(page))
     for row in rows[1:]:
         told.series.remove(row)
-    assert bytes(told.series.page()) == b""
-    assert told.series.page().length == 0
+    assert bytes(told.series.snapshot()) == b""
+    assert told.series.snapshot().length == 0
 
 
 def test_a_field_named_like_a_family_about_devices_takes_none_away() -> None:
@@ -603,7 +605,7 @@ def test_a_field_named_like_a_family_about_devices_takes_none_away() -> None:
     row = told.series.add("pbd", "A")
     told.series.set(row, "atess_device_up", 1)
     told.renew(deviceUp="Not ours.")
-    assert samples(told.series.page()) == {'atess_device_up{deviceSn="A",type="pbd"}': 1}
+    assert samples(told.series.snapshot()) == {'atess_device_up{deviceSn="A",type="pbd"}': 1}
     assert told.helps() == {"atess_device_up": DEVICE_FAMILIES["atess_device_up"]}
 
 
@@ -640,14 +642,14 @@ def test_whatever_is_renamed_and_declared_the_page_holds_together(script: list[t
         else:
             declared = argument
             told.renew(**dict.fromkeys(argument, "Declared."))
-        page = told.series.page()
+        page = told.series.snapshot()
         assert page.length == len(bytes(page))
         shown = samples(page)
         assert {text.split('"', 1)[1].rsplit('",type', 1)[0].replace('\\"', '"') for text in shown} <= set(names)
     # once everybody has answered again, owners have their names
     for number, fields in sent.items():
         told.series.update(rows[number], fields)
-    shown = samples(told.series.page())
+    shown = samples(told.series.snapshot())
     for number, fields in sent.items():
         for field in declared & fields.keys():
             rival = {"aB": "a_b", "a_b": "aB", "c": "C", "C": "c"}[field]

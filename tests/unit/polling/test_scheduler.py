@@ -543,11 +543,11 @@ def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clo
 def test_a_reload_that_only_spells_a_device_otherwise_leaves_it_one_with_its_reading(clock: FakeClock) -> None:
     fleet = Fleet(clock, [device("umd1", site="Pai"), device("OTHER")])
     fleet.run(100)
-    asked, page = len(fleet.sent), samples(fleet.series.page())
+    asked, page = len(fleet.sent), samples(fleet.series.snapshot())
     fleet.apply([device("UMD1", site="Pai"), device("OTHER")])
     fleet.run(100)
-    assert samples(fleet.series.page()) == {name.replace('"umd1"', '"UMD1"'): value for name, value in page.items()}
-    assert fleet.series.page().length == len(bytes(fleet.series.page()))
+    assert samples(fleet.series.snapshot()) == {name.replace('"umd1"', '"UMD1"'): value for name, value in page.items()}
+    assert fleet.series.snapshot().length == len(bytes(fleet.series.snapshot()))
     assert len(fleet.sent) == asked
     fleet.run(600)
     assert {sn for _, sn in fleet.sent[asked:]} == {"UMD1", "OTHER"}
@@ -590,7 +590,7 @@ class Watched(Series):
 
     def _look(self) -> None:
         if not self._depth:
-            self.pages.append(samples(self.page()))
+            self.pages.append(samples(self.snapshot()))
 
 
 def test_no_scrape_sees_a_device_in_a_half_state(clock: FakeClock) -> None:

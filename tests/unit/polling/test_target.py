@@ -30,7 +30,7 @@ class Bench:
 
     def shown(self, name: str, labels: str = "") -> float | None:
         self.target.mark_stale()
-        return samples(self.series.page()).get(f"atess_{name}{KEY}{labels}}}")
+        return samples(self.series.snapshot()).get(f"atess_{name}{KEY}{labels}}}")
 
     def stale(self) -> dict[str, float | None]:
         return {cause: self.shown("device_stale", f',cause="{cause}"') for cause in ("failing", "frozen")}
@@ -158,7 +158,7 @@ def test_changed_info_replaces_the_old(clock: FakeClock) -> None:
     bench = Bench(clock)
     bench.target.configure(device(site="North"), 1.0, None, None)
     bench.target.configure(device(site="South"), 1.0, None, None)
-    lines = [name for name in samples(bench.series.page()) if "device_info" in name]
+    lines = [name for name in samples(bench.series.snapshot()) if "device_info" in name]
     assert lines == [f'atess_device_info{KEY},site="South"}}']
 
 

@@ -35,7 +35,7 @@ def test_before_its_first_poll_a_device_waits_and_nothing_is_claimed(clock: Fake
     bench = Bench(clock, devices(2))
     status = bench.status("S1")
     assert status.state is DeviceState.WAITING
-    assert (status.reason, status.withheld, status.data_age, status.last_success, status.last_poll) == (None,) * 5
+    assert (status.reason, status.stale_cause, status.data_age, status.last_success, status.last_poll) == (None,) * 5
     assert {bench.status(sn).next_poll for sn in ("S0", "S1")} == {clock.wall(), clock.wall() + 15}
     detail = bench.detail("S1")
     assert detail.status == status
@@ -90,14 +90,14 @@ def test_a_failing_device_says_why_and_keeps_its_reading_until_it_is_too_old(clo
     bench.answer = failing(ApiError("code 500: the message"))
     bench.run(600)
     detail = bench.detail()
-    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (DeviceState.FAILING, "api_error", None)
+    assert (detail.status.state, detail.status.reason, detail.status.stale_cause) == (DeviceState.FAILING, "api_error", None)
     assert detail.error == "code 500: the message"
     assert [field.field for field in detail.fields] == ["ppv"]
     assert {entry.reason for entry in detail.polls[:-1]} == {"api_error"}
     assert detail.polls[-1].reason is None
     bench.run(600)
     detail = bench.detail()
-    assert (detail.status.state, detail.status.withheld, detail.fields) == (DeviceState.FAILING, "failing", [])
+    assert (detail.status.state, detail.status.stale_cause, detail.fields) == (DeviceState.FAILING, "failing", [])
     bench.answer = lambda sn: {"ppv": 1}
     bench.run(3000)
     assert (bench.detail().error, bench.status().state, bench.status().reason) == (None, DeviceState.UP, None)
@@ -108,7 +108,7 @@ def test_a_device_whose_reading_stands_still_is_stale(clock: FakeClock) -> None:
     bench.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
     bench.run(2000)
     detail = bench.detail()
-    assert (detail.status.state, detail.status.reason, detail.status.withheld) == (DeviceState.STALE, None, "frozen")
+    assert (detail.status.state, detail.status.reason, detail.status.stale_cause) == (DeviceState.STALE, None, "frozen")
     assert detail.fields == []
     assert detail.status.data_time == "2026-11-22 10:00:00"
     assert detail.status.data_age is not None
@@ -236,7 +236,7 @@ def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -
     assert [field.field for field in bench.detail().fields] == ["vbat", "loggerSn"]
     bench.answer = failing(TimedOut("late"))
     bench.run(1500)
-    assert bench.detail().status.withheld == "failing"
+    assert bench.detail().status.stale_cause == "failing"
     assert (bench.detail().texts, bench.detail().fields) == ([], [])
 
 

@@ -70,7 +70,7 @@ def test_a_columns_link_turns_its_order_round_and_begins_at_the_first_page() -> 
 def test_text_is_sought_word_by_word_in_name_type_labels_and_reasons() -> None:
     one = status("UMD1", info={"site": "Mae Hong Son"})
     two = status("TND2", "hps_central", DeviceState.FAILING, reason="timeout", info={"site": "Pai"})
-    three = status("TND3", "hps_central", DeviceState.STALE, withheld="frozen")
+    three = status("TND3", "hps_central", DeviceState.STALE, stale_cause="frozen")
     found = {
         text: serials(Query(text=text), one, two, three)
         for text in ("umd", "HPS", "hong mae", "site=pai", "timeout", "frozen", "tnd timeout", "tnd nowhere")
