@@ -135,18 +135,26 @@ def _demo_runs_confined(store: Path) -> None:
 
 def _live_runs_with_config_and_token(store: Path) -> None:
     port = free_port()
-    with simulated_cloud("--devices", "pbd:UMD0D23202") as cloud:
-        config, token = store / "config.yaml", store / "token"
+    with simulated_cloud("--devices", "pbd:UMD0D23202,pbd:UMD0D23203") as cloud:
+        config, token = store / "config" / "config.yaml", store / "secrets" / "atess_token"
+        for folder in (config.parent, token.parent):
+            folder.mkdir(mode=0o755)
         api = {"base_url": cloud.url, "token_file": "/run/secrets/atess_token"}
         config.write_text(yaml.safe_dump({"api": api, "devices": {"pbd": ["UMD0D23202"]}}))
         token.write_text(TOKEN)
         # as a secret is kept: for the image's user alone
         os.chown(token, 65532, 65532)
         token.chmod(0o400)
-        mounts = [f"--volume={config}:/etc/atess-exporter/config.yaml:ro", f"--volume={token}:/run/secrets/atess_token:ro"]
+        mounts = [f"--volume={config.parent}:/etc/atess-exporter:ro", f"--volume={token.parent}:/run/secrets:ro"]
         arguments = [f"--web.listen-address=127.0.0.1:{port}"]
         with _running("--network=host", *mounts, arguments=arguments) as name:
             _eventually(lambda: 'atess_device_up{deviceSn="UMD0D23202",type="pbd"} 1' in _page(port))
+            # as an editor does: another file in the place of the old one
+            fresh = config.with_suffix(".new")
+            fresh.write_text(yaml.safe_dump({"api": api, "devices": {"pbd": ["UMD0D23202", "UMD0D23203"]}}))
+            fresh.replace(config)
+            _run("podman", "kill", "--signal=HUP", name)
+            _eventually(lambda: 'atess_device_up{deviceSn="UMD0D23203",type="pbd"} 1' in _page(port))
             log = _log(name)
             _expect("device is up" in log, "a log")
             _expect(TOKEN not in log, "no token in the log")
