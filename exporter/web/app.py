@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -48,15 +50,16 @@ def create_app(site: Site) -> Starlette:
     pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
 
     reloads = SharedCall(site.reload)
+    # clients that scrape at once share a packed copy: each costs most of a scrape's CPU, and memory until it is sent
+    packed = {openmetrics: SharedCall(partial(_pack, site, openmetrics)) for openmetrics in (False, True)}
 
-    # not async: Starlette runs it in a thread, so that a large exposition does not delay the health checks
-    def metrics(request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
-        page, rest = site.exposition(openmetrics=openmetrics)
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
-            headers["Content-Encoding"] = "gzip"
-            return Response(gzip([*page.pieces, rest]), headers=headers)
+            return Response(await packed[openmetrics].get(), headers={**headers, "Content-Encoding": "gzip"})
+        # in a thread, so that a large exposition does not delay the health checks
+        page, rest = await to_thread.run_sync(partial(site.exposition, openmetrics=openmetrics))
         return Streamed(page, rest, headers)
 
     async def healthy(request: Request) -> Response:
@@ -93,3 +96,8 @@ def create_app(site: Site) -> Starlette:
     # one URL for one page
     app.router.redirect_slashes = False
     return app
+
+
+def _pack(site: Site, openmetrics: bool) -> bytes:
+    page, rest = site.exposition(openmetrics=openmetrics)
+    return gzip([*page.pieces, rest])

@@ -1,6 +1,7 @@
 import errno
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 import requests
 
 from exporter.commands.healthcheck import find_problem
+from exporter.metrics.exposition import Snapshot
 from exporter.web import ListenError, Server
+from exporter.web.shared_call import SharedCall
 from tests.helpers.processes import free_port
 from tests.helpers.web_parts import Parts, serving
 
@@ -96,6 +99,31 @@ def test_a_page_arrives_whole(coding: str, accept: str, end: bytes, lines: int) 
         head = session.head(url + "/metrics", headers={"Accept": accept, "Accept-Encoding": coding}, timeout=30)
         assert head.headers["Content-Length"] == answer.headers["Content-Length"]
         assert head.content == b""
+
+
+def test_clients_that_scrape_at_once_share_a_packed_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    scrapes, waiting, get = [], threading.Semaphore(0), SharedCall.get
+
+    class Counted(Parts):
+        def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
+            scrapes.append(openmetrics)
+            return super().exposition(openmetrics=openmetrics)
+
+    async def counted(call: SharedCall[bytes]) -> bytes:
+        waiting.release()
+        return await get(call)
+
+    monkeypatch.setattr(SharedCall, "get", counted)
+    parts = Counted()
+    parts.hold = threading.Event()
+    with serving(parts) as url, ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(requests.get, url + "/metrics", timeout=30) for _ in range(8)]
+        for _ in answers:
+            assert waiting.acquire(timeout=30)
+        parts.hold.set()
+        assert {answer.result(30).content for answer in answers} == {b"# TYPE x gauge\nx 1\nown 1\n"}
+    # one that was under way when the others asked, and one for all of those
+    assert len(scrapes) <= 2
 
 
 def test_a_client_that_leaves_halfway_disturbs_nobody() -> None:
