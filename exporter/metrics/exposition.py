@@ -18,6 +18,7 @@ heap was left in fragments when all values became stale in an outage and came ba
 
 import sys
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +62,7 @@ class Family:
         #: How its lines begin.
         self.begin = f"\n{name}".encode()
         self.header = _header(name, help_text)
-        self.blocks: dict[int, bytes] = {}
+        self.blocks: defaultdict[int, bytes] = defaultdict(bytes)
 
 
 class Exposition:
@@ -100,7 +101,7 @@ class Exposition:
         for family, value, last in zip(families, values, shown, strict=True):
             if value != last and family is not None:
                 begin, blocks = family.begin + ending, family.blocks
-                before, _, after = blocks.get(block, b"").partition(begin)
+                before, _, after = blocks[block].partition(begin)
                 _, newline, others = after.partition(b"\n")
                 blocks[block] = b"%b%b%a%b%b" % (before, begin, value, newline, others)
         self._latest = _none
