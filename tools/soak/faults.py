@@ -10,7 +10,7 @@ from tests.helpers.faulty_cloud import FAULTS, FaultyCloud
 from tools.soak.history import Key
 
 #: These throttle the whole account for minutes, as they should: they come as events, one at a time.
-RATE_LIMITED: Final = ("http_429", "code_10012")
+RATE_LIMITED: Final = ("http_429", "code_10012", "code_429", "retry_after_overflow")
 
 #: These cost both programs much work, so they come less often.
 _HEAVY: Final = ("huge_body", "gzip_bomb", "many_fields", "deep_json")
@@ -30,7 +30,7 @@ _EVENTS: Final = ("timeout", "http_429", "http_503", "token", "code_10012", "res
 _FIRST_EVENT, _EVENT_EVERY, _EVENT_JITTER, _EVENT_LENGTH = 245.0, 150.0, 15.0, 60.0
 
 #: What the exporter waits after each of RATE_LIMITED, in seconds: what the answer says, and where it says nothing a minute.
-PAUSES: Final = {"http_429": 2.0, "code_10012": 60.0}
+PAUSES: Final = {"http_429": 2.0, "code_10012": 60.0, "code_429": 60.0, "retry_after_overflow": 60.0}
 
 
 @dataclass(slots=True, eq=False)
