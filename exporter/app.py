@@ -127,7 +127,7 @@ class App:
         threading.Thread(target=self._reload_at_request, name="reload", daemon=True).start()
         while signals.wait() == signal.SIGHUP and signals.ending is None:
             self._reload_wanted.set()
-        signals.ignore()
+        # later signals are caught and change nothing; to ignore them would make Python report those it has yet to handle
         self.stop()
         return 0
 

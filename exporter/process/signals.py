@@ -55,11 +55,6 @@ class Signals:
             for number in _ENDING & self._before.keys():
                 signal.signal(number, self._handler)
 
-    def ignore(self) -> None:
-        """Ignore the signals from now on, so that a late one cannot interrupt the shutdown."""
-        for number in self._before:
-            signal.signal(number, signal.SIG_IGN)
-
     def restore(self) -> None:
         """Restore the handlers from before."""
         for number, handler in self._before.items():
