@@ -125,7 +125,7 @@ def test_reloads_lose_nothing_and_leak_nothing(sized: Sized, tmp_path: Path) -> 
                         page = samples(it.page())
                         assert page["atess_exporter_config_last_reload_successful"] == 0
                         assert intervals(page) == {sn for _, sn in [*KEPT, *added]}
-            eventually(lambda: scraper.scrapes > 10)
+                eventually(lambda: scraper.scrapes > 10)
             lasted = time.monotonic() - began
             assert scraper.missing == []
             # every device at its own pace all the while: no reload polled it once more, or kept it from being polled
