@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from exporter.process.signals import Signals
+from exporter.process.signals import Signals, end
 
 
 def main() -> int:
@@ -13,7 +13,12 @@ def main() -> int:
 
     from exporter import cli
 
-    return cli.main(signals=signals)
+    code = cli.main(signals=signals)
+    if code == 128 + signal.SIGINT:
+        # a SIGINT during code that was made from text, as dataclasses are, stays marked as unhandled in CPython, caught or not:
+        # the interpreter's own exit would replace the code by death from the signal
+        end(code)
+    return code
 
 
 if __name__ == "__main__":

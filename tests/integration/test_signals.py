@@ -201,3 +201,25 @@ def test_the_version_is_told_without_the_heavy_imports() -> None:
     assert done.stdout.startswith("atess-exporter, version ")
     imported = set(re.findall(r"\| +(\S+)$", done.stderr, re.MULTILINE))
     assert not imported & {"pydantic", "yaml", "requests", "structlog", "exporter.app"}
+
+
+def test_an_interrupt_in_code_made_from_text_keeps_the_exit_code(tmp_path: Path) -> None:
+    # as when a dataclass is being imported: CPython remembers such an interrupt, and ends by the signal although it was caught
+    (tmp_path / "interrupted.py").write_text(
+        """
+import sys
+from exporter import __main__, cli
+
+def interrupted(signals):
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+
+cli.main = interrupted
+sys.exit(__main__.main())
+"""
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    with running([sys.executable, "-m", "interrupted"], {**os.environ, "PYTHONPATH": path}) as process:
+        assert process.popen.wait(30) == 130
