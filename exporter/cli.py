@@ -1,9 +1,11 @@
 """The command line: flags and subcommands in, exit code out; nothing else."""
 
 import argparse
+import gc
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from exporter import __version__
@@ -159,6 +161,17 @@ def _by_default(command: Callable[[argparse.Namespace], int]) -> Callable[[argpa
     return run
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Import without the garbage collector: what modules are made of stays, and to look through it takes a tenth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals: Signals) -> int:
     try:
         shard = arguments.shard(options.shard, options.total_shards)
@@ -169,7 +182,7 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
         from exporter.commands import check
 
         return check.run(options.config, shard, options.web_config)
-    with signals.leaving_at_once():
+    with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import serve
     web = AppOptions(options.listen, options.telemetry_path, options.web_config)
@@ -177,7 +190,7 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
 
 
 def _demo(options: argparse.Namespace, signals: Signals) -> int:
-    with signals.leaving_at_once():
+    with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import demo
     web = AppOptions(options.listen, options.telemetry_path, options.web_config, simulated=True)

@@ -1,11 +1,11 @@
 """The Starlette application: metrics, pages, health and reload."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -59,7 +59,7 @@ def create_app(site: Site) -> Starlette:
         if accepts_gzip(request.headers.get("accept-encoding", "")):
             return Response(await packed[openmetrics].get(), headers={**headers, "Content-Encoding": "gzip"})
         # in a thread, so that a large exposition does not delay the health checks
-        page, rest = await to_thread.run_sync(partial(site.exposition, openmetrics=openmetrics))
+        page, rest = await asyncio.to_thread(site.exposition, openmetrics=openmetrics)
         return Streamed(page, rest, headers)
 
     async def healthy(request: Request) -> Response:

@@ -8,11 +8,11 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 from typing import Final
 
 import bcrypt
-from anyio import CapacityLimiter, to_thread
 
 from exporter.web.limits import Limits
 
@@ -42,7 +42,7 @@ class Users:
         self._checks: dict[bytes, asyncio.Task[bool]] = {}
         self._waiting: Counter[str] = Counter()
         # one check at a time: a flood of wrong passwords may cost one core, not all
-        self._thread: CapacityLimiter | None = None
+        self._thread = ThreadPoolExecutor(1)
 
     async def check(self, authorization: str, peer: str) -> Verdict:
         """Check the Authorization header that came from `peer`, an IP address."""
@@ -65,12 +65,10 @@ class Users:
 
     async def _verify(self, user: str, password: bytes, digest: bytes, peer: str) -> bool:
         try:
-            if self._thread is None:
-                self._thread = CapacityLimiter(1)
             # an unknown name must take as long as a known one, whatever the hashes cost
             known = self._hashes.get(user)
             expected = self._decoys[digest[0] % len(self._decoys)] if known is None else known
-            matches = await to_thread.run_sync(_matches, password, expected, limiter=self._thread)
+            matches = await asyncio.get_running_loop().run_in_executor(self._thread, _matches, password, expected)
             right = matches and known is not None
             if right:
                 self._known[user] = digest

@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -103,7 +102,7 @@ class Pages:
 
         async def endpoint(request: Request) -> Response:
             async with self._slots:
-                return await run_in_threadpool(page, request)
+                return await asyncio.to_thread(page, request)
 
         return endpoint
 

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
-
-from anyio import CapacityLimiter, to_thread
 
 Result = TypeVar("Result")
 
@@ -20,7 +19,7 @@ class SharedCall(Generic[Result]):
         self._running: asyncio.Task[Result] | None = None
         self._next: asyncio.Task[Result] | None = None
         # a thread of its own: those that serve the pages may all be in use
-        self._thread: CapacityLimiter | None = None
+        self._thread = ThreadPoolExecutor(1)
 
     async def get(self) -> Result:
         """Return the result of a call that begins now or later. Raises what the function raises."""
@@ -33,10 +32,8 @@ class SharedCall(Generic[Result]):
         if previous is not None:
             await asyncio.wait([previous])
         self._running, self._next = self._next, None
-        if self._thread is None:
-            self._thread = CapacityLimiter(1)
         try:
-            return await to_thread.run_sync(self._function, limiter=self._thread)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._function)
         finally:
             if self._running is asyncio.current_task():
                 # keep no result that nobody will ask for
