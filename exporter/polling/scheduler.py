@@ -23,7 +23,7 @@ from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.metrics.series import Series
 from exporter.polling.loop import Loop
 from exporter.polling.poller import Poller
-from exporter.polling.status import DeviceStatus, TargetDetail
+from exporter.polling.status import DeviceStatus
 from exporter.polling.target import Target
 
 _log = structlog.get_logger()
@@ -216,11 +216,11 @@ class Scheduler(Loop):
         self.mark_stale()
         return [job.target.status(self._next_poll(job)) for job in list(self._by_key.values())]
 
-    def detail(self, key: tuple[str, str]) -> tuple[Device, TargetDetail] | None:
-        """Return the device of this type and serial number, and its detail; None if it is not polled."""
+    def detail(self, key: tuple[str, str]) -> DeviceStatus | None:
+        """Return the status of the device of this key, with its latest reading and last polls; None if it is not polled."""
         self.mark_stale()
         job = self._by_key.get(key)
-        return (job.target.device, job.target.detail(self._next_poll(job))) if job else None
+        return job.target.detail(self._next_poll(job)) if job else None
 
     def _next_poll(self, job: _Job) -> float | None:
         """Return when a device is to be polled next, by the exporter's clock; None while only probes are sent."""

@@ -3,6 +3,7 @@
 import marshal
 import random
 import threading
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Final
 
@@ -16,7 +17,7 @@ from exporter.metrics.series import Series
 from exporter.polling.backoff import Backoff
 from exporter.polling.history import PollHistory
 from exporter.polling.staleness import StaleCause, Staleness
-from exporter.polling.status import DeviceState, DeviceStatus, PollResult, TargetDetail
+from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
 
 #: Why a device is down that is not asked, because the circuit breaker is not closed.
 SUSPENDED: Final = "suspended"
@@ -214,11 +215,12 @@ class Target:
         with self._lock:
             return self._status(next_poll)
 
-    def detail(self, next_poll: float | None) -> TargetDetail:
+    def detail(self, next_poll: float | None) -> DeviceStatus:
         """Return the same with the latest reading and the last polls, all of one moment."""
         with self._lock:
-            reading, texts = self._series.reading(self._row), marshal.loads(self._texts)  # noqa: S302 - our own
-            return TargetDetail(self._status(next_poll), self._error, reading, texts, self._history.polls)
+            fields = [FieldValue(*field) for field in self._series.reading(self._row)]
+            texts = marshal.loads(self._texts)  # noqa: S302 - our own
+            return replace(self._status(next_poll), fields=fields, texts=texts, polls=self._history.polls)
 
     def _status(self, next_poll: float | None) -> DeviceStatus:
         now, wall = self._clock.now(), self._clock.wall()
@@ -236,8 +238,11 @@ class Target:
             type=self.device.type,
             sn=self.device.sn,
             info=self.device.info,
+            path=self.device.path,
+            path_evidence=self.device.evidence,
             state=state,
             reason=self._reason,
+            error=self._error,
             stale_cause=self._staleness.cause,
             lost=self.device.lost,
             data_time=self._data_time,

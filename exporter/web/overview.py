@@ -1,13 +1,14 @@
 """What the pages show of the devices, joined with what the catalogue knows of their fields."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import DeviceType, FieldInfo
 from exporter.clock import Clock
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.status import DeviceDetail, FieldText, FieldValue, Fleet
+from exporter.polling.status import DeviceStatus, FieldValue
 
 
 class Overview:
@@ -21,37 +22,32 @@ class Overview:
         self._circuit_breaker = circuit_breaker
         self._clock = clock
 
-    def fleet(self) -> Fleet:
-        """Return the status of all devices."""
-        return Fleet(self._clock.wall(), self._suspended, self._scheduler.statuses())
-
-    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
-        """Return one device with its reading, None if unknown. Any spelling of its deviceSn finds it."""
-        found = self._scheduler.detail((device_type, serial_key(device_sn)))
-        known = self.types.get(device_type)
-        if found is None or known is None:
-            return None
-        device, detail = found
-        return DeviceDetail(
-            at=self._clock.wall(),
-            suspended=self._suspended,
-            status=detail.status,
-            title=known.title,
-            path=device.path,
-            path_evidence=device.evidence.words,
-            error=detail.error,
-            fields=[_field_value(known.fields.get(name), name, metric, value) for name, metric, value in detail.reading],
-            texts=[FieldText(name, text) for name, text in detail.texts],
-            polls=detail.polls,
-        )
+    @property
+    def now(self) -> float:
+        """Return the Unix time."""
+        return self._clock.wall()
 
     @property
-    def _suspended(self) -> str | None:
+    def suspended(self) -> str | None:
+        """Return why the circuit breaker is not closed, None if it is."""
         return self._circuit_breaker.cause
 
+    def devices(self) -> list[DeviceStatus]:
+        """Return the status of all devices."""
+        return self._scheduler.statuses()
 
-def _field_value(known: FieldInfo | None, name: str, metric: str | None, value: int | float) -> FieldValue:
+    def device(self, device_type: str, device_sn: str) -> DeviceStatus | None:
+        """Return one device with its reading, None if unknown. Any spelling of its deviceSn finds it."""
+        device = self._scheduler.detail((device_type, serial_key(device_sn)))
+        known = self.types.get(device_type)
+        if device is None or known is None:
+            return None
+        fields = [_describe(field, known.fields.get(field.field)) for field in device.fields]
+        return replace(device, title=known.title, fields=fields)
+
+
+def _describe(field: FieldValue, known: FieldInfo | None) -> FieldValue:
     if known is None:
-        return FieldValue(name, metric, value)
-    word = known.values.get(int(value)) if known.values and value == int(value) else None
-    return FieldValue(name, metric, value, word, known.unit, known.words, known.evidence.words)
+        return field
+    word = known.values.get(int(field.value)) if known.values and field.value == int(field.value) else None
+    return replace(field, word=word, unit=known.unit, meaning=known.words, evidence=known.evidence.words)

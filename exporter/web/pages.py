@@ -1,7 +1,7 @@
 """The pages that people read, and the same facts as JSON."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import sha256
 from importlib import metadata, resources
 from typing import Final
@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.polling.status import DeviceState
+from exporter.polling.status import DeviceState, count_states
 from exporter.web import formatting
 from exporter.web.body import gzip
-from exporter.web.json_views import device_document, error_document, fleet_document
+from exporter.web.json_views import device_document, encode, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
 from exporter.web.overview import Overview
 from exporter.web.table import COLUMNS, Query, QueryError, Table
@@ -109,26 +109,26 @@ class Pages:
     def error(self, request: Request, status: int, message: str) -> Response:
         """Return the error page, or the error as JSON to a client that prefers it."""
         if request.scope["path"].endswith(".json") or prefers_json(request.headers.get("accept", "")):
-            return _answer(request, error_document(message), JSON, status)
+            return _answer(request, encode({"error": message}), JSON, status)
         return self._page(request, "error.html", status, message=message)
 
     def _landing(self, request: Request) -> Response:
-        return self._page(request, "landing.html", fleet=self._overview.fleet())
+        return self._page(request, "landing.html", counts=count_states(self._overview.devices()))
 
     def _devices(self, request: Request) -> Response:
         try:
             query = Query.parse(request.query_params)
         except QueryError as error:
             return self.error(request, 400, str(error))
-        return self._page(request, "devices.html", table=Table.of(self._overview.fleet(), query))
+        return self._page(request, "devices.html", table=Table.of(self._overview.devices(), query))
 
     def _devices_json(self, request: Request) -> Response:
         try:
             query = Query.parse(request.query_params)
         except QueryError as error:
             return self.error(request, 400, str(error))
-        fleet = self._overview.fleet()
-        return _answer(request, fleet_document(fleet, query.matching(fleet.devices), simulated=self._simulated), JSON)
+        devices = self._overview.devices()
+        return self._document(request, fleet_document(devices, query.matching(devices)))
 
     def _device(self, request: Request) -> Response:
         """Return a device's page, or its JSON if `.json` follows the deviceSn or the client prefers it.
@@ -138,15 +138,15 @@ class Pages:
         sn = _device_sn(request)
         device_type = request.path_params["type"]
         as_json = prefers_json(request.headers.get("accept", ""))
-        detail = self._overview.device(device_type, sn) if sn is not None else None
-        if detail is None and sn is not None and sn.endswith(".json"):
+        device = self._overview.device(device_type, sn) if sn is not None else None
+        if device is None and sn is not None and sn.endswith(".json"):
             as_json = True
-            detail = self._overview.device(device_type, sn.removesuffix(".json"))
-        if detail is None:
+            device = self._overview.device(device_type, sn.removesuffix(".json"))
+        if device is None:
             return self.error(request, 404, "There is no such device.")
         if as_json:
-            return _answer(request, device_document(detail, simulated=self._simulated), JSON)
-        return self._page(request, "device.html", detail=detail)
+            return self._document(request, device_document(device))
+        return self._page(request, "device.html", device=device)
 
     def _asset(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -164,8 +164,13 @@ class Pages:
         return PlainTextResponse(self._readme)
 
     def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
-        text = self._templates.get_template(template).render(path=request.scope["path"], **values)
+        values |= {"path": request.scope["path"], "now": self._overview.now, "suspended": self._overview.suspended}
+        text = self._templates.get_template(template).render(values)
         return _answer(request, text.encode("utf-8", "backslashreplace"), HTML, status)
+
+    def _document(self, request: Request, facts: Mapping[str, object]) -> Response:
+        head = {"simulated": self._simulated, "timestamp_seconds": self._overview.now, "suspended": self._overview.suspended}
+        return _answer(request, encode({**head, **facts}), JSON)
 
 
 def _answer(request: Request, body: bytes, content_type: str, status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
-from exporter.polling.status import DeviceState, DeviceStatus, Fleet
+from exporter.polling.status import DeviceState, DeviceStatus, count_states
 
 #: Devices on one page.
 PAGE_SIZE: Final = 100
@@ -22,14 +22,14 @@ class TableColumn:
 
 
 COLUMNS: Final[Mapping[str, TableColumn]] = {
-    "device": TableColumn("Device", lambda status: status.sn.casefold()),
-    "type": TableColumn("Type", lambda status: status.type),
-    "state": TableColumn("State", lambda status: _SEVERITY[status.state]),
-    "age": TableColumn("Data", lambda status: status.data_age),
-    "poll": TableColumn("Last poll", lambda status: -status.last_poll.at if status.last_poll else None),
-    "duration": TableColumn("Took", lambda status: status.last_poll.duration if status.last_poll else None),
-    "interval": TableColumn("Interval", lambda status: status.interval),
-    "next": TableColumn("Next poll", lambda status: status.next_poll),
+    "device": TableColumn("Device", lambda device: device.sn.casefold()),
+    "type": TableColumn("Type", lambda device: device.type),
+    "state": TableColumn("State", lambda device: _SEVERITY[device.state]),
+    "age": TableColumn("Data", lambda device: device.data_age),
+    "poll": TableColumn("Last poll", lambda device: -device.last_poll.at if device.last_poll else None),
+    "duration": TableColumn("Took", lambda device: device.last_poll.duration if device.last_poll else None),
+    "interval": TableColumn("Interval", lambda device: device.interval),
+    "next": TableColumn("Next poll", lambda device: device.next_poll),
 }
 
 
@@ -107,24 +107,27 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One page of the devices that `query` asks for; `rows` begin at number `first` of all `found`, counted from 1."""
+    """One page of the devices that `query` asks for; `rows` begin at number `first` of all `found`, counted from 1.
+
+    `counts` are of all devices.
+    """
 
     query: Query
-    fleet: Fleet
+    counts: Mapping[DeviceState, int]
     rows: list[DeviceStatus]
     first: int
     found: int
     pages: int
 
     @classmethod
-    def of(cls, fleet: Fleet, query: Query) -> "Table":
+    def of(cls, devices: Sequence[DeviceStatus], query: Query) -> "Table":
         """Return the page that `query` asks for, or the last one if there are fewer."""
-        found = query.matching(fleet.devices)
+        found = query.matching(devices)
         pages = max(1, -(-len(found) // PAGE_SIZE))
         page = min(max(query.page, 1), pages)
         start = (page - 1) * PAGE_SIZE
         rows = found[start : start + PAGE_SIZE]
-        return cls(replace(query, page=page), fleet, rows, start + 1 if rows else 0, len(found), pages)
+        return cls(replace(query, page=page), count_states(devices), rows, start + 1 if rows else 0, len(found), pages)
 
     @property
     def last(self) -> int:

@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from exporter.metrics.exposition import Snapshot
-from exporter.polling.status import DeviceDetail, Fleet
+from exporter.polling.status import DeviceStatus
 from exporter.web import Server, Site, create_app
 from exporter.web.overview import Overview
 
 
 class Parts(Overview):
+    now = 1_790_000_000.0
+    suspended = None
+
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.ready = True
@@ -24,10 +27,10 @@ class Parts(Overview):
             self.hold.wait(30)
         return Snapshot(self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"
 
-    def fleet(self) -> Fleet:
-        return Fleet(1_790_000_000.0, None, [])
+    def devices(self) -> list[DeviceStatus]:
+        return []
 
-    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
+    def device(self, device_type: str, device_sn: str) -> DeviceStatus | None:
         return None
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from exporter.metrics.exposition import Snapshot
-from exporter.polling.status import DeviceDetail, DeviceState, DeviceStatus, FieldText, FieldValue, Fleet, PollResult
+from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
 from exporter.web import Server, Site, create_app
 from exporter.web.middleware import BROWSER_HEADERS
 from exporter.web.overview import Overview
@@ -36,23 +36,18 @@ UP = status(
 class Devices(Overview):
     """What the pages ask for, as a test sets it."""
 
+    now = NOW
+    suspended: str | None = None
+
     def __init__(self, *devices: DeviceStatus, suspended: str | None = None) -> None:
-        self.devices = list(devices)
+        self.listed = devices
         self.suspended = suspended
-        self.fields: list[FieldValue] = []
-        self.polls: list[PollResult] = []
-        self.texts: list[FieldText] = []
-        self.error: str | None = None
 
-    def fleet(self) -> Fleet:
-        return Fleet(NOW, self.suspended, self.devices)
+    def devices(self) -> list[DeviceStatus]:
+        return list(self.listed)
 
-    def device(self, device_type: str, device_sn: str) -> DeviceDetail | None:
-        for device in self.devices:
-            if (device.type, device.sn) == (device_type, device_sn):
-                path = ("The PBD", "pbd/data-last", "documented by the vendor")
-                return DeviceDetail(NOW, self.suspended, device, *path, self.error, self.fields, self.polls, self.texts)
-        return None
+    def device(self, device_type: str, device_sn: str) -> DeviceStatus | None:
+        return next((device for device in self.listed if (device.type, device.sn) == (device_type, device_sn)), None)
 
 
 class Web:
@@ -241,15 +236,15 @@ def test_a_question_that_makes_no_sense_is_a_clear_400(query: str) -> None:
 
 
 def test_a_devices_page_has_its_fields_and_polls() -> None:
-    devices = Devices(replace(UP, state=DeviceState.FAILING, reason="timeout"))
-    devices.error = "no whole answer within 15 s"
-    devices.fields = [
+    error = "no whole answer within 15 s"
+    fields = (
         FieldValue("vbat", "atess_vbat", 0.46000000834465027, None, "V", "Battery voltage", "documented by the vendor"),
         FieldValue("status", "atess_status", 1, "online", None, "Device status", "inferred, never seen"),
         FieldValue("noName", None, 10**300),
-    ]
-    devices.polls = [PollResult(NOW - 10, 15.0, "timeout"), PollResult(NOW - 310, 0.25, None)]
-    with serving(devices) as web:
+    )
+    polls = (PollResult(NOW - 10, 15.0, "timeout"), PollResult(NOW - 310, 0.25, None))
+    device = replace(UP, state=DeviceState.FAILING, reason="timeout", error=error, fields=fields, polls=polls)
+    with serving(Devices(device)) as web:
         page = web.text("/devices/pbd/UMD1")
     assert "vbat 0.46000000834465027 V Battery voltage atess_vbat documented by the vendor" in page
     assert "status 1 online Device status atess_status inferred, never seen" in page
@@ -320,10 +315,8 @@ def test_a_script_may_ask_for_some_devices() -> None:
 
 
 def test_a_devices_document_has_its_page() -> None:
-    devices = Devices(UP)
-    devices.fields = [FieldValue("vbat", "atess_vbat", 0.5, None, "V", "Battery voltage", "documented by the vendor")]
-    devices.polls = [PollResult(NOW - 10, 0.25, None)]
-    with serving(devices) as web:
+    fields = (FieldValue("vbat", "atess_vbat", 0.5, None, "V", "Battery voltage", "documented by the vendor"),)
+    with serving(Devices(replace(UP, fields=fields, polls=(PollResult(NOW - 10, 0.25, None),)))) as web:
         by_name = web.get("/devices/pbd/UMD1.json").json()
         by_header = web.get("/devices/pbd/UMD1", Accept="application/json").json()
         fleet = web.get("/devices.json").json()
@@ -354,9 +347,8 @@ def test_a_devices_document_has_its_page() -> None:
 
 def test_half_a_surrogate_pair_breaks_no_page() -> None:
     name = "half \ud800"
-    devices = Devices(status(name, info={"firmwareVersion": "\udfff"}))
-    devices.fields = [FieldValue("ppv\ud800", None, 1)]
-    with serving(devices) as web:
+    device = status(name, info={"firmwareVersion": "\udfff"}, fields=(FieldValue("ppv\ud800", None, 1),))
+    with serving(Devices(device)) as web:
         page = web.get("/devices").text
         assert "half \\ud800" in page
         address = re.findall(r'href="(/devices/pbd/[^"]+)"', page)[0]
@@ -386,14 +378,14 @@ def test_however_many_look_at_pages_others_are_answered() -> None:
     release, most, now, lock = threading.Event(), [0], [0], threading.Lock()
 
     class Slow(Devices):
-        def fleet(self) -> Fleet:
+        def devices(self) -> list[DeviceStatus]:
             with lock:
                 now[0] += 1
                 most[0] = max(most[0], now[0])
             release.wait(30)
             with lock:
                 now[0] -= 1
-            return super().fleet()
+            return super().devices()
 
     with serving(Slow(UP)) as web:
         readers = [threading.Thread(target=web.get, args=("/devices",)) for _ in range(60)]
@@ -417,14 +409,13 @@ def test_what_changes_all_the_time_is_not_kept() -> None:
 
 
 def test_a_devices_page_has_the_fields_that_are_text() -> None:
-    devices = Devices(replace(UP, data_time="48/0/0 0:0:0", data_timestamp=None, data_time_is_read=False))
-    devices.fields = [FieldValue("vbat", "atess_vbat", 50)]
-    devices.texts = [FieldText("alarmCode1", "12E4"), FieldText("mode", "<script>alert(1)</script>"), FieldText("a\\n", "\\x00")]
-    with serving(devices) as web:
+    texts = (("alarmCode1", "12E4"), ("mode", "<script>alert(1)</script>"), ("a\\n", "\\x00"))
+    device = replace(UP, data_time="48/0/0 0:0:0", data_timestamp=None, data_time_is_read=False, texts=texts)
+    with serving(Devices(replace(device, fields=(FieldValue("vbat", "atess_vbat", 50),)))) as web:
         page = web.text("/devices/pbd/UMD1")
         html = web.get("/devices/pbd/UMD1").text
         document = web.get("/devices/pbd/UMD1.json").json()
-        devices.texts = []
+    with serving(Devices(UP)) as web:
         without = web.text("/devices/pbd/UMD1")
     assert "Fields without a metric" in page
     assert "alarmCode1 12E4 mode <script>alert(1)</script> a\\n \\x00" in page

@@ -3,7 +3,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from exporter.polling.status import DeviceState, DeviceStatus, Fleet, PollResult
+from exporter.polling.status import DeviceState, DeviceStatus, PollResult
 from exporter.web.table import COLUMNS, PAGE_SIZE, Query, QueryError, Table
 from tests.helpers.statuses import NOW, status
 
@@ -125,9 +125,9 @@ def test_equals_are_in_order_of_their_names(column: str, descending: bool) -> No
 
 
 def test_pages_hold_every_device_once() -> None:
-    fleet = Fleet(NOW, None, [status(f"{number:04}") for number in range(2 * PAGE_SIZE + 1)])
-    tables = [Table.of(fleet, Query(page=page)) for page in (1, 2, 3)]
-    assert [entry.sn for table in tables for entry in table.rows] == [device.sn for device in fleet.devices]
+    devices = [status(f"{number:04}") for number in range(2 * PAGE_SIZE + 1)]
+    tables = [Table.of(devices, Query(page=page)) for page in (1, 2, 3)]
+    assert [entry.sn for table in tables for entry in table.rows] == [device.sn for device in devices]
     assert [(entry.first, entry.last, entry.found, entry.pages) for entry in tables] == [
         (1, 100, 201, 3),
         (101, 200, 201, 3),
@@ -136,13 +136,18 @@ def test_pages_hold_every_device_once() -> None:
 
 
 def test_beyond_the_last_page_is_the_last_page() -> None:
-    fleet = Fleet(NOW, None, [status(str(number)) for number in range(PAGE_SIZE + 1)])
-    assert Table.of(fleet, Query(page=99)).query.page == 2
-    assert Table.of(fleet, Query(page=0)).query.page == 1
-    empty = Table.of(Fleet(NOW, None, []), Query(page=5))
+    devices = [status(str(number)) for number in range(PAGE_SIZE + 1)]
+    assert Table.of(devices, Query(page=99)).query.page == 2
+    assert Table.of(devices, Query(page=0)).query.page == 1
+    empty = Table.of([], Query(page=5))
     assert (empty.query.page, empty.first, empty.last, empty.found, empty.pages) == (1, 0, 0, 0, 1)
 
 
 def test_counts_are_of_all_devices_and_name_every_state() -> None:
-    fleet = Fleet(NOW, None, [status("a"), status("b"), status("c", state=DeviceState.STALE)])
-    assert fleet.counts == {DeviceState.FAILING: 0, DeviceState.STALE: 1, DeviceState.WAITING: 0, DeviceState.UP: 2}
+    devices = [status("a"), status("b"), status("c", state=DeviceState.STALE)]
+    assert Table.of(devices, Query(text="a")).counts == {
+        DeviceState.FAILING: 0,
+        DeviceState.STALE: 1,
+        DeviceState.WAITING: 0,
+        DeviceState.UP: 2,
+    }
