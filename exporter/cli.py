@@ -206,7 +206,7 @@ def _discover(options: argparse.Namespace) -> int:
 def _backfill(options: argparse.Namespace) -> int:
     from exporter import logs
     from exporter.backfill.command import BackfillOptions, backfill
-    from exporter.backfill.runner import BackfillError
+    from exporter.backfill.plan import BackfillError
     from exporter.config.load import ConfigError, load
 
     backfill_options = BackfillOptions(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from exporter.backfill.plan import BackfillPlan, PlanError, make_plan
+from exporter.backfill.plan import BackfillError, BackfillPlan, make_plan
 from exporter.backfill.progress import duration
-from exporter.backfill.runner import BackfillError, BackfillRun
-from exporter.backfill.spill import Spill, SpillError
+from exporter.backfill.runner import BackfillRun
+from exporter.backfill.spill import Spill
 from exporter.clock import Clock
 from exporter.config.load import Config
 
@@ -49,8 +49,6 @@ def backfill(config: Config, options: BackfillOptions) -> int:
             return BackfillRun(config, plan, spill, clock, output, split_by_day=options.split_by_day).run()
         finally:
             spill.close()
-    except (PlanError, SpillError) as error:
-        raise BackfillError(str(error)) from None
     except sqlite3.Error as error:
         raise BackfillError(f"{output}.partial: {error}") from None
     except OSError as error:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import tzinfo
 from typing import Final
 
 import structlog
@@ -11,7 +10,7 @@ from exporter.api.circuit_breaker import Cause
 from exporter.api.errors import EnercloError, NotFound, RateLimited, Unauthorized
 from exporter.api.rate_limiter import Closed
 from exporter.api.session import CircuitOpenError, Session
-from exporter.backfill.plan import Range, Source
+from exporter.backfill.plan import BackfillPlan, Range, Source
 from exporter.backfill.rows import HistoryPage, read_page
 from exporter.catalogue.kinds import Kinds
 from exporter.clock import Clock
@@ -43,25 +42,18 @@ class Refused(Exception):
 
 
 class Fetcher:
-    """Fetches pages. Safe to use from several threads.
+    """Fetches pages of `plan`. Safe to use from several threads.
 
-    `zone` is the windows' time zone, `kinds` has the kinds of each type's fields, `asked` is called for every request. A request
-    that is rate limited is repeated until it is answered. While the account is suspended only a probe a minute goes out.
+    `kinds` has the kinds of each type's fields, `asked` is called for every request. A request that is rate limited is repeated
+    until it is answered. While the account is suspended only a probe a minute goes out.
     """
 
     def __init__(
-        self,
-        session: Session,
-        clock: Clock,
-        page_size: int,
-        zone: tzinfo,
-        kinds: Mapping[str, Kinds],
-        asked: Callable[[], None],
+        self, session: Session, clock: Clock, plan: BackfillPlan, kinds: Mapping[str, Kinds], asked: Callable[[], None]
     ) -> None:
         self._session = session
         self._clock = clock
-        self._page_size = page_size
-        self._zone = zone
+        self._plan = plan
         self._kinds = kinds
         self._asked = asked
         self._condition = threading.Condition()
@@ -69,7 +61,7 @@ class Fetcher:
 
     def page(self, source: Source, window: Range, number: int, fields: FieldFilter) -> HistoryPage:
         """Return page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
-        query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._page_size)}
+        query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._plan.page_size)}
         failures = 0
         while True:
             probe = self._turn()
@@ -78,7 +70,7 @@ class Fetcher:
                     source.type,
                     source.path.path,
                     query,
-                    lambda data: read_page(data, source.sn, window, fields, self._zone, self._kinds[source.type]),
+                    lambda data: read_page(data, source.sn, window, fields, self._plan.zone, self._kinds[source.type]),
                     probe=probe,
                     retry=False,
                     began=self._asked,

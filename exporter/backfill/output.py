@@ -21,18 +21,18 @@ _DAY: Final = 86400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _EOF: Final = b"# EOF\n"
 
-#: Bytes of one family that are buffered before they go into the files of their days.
-BUFFER_SIZE: Final = 8 * 1024 * 1024
-
 
 class Families:
     """The families of a spill, by the same rules as those of live series.
 
     `headers` has HELP and TYPE, field and metric of each family, sorted by metric. `dropped` has the fields without a family: the
-    first device that sent one, its name, and the cause.
+    first device that sent one, its name, and the cause. `progress` is called with how many samples were rendered since its last
+    call.
     """
 
-    def __init__(self, spill: Spill, sources: Sequence[Source], series: Series) -> None:
+    def __init__(self, spill: Spill, sources: Sequence[Source], series: Series, progress: Callable[[int], None]) -> None:
+        self._spill = spill
+        self._progress = progress
         first: dict[str, Source] = {}
         self.dropped: list[tuple[Source, str, str]] = []
         for source in sources:
@@ -45,6 +45,15 @@ class Families:
         self.dropped += [(first[name], name, cause) for name, cause in without_series.items()]
         fields = {metric_name(name): name for name in first if name not in without_series}
         self.headers = [(header, fields[name], name) for name, header in _headers(bytes(series.snapshot()))]
+        self._sources = [(source, series.add(source.type, source.sn).labels) for source in sources]
+
+    def render(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
+        """Yield Unix times and rendered samples of a family, series by series and column by column."""
+        for source, labels in self._sources:
+            prefix = f"{metric}{{{labels}}} "
+            for times, values in merge_overlaps(self._spill.columns(source, field)):
+                yield times, [f"{prefix}{value!r} {time}\n" for time, value in zip(times, values, strict=True)]
+                self._progress(len(times))
 
 
 def _headers(exposition: bytes) -> Iterator[tuple[str, bytes]]:
@@ -55,76 +64,35 @@ def _headers(exposition: bytes) -> Iterator[tuple[str, bytes]]:
             yield line.split(b" ")[2].decode(), lines[position - 1] + line
 
 
-def write_file(target: Path, families: Families, samples: "SampleRenderer") -> None:
+def write_file(target: Path, families: Families) -> None:
     """Write all families into one file, and wait until it is on disk."""
     with target.open("wb") as out:
         for header, field, metric in families.headers:
             out.write(header)
-            for _, lines in samples.render(field, metric):
+            for _, lines in families.render(field, metric):
                 out.write("".join(lines).encode())
         out.write(_EOF)
         _to_disk(out)
 
 
-def write_days(target: Path, families: Families, samples: "SampleRenderer") -> None:
+def write_days(target: Path, families: Families) -> None:
     """Write a folder with a file for each UTC day that has samples, named by its date, and wait until it is on disk."""
     target.mkdir()
     for header, field, metric in families.headers:
-        days = _Days(target, header)
-        for times, lines in samples.render(field, metric):
-            days.add(times, lines)
-        days.flush()
+        begun: set[int] = set()
+        for times, lines in families.render(field, metric):
+            for day, samples in groupby(zip(times, lines, strict=True), lambda sample: sample[0] // _DAY):
+                # opened anew for every day of every column, because a range may have more days than files can be open
+                with (target / f"{date.fromordinal(_EPOCH + day)}.om").open("ab") as out:
+                    if day not in begun:
+                        out.write(header)
+                        begun.add(day)
+                    out.write("".join(line for _, line in samples).encode())
     for path in sorted(target.iterdir()):
         with path.open("ab") as out:
             out.write(_EOF)
             _to_disk(out)
     sync_folder(target)
-
-
-class _Days:
-    """Splits one family by days. Buffers at most BUFFER_SIZE bytes, and keeps no file open in between."""
-
-    def __init__(self, folder: Path, header: bytes) -> None:
-        self._folder = folder
-        self._header = header
-        self._begun: set[int] = set()
-        self._buffered: dict[int, list[bytes]] = {}
-        self._size = 0
-
-    def add(self, times: Sequence[int], lines: Sequence[str]) -> None:
-        for day, numbered in groupby(enumerate(times), lambda item: item[1] // _DAY):
-            text = "".join([lines[number] for number, _ in numbered]).encode()
-            self._buffered.setdefault(day, []).append(text)
-            self._size += len(text)
-        if self._size > BUFFER_SIZE:
-            self.flush()
-
-    def flush(self) -> None:
-        for day, lines in self._buffered.items():
-            with (self._folder / f"{date.fromordinal(_EPOCH + day)}.om").open("ab") as out:
-                if day not in self._begun:
-                    out.write(self._header)
-                    self._begun.add(day)
-                out.writelines(lines)
-        self._buffered.clear()
-        self._size = 0
-
-
-class SampleRenderer:
-    """Renders the samples of a family, series by series. `progress` is called with how many were rendered since its last call."""
-
-    def __init__(self, spill: Spill, sources: Sequence[Source], series: Series, progress: Callable[[int], None]) -> None:
-        self._spill = spill
-        self._sources = [(source, series.add(source.type, source.sn).labels) for source in sources]
-        self._progress = progress
-
-    def render(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
-        """Yield Unix times and rendered samples, column by column."""
-        for source, labels in self._sources:
-            prefix = f"{metric}{{{labels}}} "
-            for times, values in merge_overlaps(self._spill.columns(source, field)):
-                yield times, [f"{prefix}{value!r} {time}\n" for time, value in zip(times, values, strict=True)]
-                self._progress(len(times))
 
 
 def merge_overlaps(columns: Iterable[SampleColumn]) -> Iterator[SampleColumn]:

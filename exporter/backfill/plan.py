@@ -1,7 +1,7 @@
 """What a backfill reads: the devices, the range of time, and the windows in which it is requested."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -19,8 +19,8 @@ _STEP_BACK: Final = 1800
 _EPOCH: Final = datetime(1970, 1, 1)
 
 
-class PlanError(ValueError):
-    """The options and the config together make no plan. The message is for the user."""
+class BackfillError(Exception):
+    """The backfill cannot begin, or cannot go on. The message is for the user."""
 
 
 def local_seconds(time: datetime) -> int:
@@ -107,10 +107,6 @@ class BackfillPlan:
         """Return the requests it takes if every device has a row each UPLOAD_INTERVAL and no request fails."""
         return len(self.sources) * sum(count_pages(window, self.page_size) for window in self.windows)
 
-    def jobs(self) -> Iterator[tuple[Source, int]]:
-        """Return every source with the index of every window, device by device."""
-        return ((source, index) for source in self.sources for index in range(len(self.windows)))
-
 
 def count_pages(window: Range, page_size: int) -> int:
     """Return how many requests one window of one device takes: a full last page is followed by an empty one."""
@@ -120,14 +116,14 @@ def count_pages(window: Range, page_size: int) -> int:
 def make_plan(
     config: Config, start: datetime, end: datetime, devices: Sequence[tuple[str, str]] | None, now: float
 ) -> BackfillPlan:
-    """Return the plan for these devices, or for all in the config if None. `now` is Unix time. Raises PlanError."""
+    """Return the plan for these devices, or for all in the config if None. `now` is Unix time. Raises BackfillError."""
     zone = config.api.zone
     if zone is None:
-        raise PlanError(f"{config.path}: api.timezone: missing; the readings' times are local and cannot be dated without it")
+        raise BackfillError(f"{config.path}: api.timezone: missing; the readings' times are local and cannot be dated without it")
     if start >= end:
-        raise PlanError(f"--from {start} is not before --to {end}")
+        raise BackfillError(f"--from {start} is not before --to {end}")
     if end.replace(tzinfo=zone).timestamp() > now:
-        raise PlanError(f"--to {end} is in the future in {zone.key}")
+        raise BackfillError(f"--to {end} is in the future in {zone.key}")
     listed = {device.key: device.sn for device in config.devices}
     if devices is None:
         wanted = listed
@@ -138,7 +134,7 @@ def make_plan(
             key = (name, serial_key(sn))
             wanted.setdefault(key, listed.get(key, sn))
     if not wanted:
-        raise PlanError(f"{config.path}: no devices; expected some under devices, or in --devices")
+        raise BackfillError(f"{config.path}: no devices; expected some under devices, or in --devices")
     sources = tuple(_source(config.types, name, sn) for (name, _), sn in wanted.items())
     span = Range(local_seconds(start), local_seconds(end))
     return BackfillPlan(sources, zone, span, span.windows(int(config.history.window), zone), config.history.page_size)
@@ -147,7 +143,9 @@ def make_plan(
 def _source(types: Mapping[str, DeviceType], name: str, sn: str) -> Source:
     known = types.get(name)
     if known is None:
-        raise PlanError(f"{name}:{sn}: unknown type; expected one of {', '.join(sorted(types))}")
+        raise BackfillError(f"{name}:{sn}: unknown type; expected one of {', '.join(sorted(types))}")
     if known.paths.history is None:
-        raise PlanError(f"{name}:{sn}: no path for the history of this type; expected types.{name}.history_path in the config")
+        raise BackfillError(
+            f"{name}:{sn}: no path for the history of this type; expected types.{name}.history_path in the config"
+        )
     return Source(name, sn, known.paths.history)

@@ -11,7 +11,8 @@ import structlog
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from exporter.backfill.plan import BackfillPlan, Source, count_pages
+from exporter.backfill.plan import BackfillPlan, Source
+from exporter.backfill.spill import Spill
 from exporter.clock import Clock
 
 _log = structlog.get_logger()
@@ -21,53 +22,46 @@ _LOG_INTERVAL: Final = 30.0
 
 
 class Progress:
-    """Counts what is done. `budget` returns the requests a minute that may be sent. Safe to use from several threads."""
+    """Counts what is done, beginning with what `spill` has. `budget` returns the requests a minute that may be sent.
 
-    def __init__(self, plan: BackfillPlan, clock: Clock, budget: Callable[[], float]) -> None:
+    `complete` has the indices of each source's complete windows. Safe to use from several threads.
+    """
+
+    def __init__(self, plan: BackfillPlan, spill: Spill, clock: Clock, budget: Callable[[], float]) -> None:
         self._plan = plan
         self._clock = clock
         self._budget = budget
         self._lock = threading.Lock()
-        self._left = dict.fromkeys(plan.sources, len(plan.windows))
-        self._windows_read = 0
+        self.complete = {source: spill.complete_windows(source) for source in plan.sources}
+        self._windows = len(plan.sources) * len(plan.windows)
+        self._before = sum(map(len, self.complete.values()))
         self._requests = 0
-        self._samples = 0
+        self._samples = spill.samples
         self._began = self._logged = clock.now()
         self._bar: tqdm[Never] | None = None
 
     @property
     def windows_left(self) -> int:
         """Return how many windows are still to be read."""
-        return sum(self._left.values())
-
-    def skip(self, source: Source, windows: int) -> None:
-        """Count windows of a source that an earlier run has read."""
-        with self._lock:
-            self._left[source] -= windows
+        return self._windows - sum(map(len, self.complete.values()))
 
     def asked(self) -> None:
         """Count a request that goes out."""
         with self._lock:
             self._requests += 1
 
-    def add_window(self, source: Source, samples: int) -> None:
+    def add_window(self, source: Source, index: int, samples: int) -> None:
         """Count a window that is complete, with the number of its samples."""
         with self._lock:
-            self._left[source] -= 1
-            self._windows_read += 1
+            self.complete[source].add(index)
             self._samples += samples
-
-    def start(self, samples: int) -> None:
-        """Begin to measure time, with the samples that earlier runs have read."""
-        self._samples = samples
-        self._began = self._logged = self._clock.now()
 
     def requests_left(self) -> int:
         """Estimate the requests left: by what a window took so far, at first by what it should take."""
-        windows, all_windows = self.windows_left, self._plan.windows
-        if self._windows_read:
-            return round(windows * self._requests / self._windows_read)
-        return round(windows * sum(count_pages(window, self._plan.page_size) for window in all_windows) / len(all_windows))
+        left = self.windows_left
+        if read := self._windows - left - self._before:
+            return round(left * self._requests / read)
+        return round(left * self._plan.requests / self._windows)
 
     def seconds_left(self) -> float:
         """Estimate the seconds left: by the rate limit or by the pace so far, whichever is slower."""
@@ -80,21 +74,20 @@ class Progress:
         if not sys.stderr.isatty():
             yield
             return
-        total = len(self._plan.sources) * len(self._plan.windows)
         # some terminals report 0 columns, and tqdm would draw nothing
         columns = get_terminal_size().columns
         style = "{percentage:3.0f}%|{bar}| {desc}"
-        with logging_redirect_tqdm(), tqdm(total=total, ncols=columns, bar_format=style, leave=False) as self._bar:
+        with logging_redirect_tqdm(), tqdm(total=self._windows, ncols=columns, bar_format=style, leave=False) as self._bar:
             yield
 
     def update(self) -> None:
         """Move the bar, or log a line if the last is long enough ago."""
         with self._lock:
-            all_windows = len(self._left) * len(self._plan.windows)
-            done = all_windows - self.windows_left
+            done = self._windows - self.windows_left
+            devices = sum(len(windows) == len(self._plan.windows) for windows in self.complete.values())
             facts = {
-                "devices": f"{sum(not left for left in self._left.values())}/{len(self._left)}",
-                "windows": f"{done}/{all_windows}",
+                "devices": f"{devices}/{len(self.complete)}",
+                "windows": f"{done}/{self._windows}",
                 "samples": self._samples,
                 "requests_left": self.requests_left(),
                 "time_left": duration(self.seconds_left()),

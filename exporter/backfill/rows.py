@@ -1,11 +1,10 @@
-"""One page of history: the API's answer -> columns of values, by the same rules as a live reading."""
+"""One page of history: the API's answer -> rows, read by the same rules as a live reading."""
 
-import marshal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from exporter.api.reading import InvalidReadingError, moment, read
 from exporter.backfill.plan import Range, local_seconds
@@ -16,44 +15,26 @@ NO_TIME = "row without a readable time"
 OUTSIDE = "row outside the requested time range"
 
 
-@dataclass(slots=True)
-class RowGroup:
-    """The rows of a page that have the same fields: their positions in `HistoryPage.times`, and the values of each field."""
+class Row(NamedTuple):
+    """A usable row: its local time in local_seconds(), its Unix time if the row names a zone of its own, and its numbers."""
 
-    names: tuple[str, ...]
-    positions: list[int]
-    columns: list[Sequence[int | float]]
+    time: int
+    instant: int | None
+    fields: Mapping[str, int | float]
 
 
 @dataclass(slots=True)
 class HistoryPage:
-    """A page of `count` rows, of `total` in the window as the API says. `times` are those of the usable rows, in local_seconds().
-
-    `dropped` counts the other rows by cause. `instants` has the Unix times of rows whose times name a zone, by their positions in
-    `times`.
-    """
+    """A page of `count` rows, of `total` in the window as the API says. `dropped` counts the rows without use by cause."""
 
     count: int
     total: int | None
-    times: list[int] = field(default_factory=list)
-    groups: list[RowGroup] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
-    instants: dict[int, int] = field(default_factory=dict)
 
     def repeats(self, other: "HistoryPage") -> bool:
         """Return whether it is the same page again."""
-        return bool(self.times) and self.times == other.times and self.groups == other.groups
-
-    def dump(self) -> bytes:
-        """Return the page as bytes that only the same version of Python can load."""
-        groups = [(group.names, group.positions, group.columns) for group in self.groups]
-        return marshal.dumps((self.count, self.total, self.times, groups, dict(self.dropped), self.instants))
-
-    @classmethod
-    def load(cls, data: bytes) -> "HistoryPage":
-        """Return the page that dump() gave as `data`."""
-        count, total, times, groups, dropped, instants = marshal.loads(data)  # noqa: S302 - our own file, see spill
-        return cls(count, total, times, [RowGroup(*group) for group in groups], Counter(dropped), instants)
+        return bool(self.rows) and self.rows == other.rows
 
 
 def read_page(data: Any, device_sn: str, window: Range, field_filter: FieldFilter, zone: tzinfo, kinds: Kinds) -> HistoryPage:
@@ -63,7 +44,6 @@ def read_page(data: Any, device_sn: str, window: Range, field_filter: FieldFilte
     """
     rows, total = _rows(data)
     page = HistoryPage(len(rows), total)
-    groups: dict[tuple[str, ...], tuple[list[int], list[Sequence[int | float]]]] = {}
     for row in rows:
         try:
             reading = read(row, device_sn, kinds)
@@ -78,19 +58,11 @@ def read_page(data: Any, device_sn: str, window: Range, field_filter: FieldFilte
         if instant is not None:
             local = local.astimezone(zone).replace(tzinfo=None)
         time = local_seconds(local)
-        if not window.start <= time < window.end:
+        if window.start <= time < window.end:
+            page.rows.append(Row(time, instant, field_filter.of(reading.fields)))
+        elif time != window.end:
             # a row at the window's end comes again with the next window
-            if time != window.end:
-                page.dropped[OUTSIDE] += 1
-            continue
-        fields = field_filter.of(reading.fields)
-        positions, values = groups.setdefault(tuple(fields), ([], []))
-        if instant is not None:
-            page.instants[len(page.times)] = instant
-        positions.append(len(page.times))
-        values.append(tuple(fields.values()))
-        page.times.append(time)
-    page.groups = [RowGroup(names, positions, list(zip(*values, strict=True))) for names, (positions, values) in groups.items()]
+            page.dropped[OUTSIDE] += 1
     return page
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -12,12 +13,12 @@ from exporter.api.inferred_paths import ENOUGH_DEVICES, InferredPaths
 from exporter.api.rate_limiter import Closed
 from exporter.api.session import open_session
 from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
-from exporter.backfill.output import Families, SampleRenderer, sync_folder, write_days, write_file
-from exporter.backfill.plan import BackfillPlan, Source
+from exporter.backfill.output import Families, sync_folder, write_days, write_file
+from exporter.backfill.plan import BackfillError, BackfillPlan, Source
 from exporter.backfill.progress import Progress
 from exporter.backfill.report import describe_failures, describe_loss, log_notes, lost_rows
 from exporter.backfill.spill import Spill
-from exporter.backfill.window import WindowReader
+from exporter.backfill.window import read_window
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
@@ -28,10 +29,6 @@ from exporter.metrics.series import Series
 from exporter.process.signals import Signals
 
 _log = structlog.get_logger()
-
-
-class BackfillError(Exception):
-    """The run cannot go on. The message is for the user."""
 
 
 class BackfillRun:
@@ -48,32 +45,33 @@ class BackfillRun:
         self._concurrency = api.concurrency
         self._session = open_session(api, config.token, clock, api.requests_per_minute)
         self._session.circuit_breaker.configure(len(plan.sources))
-        self._progress = Progress(plan, clock, lambda: self._session.rate_limiter.requests_per_minute)
+        self._progress = Progress(plan, spill, clock, lambda: self._session.rate_limiter.requests_per_minute)
         self._dropped_fields = DroppedFields(self._session.metrics)
-        self._fetcher = Fetcher(self._session, clock, plan.page_size, plan.zone, config.kinds, self._progress.asked)
-        self._reader = WindowReader(self._fetcher, spill, plan.zone, plan.page_size)
+        self._fetcher = Fetcher(self._session, clock, plan, config.kinds, self._progress.asked)
         self._field_filters = {name: FieldFilter(fields.include, fields.exclude) for name, fields in config.fields.items()}
         self._helps = HelpTexts(config.types.values())
         self._lock = threading.Lock()
-        self._jobs = plan.jobs()
-        self._complete = {source: spill.complete_windows(source) for source in plan.sources}
-        self._in_progress: set[tuple[Source, int]] = set()
+        self._jobs: Iterator[tuple[Source, int]] = iter(())
         self._failed: dict[Source, str] = {}
         self._exhausted: list[Source] = []
-        self._tried_again: set[Source] = set()
         self._inferred_paths = InferredPaths("history_path")
-        self._answered = {source.path for source in plan.sources if self._complete[source]}
+        self._answered = {source.path for source in plan.sources if self._progress.complete[source]}
         self._fatal: str | None = None
 
     def run(self) -> int:
         """Read what is missing, then write all. Return the exit code. Raises BackfillError."""
         self._signals = Signals(signal.SIGTERM, signal.SIGINT)
         try:
-            for source, windows in self._complete.items():
-                self._progress.skip(source, len(windows))
-            if any(self._complete.values()):
-                _log.info("resuming an earlier run", windows=sum(map(len, self._complete.values())))
-            self._read()
+            if complete := sum(map(len, self._progress.complete.values())):
+                _log.info("resuming an earlier run", windows=complete)
+            _log.info("reading history", devices=len(self._plan.sources), windows=self._progress.windows_left)
+            with self._progress.display():
+                self._read(self._plan.sources)
+                # a second round for devices that failed while the API had a bad time
+                again, self._exhausted = self._exhausted, []
+                for source in again:
+                    del self._failed[source]
+                self._read(again)
             log_notes(self._spill, self._plan.sources)
             lost = self._find_losses()
             if self._failed:
@@ -87,17 +85,18 @@ class BackfillRun:
             self._session.close()
         return 0
 
-    def _read(self) -> None:
-        _log.info("reading history", devices=len(self._plan.sources), windows=self._progress.windows_left)
-        self._progress.start(self._spill.samples)
+    def _read(self, sources: Sequence[Source]) -> None:
+        """Read the windows of `sources` that are not complete. Raises Closed and BackfillError."""
+        complete = self._progress.complete
+        windows = range(len(self._plan.windows))
+        self._jobs = ((source, index) for source in sources for index in windows if index not in complete[source])
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._concurrency)]
-        with self._progress.display():
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive() and self._signals.ending is None and self._fatal is None:
-                    thread.join(0.2)
-                    self._progress.update()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive() and self._signals.ending is None and self._fatal is None:
+                thread.join(0.2)
+                self._progress.update()
         if self._signals.ending is not None:
             self._stop()
             raise Closed
@@ -121,33 +120,17 @@ class BackfillRun:
     def _read_window(self, source: Source, index: int) -> None:
         fields = self._field_filters.get(source.type, EVERYTHING)
         try:
-            samples = self._reader.read(source, index, self._plan.windows[index], fields)
+            samples = read_window(self._fetcher, self._spill, self._plan, source, index, fields)
         except SourceFailed as error:
             self._fail(source, error)
         else:
             with self._lock:
                 self._answered.add(source.path)
-                self._complete[source].add(index)
-            self._progress.add_window(source, samples)
-        finally:
-            with self._lock:
-                self._in_progress.discard((source, index))
+            self._progress.add_window(source, index, samples)
 
     def _next(self) -> tuple[Source, int] | None:
         with self._lock:
-            while True:
-                for job in self._jobs:
-                    source, index = job
-                    if source not in self._failed and index not in self._complete[source] and job not in self._in_progress:
-                        self._in_progress.add(job)
-                        return job
-                if not self._exhausted:
-                    return None
-                # a second round for devices that failed while the API had a bad time
-                again, self._exhausted = self._exhausted, []
-                for source in again:
-                    del self._failed[source]
-                self._jobs = ((source, index) for source in again for index in range(len(self._plan.windows)))
+            return next((job for job in self._jobs if job[0] not in self._failed), None)
 
     def _fail(self, source: Source, error: SourceFailed) -> None:
         """Give up a device for this run, and with it all of its path if that was inferred and is not found."""
@@ -155,8 +138,7 @@ class BackfillRun:
             if source in self._failed:
                 return
             self._failed[source] = str(error)
-            if isinstance(error, Exhausted) and source not in self._tried_again:
-                self._tried_again.add(source)
+            if isinstance(error, Exhausted):
                 self._exhausted.append(source)
             _log.warning("reading history failed", device_sn=source.sn, type=source.type, error=str(error))
             if not isinstance(error, NotThere) or source.path in self._answered:
@@ -175,10 +157,6 @@ class BackfillRun:
 
     def _write(self) -> None:
         series = Series(metric_name, self._helps.of, self._helps.known)
-        families = Families(self._spill, self._plan.sources, series)
-        for source, name, cause in families.dropped:
-            device = Device(source.type, source.sn, source.path.path, source.path.evidence, 0.0)
-            self._dropped_fields.report(device, [(name, cause)])
         written = 0
 
         def count(samples: int) -> None:
@@ -187,11 +165,14 @@ class BackfillRun:
             if self._signals.ending is not None:
                 raise Closed
 
+        families = Families(self._spill, self._plan.sources, series, count)
+        for source, name, cause in families.dropped:
+            device = Device(source.type, source.sn, source.path.path, source.path.evidence, 0.0)
+            self._dropped_fields.report(device, [(name, cause)])
         _log.info("writing samples", output=str(self._output), families=len(families.headers), samples=self._spill.samples)
         target = self._spill.folder / "output"
         _remove(target)
-        samples = SampleRenderer(self._spill, self._plan.sources, series, count)
-        (write_days if self._split_by_day else write_file)(target, families, samples)
+        (write_days if self._split_by_day else write_file)(target, families)
         if self._output.is_dir():
             # left by a run that was killed between here and remove(): a folder is not replaced unless it is empty
             _remove(self._output)

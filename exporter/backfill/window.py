@@ -6,15 +6,15 @@ two passes agree.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Final
 
 from exporter.backfill.fetch import Fetcher, SourceFailed
 from exporter.backfill.localtime import DatedRows, date_rows
-from exporter.backfill.plan import Range, Source
-from exporter.backfill.rows import HistoryPage
+from exporter.backfill.plan import BackfillPlan, Source
+from exporter.backfill.rows import HistoryPage, Row
 from exporter.backfill.spill import SampleColumn, Spill
 from exporter.config.field_filter import FieldFilter
 
@@ -41,42 +41,32 @@ NOTHING_DROPPED: Final = frozenset({SHIFTED, UNSTABLE, WRONG_TOTAL, UNORDERED, D
 
 Passes = list[list[HistoryPage]]
 
-_Part = tuple[list[int], Sequence[int | float]]
 
+def read_window(fetcher: Fetcher, spill: Spill, plan: BackfillPlan, source: Source, index: int, fields: FieldFilter) -> int:
+    """Read the rest of a window into the spill, going on from what that has of it. Return the number of its samples.
 
-class WindowReader:
-    """Reads windows into the spill. Safe to use from several threads."""
-
-    def __init__(self, fetcher: Fetcher, spill: Spill, zone: tzinfo, page_size: int) -> None:
-        self._fetcher = fetcher
-        self._spill = spill
-        self._zone = zone
-        self._page_size = page_size
-
-    def read(self, source: Source, index: int, window: Range, fields: FieldFilter) -> int:
-        """Read the rest of a window, going on from what the spill has of it. Return the number of its samples.
-
-        Raises SourceFailed, and what Fetcher.page() raises.
-        """
-        passes: Passes = self._spill.pages(source, index) or [[]]
-        while True:
-            pages = passes[-1]
-            while not is_over(pages, self._page_size):
-                page = self._fetcher.page(source, window, len(pages) + 1, fields)
-                self._spill.add_page(source, index, (len(passes), len(pages) + 1), page)
-                pages.append(page)
-            if is_settled(passes, self._zone):
-                break
-            passes.append([])
-        problem = _problem(passes[-1])
-        if problem:
-            # or the next run would find these pages in the spill, and fail without a request
-            self._spill.forget(source, index)
-            raise SourceFailed(f"{window}: {problem}")
-        columns, notes = assemble(passes, self._zone)
-        if used := len(_times(passes[-1])):
-            notes[USED] = used
-        return self._spill.finish(source, index, columns, notes)
+    Raises SourceFailed, and what Fetcher.page() raises.
+    """
+    window = plan.windows[index]
+    passes: Passes = spill.pages(source, index) or [[]]
+    while True:
+        pages = passes[-1]
+        while not is_over(pages, plan.page_size):
+            page = fetcher.page(source, window, len(pages) + 1, fields)
+            spill.add_page(source, index, (len(passes), len(pages) + 1), page)
+            pages.append(page)
+        if is_settled(passes, plan.zone):
+            break
+        passes.append([])
+    problem = _problem(passes[-1])
+    if problem:
+        # or the next run would find these pages in the spill, and fail without a request
+        spill.forget(source, index)
+        raise SourceFailed(f"{window}: {problem}")
+    columns, notes = assemble(passes, plan.zone)
+    if used := len(_rows(passes[-1])):
+        notes[USED] = used
+    return spill.finish(source, index, columns, notes)
 
 
 def is_over(pages: Sequence[HistoryPage], page_size: int) -> bool:
@@ -101,29 +91,25 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dic
     Of two values for one time the one that was read last counts.
     """
     notes: Counter[str] = Counter()
-    parts: dict[str, list[_Part]] = {}
+    samples: dict[str, dict[int, int | float]] = {}
     for pages in passes:
-        dated = date_rows(_times(pages), zone, _known(pages))
+        rows = _rows(pages)
+        dated = _date(rows, zone)
         final = pages is passes[-1]
-        first = 0
-        for page in _distinct(pages):
-            for group in page.groups:
-                rows = [first + position for position in group.positions]
-                times = [dated.instants[row] for row in rows]
-                columns: Sequence[Sequence[int | float]] = group.columns
-                if not final and not dated.ambiguous.isdisjoint(rows):
-                    # ambiguous rows are dated by their neighbours, and only the last pass is sure to have those in order
-                    kept = [place for place, row in enumerate(rows) if row not in dated.ambiguous]
-                    times = [times[place] for place in kept]
-                    columns = [[column[place] for place in kept] for column in columns]
-                for name, values in zip(group.names, columns, strict=True):
-                    parts.setdefault(name, []).append((times, values))
-            first += len(page.times)
+        for index, (row, instant) in enumerate(zip(rows, dated.instants, strict=True)):
+            # ambiguous rows are dated by their neighbours, and only the last pass is sure to have those in order
+            if final or index not in dated.ambiguous:
+                for name, value in row.fields.items():
+                    samples.setdefault(name, {})[instant] = value
         if final:
             _add_notes(notes, pages, dated)
     if len(passes) > 1 and any(map(_received, passes)):
         notes[SHIFTED if _agree(passes) or _is_consistent(passes[-1], zone) else UNSTABLE] = 1
-    return _join(parts), dict(notes)
+    columns = {}
+    for name, values in samples.items():
+        times = sorted(values)
+        columns[name] = times, [values[time] for time in times]
+    return columns, dict(notes)
 
 
 def _add_notes(notes: Counter[str], pages: Sequence[HistoryPage], dated: DatedRows) -> None:
@@ -165,22 +151,18 @@ def _received(pages: Sequence[HistoryPage]) -> int:
     return sum(page.count for page in _distinct(pages))
 
 
-def _times(pages: Sequence[HistoryPage]) -> list[int]:
-    return list(chain.from_iterable(page.times for page in _distinct(pages)))
+def _rows(pages: Sequence[HistoryPage]) -> list[Row]:
+    return [row for page in _distinct(pages) for row in page.rows]
 
 
-def _known(pages: Sequence[HistoryPage]) -> dict[int, int]:
-    """Return the Unix times of rows whose times name a zone, by their positions in _times()."""
-    known = {}
-    first = 0
-    for page in _distinct(pages):
-        known.update({first + position: instant for position, instant in page.instants.items()})
-        first += len(page.times)
-    return known
+def _date(rows: Sequence[Row], zone: tzinfo) -> DatedRows:
+    known = {index: row.instant for index, row in enumerate(rows) if row.instant is not None}
+    return date_rows([row.time for row in rows], zone, known)
 
 
 def _agree(passes: Passes) -> bool:
-    return len(passes) > 1 and sorted(_times(passes[-1])) == sorted(_times(passes[-2]))
+    found = [sorted(row.time for row in _rows(pages)) for pages in passes[-2:]]
+    return len(found) == 2 and found[0] == found[1]
 
 
 def _is_consistent(pages: Sequence[HistoryPage], zone: tzinfo) -> bool:
@@ -195,9 +177,10 @@ def _is_consistent(pages: Sequence[HistoryPage], zone: tzinfo) -> bool:
         return _received(pages) == pages[-1].total
     seen: set[int] = set()
     for page in pages:
-        if _on_two_pages(seen.intersection(page.times), zone):
+        times = {row.time for row in page.rows}
+        if _on_two_pages(seen & times, zone):
             return False
-        seen.update(page.times)
+        seen |= times
     return True
 
 
@@ -205,24 +188,3 @@ def _on_two_pages(times: set[int], zone: tzinfo) -> bool:
     """Return whether any of these times, seen on two pages, is not ambiguous, so that it must be the same row."""
     shared = sorted(times)
     return len(date_rows(shared, zone).ambiguous) < len(shared)
-
-
-def _join(parts: Mapping[str, Sequence[_Part]]) -> dict[str, SampleColumn]:
-    """Return the parts of each field as one column in order of time."""
-    joined: dict[str, SampleColumn] = {}
-    # most fields share the same lists of times: sort those only once
-    known: dict[tuple[int, ...], tuple[list[int], bool]] = {}
-    for name, columns in parts.items():
-        key = tuple(id(times) for times, _ in columns)
-        if key not in known:
-            all_times = list(chain.from_iterable(times for times, _ in columns))
-            known[key] = all_times, all(before < after for before, after in pairwise(all_times))
-        times, ascending = known[key]
-        values = list(chain.from_iterable(values for _, values in columns))
-        if not ascending:
-            samples = dict(zip(times, values, strict=True))
-            times = sorted(samples)
-            values = [samples[time] for time in times]
-        if times:
-            joined[name] = times, values
-    return joined

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from structlog.testing import capture_logs
 
 from exporter.backfill.command import BackfillOptions, backfill
-from exporter.backfill.runner import BackfillError
+from exporter.backfill.plan import BackfillError
 from exporter.config.load import load
 from exporter.metrics.names import metric_name
 from exporter.simulator import SimClock, SimDevice

@@ -1,7 +1,8 @@
 import multiprocessing
 from pathlib import Path
 
-from exporter.backfill.spill import Spill, SpillError
+from exporter.backfill.plan import BackfillError
+from exporter.backfill.spill import Spill
 
 FACTS = {"range": "May", "page size": "100"}
 
@@ -9,7 +10,7 @@ FACTS = {"range": "May", "page size": "100"}
 def try_to_open(folder: Path) -> str:
     try:
         Spill(folder, FACTS).close()
-    except SpillError as error:
+    except BackfillError as error:
         return str(error)
     return "opened"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.backfill import output
-from exporter.backfill.output import Families, SampleRenderer, merge_overlaps, write_days, write_file
+from exporter.backfill.output import Families, merge_overlaps, write_days, write_file
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import SampleColumn, Spill
 from exporter.catalogue.types import ApiPath, Evidence, HelpTexts, load_catalogue
@@ -31,9 +31,12 @@ def spill(tmp_path: Path) -> Iterator[Spill]:
     it.close()
 
 
+def families(spill: Spill, *sources: Source) -> Families:
+    return Families(spill, sources, series(), lambda samples: None)
+
+
 def written(spill: Spill, path: Path, *sources: Source) -> str:
-    live = series()
-    write_file(path, Families(spill, sources, live), SampleRenderer(spill, sources, live, lambda samples: None))
+    write_file(path, families(spill, *sources))
     return path.read_text()
 
 
@@ -64,9 +67,9 @@ def test_fields_that_are_dropped_live_are_dropped_here(spill: Spill, tmp_path: P
     fields = ["fooBar", "foo_bar", "a b", "deviceUp", "exporterDevices", "setting_x", "epv_today"]
     spill.finish(ONE, 0, {name: ([100], [number]) for number, name in enumerate(fields)}, {})
     spill.finish(TWO, 0, {name: ([100], [7]) for name in ["foo_bar", "epvToday", "a b"]}, {})
-    families = Families(spill, [ONE, TWO], series())
-    assert [field for _, field, _ in families.headers] == ["epvToday", "fooBar"]
-    assert sorted((source.sn, name, cause) for source, name, cause in families.dropped) == [
+    found = families(spill, ONE, TWO)
+    assert [field for _, field, _ in found.headers] == ["epvToday", "fooBar"]
+    assert sorted((source.sn, name, cause) for source, name, cause in found.dropped) == [
         ("A", "a b", "name"),
         ("A", "deviceUp", "collision"),
         # epvToday is known, so the metric is its own, whoever comes first
@@ -77,7 +80,7 @@ def test_fields_that_are_dropped_live_are_dropped_here(spill: Spill, tmp_path: P
     ]
     live = series()
     rejected = live.update(live.add("pbd", "A"), dict.fromkeys(fields, 0))
-    assert set(rejected) == {(name, cause) for source, name, cause in families.dropped if source is ONE}
+    assert set(rejected) == {(name, cause) for source, name, cause in found.dropped if source is ONE}
 
 
 def test_a_device_that_sends_new_names_for_ever_ends_somewhere(
@@ -86,27 +89,21 @@ def test_a_device_that_sends_new_names_for_ever_ends_somewhere(
     monkeypatch.setattr(output, "MAX_FAMILIES", 5)
     spill.finish(ONE, 0, {f"fresh{number}": ([100], [1]) for number in range(9)}, {})
     spill.finish(TWO, 0, {"fresh0": ([100], [2]), "late": ([100], [2])}, {})
-    families = Families(spill, [ONE, TWO], series())
-    assert len(families.headers) == 5
-    assert [(source.sn[0], name, cause) for source, name, cause in families.dropped] == [
+    found = families(spill, ONE, TWO)
+    assert len(found.headers) == 5
+    assert [(source.sn[0], name, cause) for source, name, cause in found.dropped] == [
         ("A", "fresh5", output.TOO_MANY),
         ("B", "late", output.TOO_MANY),
     ]
 
 
-def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path) -> None:
     spill.finish(ONE, 0, {"pac": ([0, DAY - 1, DAY, 3 * DAY], [1, 2, 3, 4]), "ppv": ([DAY], [5])}, {})
+    spill.finish(ONE, 1, {"pac": ([3 * DAY + 60], [8])}, {})
     spill.finish(TWO, 0, {"pac": ([1, DAY], [6, 7])}, {})
-    for name, size in (("at once", 10**9), ("bit by bit", 0)):
-        monkeypatch.setattr(output, "BUFFER_SIZE", size)
-        live = series()
-        write_days(
-            tmp_path / name, Families(spill, [ONE, TWO], live), SampleRenderer(spill, [ONE, TWO], live, lambda samples: None)
-        )
-    files = sorted((tmp_path / "at once").iterdir())
+    write_days(tmp_path / "days", families(spill, ONE, TWO))
+    files = sorted((tmp_path / "days").iterdir())
     assert [path.name for path in files] == ["1970-01-01.om", "1970-01-02.om", "1970-01-04.om"]
-    for file in files:
-        assert file.read_bytes() == (tmp_path / "bit by bit" / file.name).read_bytes()
     assert [line for line in files[1].read_text().splitlines() if not line.startswith("# H")] == [
         "# TYPE atess_pac gauge",
         'atess_pac{deviceSn="A",type="pbd"} 3 86400',
@@ -115,7 +112,7 @@ def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path, monkeypatch: 
         'atess_ppv{deviceSn="A",type="pbd"} 5 86400',
         "# EOF",
     ]
-    assert read_samples(files[2]) == {("atess_pac", "A"): {3 * DAY: "4"}}
+    assert read_samples(files[2]) == {("atess_pac", "A"): {3 * DAY: "4", 3 * DAY + 60: "8"}}
 
 
 @pytest.mark.parametrize(

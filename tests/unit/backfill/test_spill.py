@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from exporter.backfill.plan import Source
-from exporter.backfill.rows import HistoryPage, RowGroup
-from exporter.backfill.spill import Spill, SpillError
+from exporter.backfill.plan import BackfillError, Source
+from exporter.backfill.rows import HistoryPage, Row
+from exporter.backfill.spill import Spill
 from exporter.catalogue.types import ApiPath, Evidence
 
-FACTS = {"range": "May", "page size": "100"}
 FACTS = {"range": "May", "page size": "100"}
 ONE = Source("pbd", "A", ApiPath(path="pbd/data-list", evidence=Evidence.INFERRED))
 TWO = Source("pcs", "A", ApiPath(path="pcs/data-list", evidence=Evidence.INFERRED))
 
 
 def page(*times: int) -> HistoryPage:
-    return HistoryPage(len(times), None, list(times), [RowGroup(("ppv",), list(range(len(times))), [tuple(times)])])
+    return HistoryPage(len(times), None, [Row(time, None, {"ppv": time}) for time in times])
 
 
 def test_pages_are_there_again_by_passes(tmp_path: Path) -> None:
@@ -66,7 +65,7 @@ def test_a_path_that_was_set_right_is_another_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("facts", [{**FACTS, "range": "June"}, {**FACTS, "page size": "50"}, {**FACTS, "more": "x"}])
 def test_another_run_is_refused_and_told_what_differs(tmp_path: Path, facts: dict[str, str]) -> None:
     Spill(tmp_path / "it", FACTS).close()
-    with pytest.raises(SpillError, match=r"it is from a run with another (range: May, now June|page size|more)"):
+    with pytest.raises(BackfillError, match=r"it is from a run with another (range: May, now June|page size|more)"):
         Spill(tmp_path / "it", facts)
     # and leaves the folder to the right one
     Spill(tmp_path / "it", FACTS).close()
@@ -74,7 +73,7 @@ def test_another_run_is_refused_and_told_what_differs(tmp_path: Path, facts: dic
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "it", FACTS)
-    with pytest.raises(SpillError, match="another run is using"):
+    with pytest.raises(BackfillError, match="another run is using"):
         Spill(tmp_path / "it", FACTS)
     spill.close()
     Spill(tmp_path / "it", FACTS).close()
