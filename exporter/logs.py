@@ -9,7 +9,6 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 FORMATS: Final = ("logfmt", "json")
-LEVELS: Final = ("debug", "info", "warn", "error")
 
 _OTHER_LOGGERS: Final = ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.access", "schedule", "urllib3")
 

@@ -9,8 +9,6 @@ class EnercloError(Exception):
     reason: ClassVar[str]
     #: Worth one more try at once: the fault may have been the connection's, not the request's.
     retryable: bool = False
-    #: It was sent with a token, or by a client, that has been replaced since.
-    outdated: bool = False
 
 
 class TimedOut(EnercloError):

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from exporter.catalogue.kinds import BY_NAME, Kind, Kinds
@@ -174,24 +174,15 @@ def moment(time: str) -> datetime | None:
 def _built(match: re.Match[str]) -> datetime:
     """Build the time that _MOMENT found. Raises ValueError or OverflowError where the numbers make none."""
     part = match.group
-    day = datetime(int(part(1) or part(5)), int(part(3) or part(6)), int(part(4) or part(7)))
-    hour, minute, second = int(part(8) or part(11)), int(part(9) or part(12)), int(part(10) or part(13) or 0)
+    year, month, day = part(1) or part(5), part(3) or part(6), part(4) or part(7)
+    hour, minute, second = part(8) or part(11), part(9) or part(12), part(10) or part(13)
     fraction = part(14) or ""
-    has_seconds = bool(part(10) or part(13))
-    if minute > 59 or second > 59 or (fraction and not has_seconds):
+    if (fraction and second is None) or int(part(18) or 0) > 59:
         raise ValueError
-    if hour > 23 and (hour, minute, second, fraction.strip("0")) != (24, 0, 0, ""):
-        raise ValueError
-    microseconds = int(fraction[:6].ljust(6, "0")) if fraction else 0
-    local = day + timedelta(hours=hour, minutes=minute, seconds=second, microseconds=microseconds)
-    if part(15):
-        return local.replace(tzinfo=UTC)
-    if part(16):
-        if int(part(18) or 0) > 59:
-            raise ValueError
-        offset = timedelta(hours=int(part(17)), minutes=int(part(18) or 0))
-        return local.replace(tzinfo=timezone(offset if part(16) == "+" else -offset))
-    return local
+    midnight = (int(hour), int(minute), int(second or 0), fraction.strip("0")) == (24, 0, 0, "")
+    zone = f"{part(16)}{part(17)}:{part(18) or '00'}" if part(16) else "+00:00" if part(15) else ""
+    date, time = f"{year}-{month:0>2}-{day:0>2}", f"{'00' if midnight else hour:0>2}:{minute:0>2}:{second or '0':0>2}"
+    return datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}{zone}") + timedelta(days=midnight)
 
 
 def timestamp(time: str, zone: tzinfo, now: float) -> float | None:

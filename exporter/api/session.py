@@ -73,44 +73,31 @@ class Session:
         that to the caller; nor is a `probe` tried again), and there may be another token or client by then. Raises EnercloError
         whatever `read` raises, CircuitOpenError unless the circuit breaker is closed or this is a `probe`, and Closed.
         """
-        try:
-            return self._request(device_type, path, query, read, probe=probe, began=began)
-        except EnercloError as error:
-            if not error.outdated and (probe or not retry or not error.retryable):
-                raise
-        if retrying is not None:
-            retrying()
-        return self._request(device_type, path, query, read, probe=probe, began=began)
-
-    def _request(
-        self,
-        device_type: str,
-        path: str,
-        query: Mapping[str, str],
-        read: Callable[[Any], Answer],
-        *,
-        probe: bool,
-        began: Callable[[], None] | None,
-    ) -> Answer:
-        self._check_breaker(probe)
-        self.rate_limiter.acquire()
-        # the wait may have been long
-        self._check_breaker(probe)
-        if began is not None:
-            began()
-        client, secret = self.client, self.token.reveal()
-        self.metrics.requests.labels(device_type).inc()
-        try:
-            with self.metrics.duration.labels(device_type).time():
-                data = client.get(path, query)
-            return self._read(data, read)
-        except EnercloError as error:
-            self.metrics.failures.labels(device_type, error.reason).inc()
-            if client is self.client:
-                # what another account was told says nothing about this one
-                self._react(error)
-            error.outdated = client is not self.client or secret != self.token.reveal()
-            raise
+        retried = False
+        while True:
+            self._check_breaker(probe)
+            self.rate_limiter.acquire()
+            # the wait may have been long
+            self._check_breaker(probe)
+            if began is not None:
+                began()
+            client, secret = self.client, self.token.reveal()
+            self.metrics.requests.labels(device_type).inc()
+            try:
+                with self.metrics.duration.labels(device_type).time():
+                    data = client.get(path, query)
+                return self._read(data, read)
+            except EnercloError as error:
+                self.metrics.failures.labels(device_type, error.reason).inc()
+                if client is self.client:
+                    # what another account was told says nothing about this one
+                    self._react(error)
+                outdated = client is not self.client or secret != self.token.reveal()
+                if retried or (not outdated and (probe or not retry or not error.retryable)):
+                    raise
+            retried = True
+            if retrying is not None:
+                retrying()
 
     def _read(self, data: Any, read: Callable[[Any], Answer]) -> Answer:
         try:

@@ -13,7 +13,6 @@ from exporter.api.session import CircuitOpenError, Session
 from exporter.backfill.plan import BackfillPlan, Range, Source
 from exporter.backfill.rows import HistoryPage, read_page
 from exporter.catalogue.kinds import Kinds
-from exporter.clock import Clock
 from exporter.config.field_filter import FieldFilter
 
 _log = structlog.get_logger()
@@ -48,16 +47,12 @@ class Fetcher:
     until it is answered. While the account is suspended only a probe a minute goes out.
     """
 
-    def __init__(
-        self, session: Session, clock: Clock, plan: BackfillPlan, kinds: Mapping[str, Kinds], asked: Callable[[], None]
-    ) -> None:
+    def __init__(self, session: Session, plan: BackfillPlan, kinds: Mapping[str, Kinds], asked: Callable[[], None]) -> None:
         self._session = session
-        self._clock = clock
         self._plan = plan
         self._kinds = kinds
         self._asked = asked
-        self._condition = threading.Condition()
-        self._closed = False
+        self._closed = threading.Event()
 
     def page(self, source: Source, window: Range, number: int, fields: FieldFilter) -> HistoryPage:
         """Return page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
@@ -99,28 +94,23 @@ class Fetcher:
 
     def close(self) -> None:
         """Wake all threads that wait. They raise Closed."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
+        self._closed.set()
 
     def _turn(self) -> bool:
         """Wait while the account is suspended. Return whether the request that may go out now is a probe."""
         breaker = self._session.circuit_breaker
-        with self._condition:
-            while not breaker.allow_request() and not self._closed:
-                if breaker.allow_probe():
-                    return True
-                self._clock.wait(self._condition, CHECK_INTERVAL)
-            if self._closed:
-                raise Closed
-            return False
+        while not breaker.allow_request():
+            if breaker.allow_probe():
+                return True
+            if self._closed.wait(CHECK_INTERVAL):
+                break
+        if self._closed.is_set():
+            raise Closed
+        return False
 
     def pause(self, seconds: float) -> None:
         """Wait `seconds`, or until the fetcher is closed."""
-        end = self._clock.now() + seconds
-        with self._condition:
-            while (left := end - self._clock.now()) > 0 and not self._closed:
-                self._clock.wait(self._condition, left)
+        self._closed.wait(seconds)
 
     def _observe(self, source: Source, error: EnercloError | None) -> None:
         transition = self._session.circuit_breaker.record(source.key, error)
@@ -130,5 +120,3 @@ class Fetcher:
             _log.warning("circuit breaker open, sending one probe a minute", reason=transition.cause.value, error=str(error))
         elif transition.cause is None:
             _log.info("circuit breaker closed, going on")
-            with self._condition:
-                self._condition.notify_all()

@@ -47,7 +47,7 @@ class BackfillRun:
         self._session.circuit_breaker.configure(len(plan.sources))
         self._progress = Progress(plan, spill, clock, lambda: self._session.rate_limiter.requests_per_minute)
         self._dropped_fields = DroppedFields(self._session.metrics)
-        self._fetcher = Fetcher(self._session, clock, plan, config.kinds, self._progress.asked)
+        self._fetcher = Fetcher(self._session, plan, config.kinds, self._progress.asked)
         self._field_filters = {name: FieldFilter(fields.include, fields.exclude) for name, fields in config.fields.items()}
         self._helps = HelpTexts(config.types.values())
         self._lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -32,14 +33,13 @@ class SelfMetrics:
         self._reasons = tuple(reasons)
         self._suspensions = tuple(suspensions)
         self._types: set[str] = set()
-        self.requests = Counter(
-            "atess_exporter_api_requests", "Requests sent to the Enerclo API.", ["type"], registry=self.registry
-        )
-        self.failures = Counter(
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.requests = counter("atess_exporter_api_requests", "Requests sent to the Enerclo API.", ["type"])
+        self.failures = counter(
             "atess_exporter_api_request_failures",
             "Requests to the Enerclo API that gave no usable reading, by reason.",
             ["type", "reason"],
-            registry=self.registry,
         )
         self.duration = Histogram(
             "atess_exporter_api_request_duration_seconds",
@@ -48,65 +48,55 @@ class SelfMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.fields_dropped = Counter(
+        self.fields_dropped = counter(
             "atess_exporter_fields_left_out",
             "Numeric fields of readings that were dropped, because they cannot become series: cause name, it cannot be a "
             "metric's name; cause collision, the metric of that name belongs to another field or to the exporter.",
             ["type", "cause"],
-            registry=self.registry,
         )
-        self.times_unreadable = Counter(
+        self.times_unreadable = counter(
             "atess_exporter_times_unreadable",
             "Readings whose own time is there but is no date and time that can be read.",
             ["type"],
-            registry=self.registry,
         )
-        self.devices = Gauge("atess_exporter_devices", "Devices configured on this shard.", ["type"], registry=self.registry)
-        self.lag = Gauge("atess_exporter_poll_lag_seconds", "How late the most overdue poll is.", registry=self.registry)
-        self.suspended = Gauge(
+        self.devices = gauge("atess_exporter_devices", "Devices configured on this shard.", ["type"])
+        self.lag = gauge("atess_exporter_poll_lag_seconds", "How late the most overdue poll is.")
+        self.suspended = gauge(
             "atess_exporter_api_suspended",
             "1 while the circuit breaker is open and only one probe a minute is sent: cause unauthorized, the token is refused; "
             "cause unreachable, no device's request reaches the cloud.",
             ["cause"],
-            registry=self.registry,
         )
-        self.budget = Gauge(
+        self.budget = gauge(
             "atess_exporter_api_budget_requests_per_minute",
             "Requests a minute that the exporter may send now; less than configured after the cloud asked for less.",
-            registry=self.registry,
         )
-        self.demand = Gauge(
+        self.demand = gauge(
             "atess_exporter_api_demand_requests_per_minute",
             "Requests a minute that the configured intervals ask for, before pacing.",
-            registry=self.registry,
         )
-        self.reload_successful = Gauge(
+        self.reload_successful = gauge(
             "atess_exporter_config_last_reload_successful",
             "1 if the last attempt to load the config succeeded, else 0.",
-            registry=self.registry,
         )
-        self.reload_time = Gauge(
+        self.reload_time = gauge(
             "atess_exporter_config_last_reload_success_timestamp_seconds",
             "Unix time of the last attempt to load the config that succeeded.",
-            registry=self.registry,
         )
-        build = Gauge(
+        build = gauge(
             "atess_exporter_build_info",
             "Always 1; the labels say what is running.",
             ["version", "python_version"],
-            registry=self.registry,
         )
         build.labels(version, platform.python_version()).set(1)
-        self._shard = Gauge(
+        self._shard = gauge(
             "atess_exporter_shard_info",
             "Always 1; the labels say which part of the fleet this exporter polls: shard is from 0, below total_shards.",
             ["shard", "total_shards"],
-            registry=self.registry,
         )
-        self._total_shards = Gauge(
+        self._total_shards = gauge(
             "atess_exporter_total_shards",
             "How many exporters this one shares the fleet with, itself included.",
-            registry=self.registry,
         )
         self.show_suspension(None)
         ProcessCollector(registry=self.registry)
