@@ -3,9 +3,9 @@
 import argparse
 import gc
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from exporter import __version__
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _add_web_flags(demo)
     _add_log_flags(demo)
     discover = subcommands.add_parser("discover", help="print the devices of data loggers as a device list", allow_abbrev=False)
-    discover.set_defaults(run=_by_default(_discover))
+    discover.set_defaults(run=_module("exporter.commands.discover"))
     discover.add_argument(
         "--datalog-sn", dest="datalog_sns", action="append", required=True, metavar="SN", help="a data logger; may be repeated"
     )
@@ -55,14 +55,14 @@ def parser() -> argparse.ArgumentParser:
     healthcheck = subcommands.add_parser(
         "healthcheck", help="exit with 0 if the exporter that runs on this machine is healthy, else with 1", allow_abbrev=False
     )
-    healthcheck.set_defaults(run=_by_default(_healthcheck))
+    healthcheck.set_defaults(run=_module("exporter.commands.healthcheck"))
     _add_listen_flag(healthcheck)
     _add_backfill(subcommands.add_parser("backfill", help="write the cloud's history as OpenMetrics", allow_abbrev=False))
     return parser
 
 
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_by_default(_backfill))
+    parser.set_defaults(run=_module("exporter.backfill.command"))
     what = "date or date with time, in api.timezone"
     parser.add_argument("--from", dest="start", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; included")
     parser.add_argument("--to", dest="end", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; not included")
@@ -151,12 +151,12 @@ def _version() -> str:
 # What follows imports only where it is used: `--version` and usage errors need none of it.
 
 
-def _by_default(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace, Signals], int]:
-    """Return `command` as one during which signals have their default action."""
+def _module(name: str) -> Callable[[argparse.Namespace, Signals], int]:
+    """Return the run() of a module that takes the options, as a command during which signals have their default action."""
 
     def run(options: argparse.Namespace, signals: Signals) -> int:
         signals.hand_back()
-        return command(options)
+        return int(import_module(name).run(options))
 
     return run
 
@@ -195,33 +195,3 @@ def _demo(options: argparse.Namespace, signals: Signals) -> int:
         from exporter.commands import demo
     web = AppOptions(options.listen, options.telemetry_path, options.web_config, simulated=True)
     return demo.run(web, options.log_level, options.log_format, signals)
-
-
-def _discover(options: argparse.Namespace) -> int:
-    from exporter.commands import discover
-
-    return discover.run(options.config, options.datalog_sns, options.log_level, options.log_format)
-
-
-def _backfill(options: argparse.Namespace) -> int:
-    from exporter import logs
-    from exporter.backfill.command import BackfillOptions, backfill
-    from exporter.backfill.plan import BackfillError
-    from exporter.config.load import ConfigError, load
-
-    backfill_options = BackfillOptions(
-        options.start, options.end, options.devices, options.output, options.split_by == "day", options.dry_run
-    )
-    try:
-        config = load(options.config, devices_needed=False)
-        logs.configure(options.log_level, options.log_format, config.token.hide_in)
-        return backfill(config, backfill_options)
-    except (ConfigError, BackfillError) as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-def _healthcheck(options: argparse.Namespace) -> int:
-    from exporter.commands import healthcheck
-
-    return healthcheck.run(*options.listen)

@@ -1,42 +1,52 @@
 """The `backfill` subcommand: options in, exit code out."""
 
 import sqlite3
+import sys
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from exporter import logs
 from exporter.backfill.plan import BackfillError, BackfillPlan, make_plan
 from exporter.backfill.progress import duration
 from exporter.backfill.runner import BackfillRun
 from exporter.backfill.spill import Spill
 from exporter.clock import Clock
-from exporter.config.load import Config
+from exporter.config.load import Config, ConfigError, load
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillOptions:
-    """The options of the command line: local times from `start` up to but not including `end`; `devices` None: the config's."""
+def run(options: Namespace) -> int:
+    """Run the backfill with the options of the command line. Return the exit code."""
+    try:
+        config = load(options.config, devices_needed=False)
+        logs.configure(options.log_level, options.log_format, config.token.hide_in)
+        devices, by_day = options.devices, options.split_by == "day"
+        return backfill(config, options.start, options.end, devices, options.output, split_by_day=by_day, dry_run=options.dry_run)
+    except (ConfigError, BackfillError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for the user
+        return 1
 
-    start: datetime
-    end: datetime
-    devices: Sequence[tuple[str, str]] | None
-    output: Path
-    split_by_day: bool = False
-    dry_run: bool = False
 
+def backfill(
+    config: Config,
+    start: datetime,
+    end: datetime,
+    devices: Sequence[tuple[str, str]] | None,
+    output: Path,
+    *,
+    split_by_day: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Write the history of `devices` (None: the config's) from local time `start` up to but not including `end`.
 
-def backfill(config: Config, options: BackfillOptions) -> int:
-    """Run the backfill. Return the exit code.
-
-    Raises BackfillError with a message for the user. What was read by then is kept for the next run.
+    Return the exit code. Raises BackfillError. What was read by then is kept for the next run.
     """
     clock = Clock()
-    output = options.output
     try:
-        plan = make_plan(config, options.start, options.end, options.devices, clock.wall())
-        if options.dry_run:
+        plan = make_plan(config, start, end, devices, clock.wall())
+        if dry_run:
             print(forecast(config, plan))  # noqa: T201 - what was asked for
             return 0
         folder = output.with_name(output.name + ".partial")
@@ -46,7 +56,7 @@ def backfill(config: Config, options: BackfillOptions) -> int:
             raise BackfillError(f"{output.parent} is not a directory")
         spill = Spill(folder, _run_facts(config, plan))
         try:
-            return BackfillRun(config, plan, spill, clock, output, split_by_day=options.split_by_day).run()
+            return BackfillRun(config, plan, spill, clock, output, split_by_day=split_by_day).run()
         finally:
             spill.close()
     except sqlite3.Error as error:

@@ -2,6 +2,7 @@
 
 import http.client
 import sys
+from argparse import Namespace
 from typing import Final
 
 #: Seconds; an exporter that takes longer to answer is not healthy.
@@ -11,9 +12,9 @@ _TIMEOUT: Final = 5.0
 _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
-def run(host: str, port: int) -> int:
-    """Print whether the exporter that listens on `host` and `port` is healthy. Return 1 if it is not."""
-    found = find_problem(host, port)
+def run(options: Namespace) -> int:
+    """Print whether the exporter that listens on the address `options.listen` is healthy. Return 1 if it is not."""
+    found = find_problem(*options.listen)
     print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
     return 1 if found else 0
 

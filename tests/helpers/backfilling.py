@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from structlog.testing import capture_logs
 
-from exporter.backfill.command import BackfillOptions, backfill
+from exporter.backfill.command import backfill
 from exporter.backfill.plan import BackfillError
 from exporter.config.load import load
 from exporter.metrics.names import metric_name
@@ -85,7 +85,7 @@ class Bench:
         error, code = "", 1
         with capture_logs() as logs:
             try:
-                code = backfill(config, BackfillOptions(start, end, devices, self.output, by_day))
+                code = backfill(config, start, end, devices, self.output, split_by_day=by_day)
             except BackfillError as mistake:
                 error = str(mistake)
         return Outcome(code, error, [dict(line) for line in logs])

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exporter.backfill import fetch, window
-from exporter.backfill.command import BackfillOptions, backfill
+from exporter.backfill.command import backfill
 from exporter.backfill.spill import Spill
 from exporter.config.load import load
 from exporter.simulator import SimDevice
@@ -234,7 +234,7 @@ def test_a_token_that_is_renewed_meanwhile_is_used_at_once(site: Bench, monkeypa
     site.cloud.traffic.arrived = renew  # type: ignore[method-assign]
     path = site.write_config(api={"token_file": str(file), "concurrency": 1})
     config = load(path, {})
-    assert backfill(config, BackfillOptions(START, START + WEEK, None, site.output)) == 0
+    assert backfill(config, START, START + WEEK, None, site.output) == 0
 
 
 def test_pages_are_asked_for_within_the_budget(site: Bench) -> None:
