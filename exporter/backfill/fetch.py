@@ -10,7 +10,7 @@ from exporter.api.circuit_breaker import Cause
 from exporter.api.errors import EnercloError, NotFound, RateLimited, Unauthorized
 from exporter.api.rate_limiter import Closed
 from exporter.api.session import CircuitOpenError, Session
-from exporter.backfill.plan import BackfillPlan, Range, Source
+from exporter.backfill.plan import BackfillError, BackfillPlan, Range, Source
 from exporter.backfill.rows import HistoryPage, read_page
 from exporter.catalogue.kinds import Kinds
 from exporter.config.field_filter import FieldFilter
@@ -36,10 +36,6 @@ class Exhausted(SourceFailed):
     """A page failed MAX_TRIES times. It may succeed later in the run."""
 
 
-class Refused(Exception):
-    """The API refuses the token for all devices. Nothing can be read until it is renewed."""
-
-
 class Fetcher:
     """Fetches pages of `plan`. Safe to use from several threads.
 
@@ -55,7 +51,10 @@ class Fetcher:
         self._closed = threading.Event()
 
     def page(self, source: Source, window: Range, number: int, fields: FieldFilter) -> HistoryPage:
-        """Return page `number` (from 1) of a window. Raises SourceFailed, Refused, and Closed when the run is stopped."""
+        """Return page `number` (from 1) of a window. Raises SourceFailed, Closed when the run is stopped.
+
+        Raises BackfillError if the token is refused for all devices.
+        """
         query = {"deviceSn": source.sn, **window.query, "pageNo": str(number), "pageSize": str(self._plan.page_size)}
         failures = 0
         while True:
@@ -75,7 +74,8 @@ class Fetcher:
             except EnercloError as error:
                 self._observe(source, error)
                 if self._session.circuit_breaker.cause is Cause.UNAUTHORIZED:
-                    raise Refused(str(error)) from None
+                    message = f"token refused ({error}): renew it, and run again with the same arguments to resume"
+                    raise BackfillError(message) from None
                 if isinstance(error, RateLimited) or not self._session.circuit_breaker.allow_request():
                     # it is the account that fails, not this device: wait and ask again
                     continue

@@ -12,7 +12,7 @@ import structlog
 from exporter.api.inferred_paths import ENOUGH_DEVICES, InferredPaths
 from exporter.api.rate_limiter import Closed
 from exporter.api.session import open_session
-from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, Refused, SourceFailed
+from exporter.backfill.fetch import Exhausted, Fetcher, NotThere, SourceFailed
 from exporter.backfill.output import Families, sync_folder, write_days, write_file
 from exporter.backfill.plan import BackfillError, BackfillPlan, Source
 from exporter.backfill.progress import Progress
@@ -97,12 +97,10 @@ class BackfillRun:
             while thread.is_alive() and self._signals.ending is None and self._fatal is None:
                 thread.join(0.2)
                 self._progress.update()
-        if self._signals.ending is not None:
-            self._stop()
-            raise Closed
-        if self._fatal is not None:
-            self._stop()
-            raise BackfillError(self._fatal)
+        if self._signals.ending is not None or self._fatal is not None:
+            self._session.rate_limiter.close()
+            self._fetcher.close()
+            raise BackfillError(self._fatal) if self._signals.ending is None else Closed
 
     def _work(self) -> None:
         """Read one window after the other, in a thread of its own."""
@@ -111,8 +109,8 @@ class BackfillRun:
                 self._read_window(*job)
         except Closed:
             pass
-        except Refused as error:
-            self._fatal = f"token refused ({error}): renew it, and run again with the same arguments to resume"
+        except BackfillError as error:
+            self._fatal = str(error)
         except Exception as error:  # noqa: BLE001 - a thread that dies unseen would leave its window out
             if self._signals.ending is None and self._fatal is None:
                 self._fatal = f"{self._spill.folder}: {error}"
@@ -180,10 +178,6 @@ class BackfillRun:
         sync_folder(self._output.parent)
         self._spill.remove()
         _log.info("backfill written", output=str(self._output), samples=written)
-
-    def _stop(self) -> None:
-        self._session.rate_limiter.close()
-        self._fetcher.close()
 
 
 def _remove(path: Path) -> None:

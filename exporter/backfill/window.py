@@ -109,7 +109,7 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dic
     for name, values in samples.items():
         times = sorted(values)
         columns[name] = times, [values[time] for time in times]
-    return columns, dict(notes)
+    return columns, dict(+notes)
 
 
 def _add_notes(notes: Counter[str], pages: Sequence[HistoryPage], dated: DatedRows) -> None:
@@ -122,8 +122,6 @@ def _add_notes(notes: Counter[str], pages: Sequence[HistoryPage], dated: DatedRo
     notes[DUPLICATES] = len(dated.instants) - len(set(dated.instants))
     notes[AMBIGUOUS] = len(dated.ambiguous)
     notes[NONEXISTENT] = dated.nonexistent
-    for name in [name for name, count in notes.items() if not count]:
-        del notes[name]
 
 
 def _problem(pages: Sequence[HistoryPage]) -> str | None:

@@ -23,15 +23,16 @@ def find_problem(host: str, port: int) -> str | None:
     """Return what is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
     host = "127.0.0.1" if host in _ANY else host
     try:
-        return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
-    except (http.client.BadStatusLine, ConnectionResetError):
-        # this is how a TLS server answers a request in plain HTTP
-        return _find_problem_by_tls(host, port)
+        try:
+            return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
+        except (http.client.BadStatusLine, ConnectionResetError):
+            # this is how a TLS server answers a request in plain HTTP
+            return _ask_by_tls(host, port)
     except (OSError, http.client.HTTPException) as error:
-        return _no_answer(port, error)
+        return f"no answer from port {port}: {error or type(error).__name__}"
 
 
-def _find_problem_by_tls(host: str, port: int) -> str | None:
+def _ask_by_tls(host: str, port: int) -> str | None:
     import ssl
 
     context = ssl.create_default_context()
@@ -39,17 +40,12 @@ def _find_problem_by_tls(host: str, port: int) -> str | None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
-    try:
-        connection.connect()
-    except OSError as error:
-        return _no_answer(port, error)
+    connection.connect()
     try:
         return _ask(connection)
     except (ssl.SSLError, ConnectionResetError):
         # It hung up after the handshake because it requires a client certificate: alive, and no more can be known without one.
         return None
-    except (OSError, http.client.HTTPException) as error:
-        return _no_answer(port, error)
 
 
 def _ask(connection: http.client.HTTPConnection) -> str | None:
@@ -60,7 +56,3 @@ def _ask(connection: http.client.HTTPConnection) -> str | None:
     finally:
         connection.close()
     return None if answer.status == http.client.OK else text or f"HTTP status {answer.status}"
-
-
-def _no_answer(port: int, error: Exception) -> str:
-    return f"no answer from port {port}: {error or type(error).__name__}"

@@ -1,16 +1,18 @@
 """Mistakes in the files that users write, each as one line: the place, the key and what was expected."""
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Collection
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.config.yaml import Key, YamlFile
+if TYPE_CHECKING:
+    from exporter.config.yaml import YamlFile
 
 M = TypeVar("M", bound=BaseModel)
 
-#: Returns the keys that are allowed beside an unknown one, given the file's model and the unknown key's path.
-KnownKeys = Callable[[type[BaseModel], Key], Iterable[str]]
+#: Where a value is in a file: keys of mappings and indices of lists.
+Key = tuple[str | int, ...]
 
 #: Keys whose values are never shown.
 _SECRETS: Final = frozenset({"token", "basic_auth_users"})
@@ -24,15 +26,7 @@ class ConfigError(ValueError):
         self.problems = problems
 
 
-def validate(
-    model: type[M],
-    source: YamlFile,
-    data: Any,
-    known_keys: KnownKeys,
-    *,
-    unsupported: Collection[str] = (),
-    bare: bool = False,
-) -> M:
+def validate(model: type[M], source: "YamlFile", data: Any, *, unsupported: Collection[str] = (), bare: bool = False) -> M:
     """Return `data`, which was read from `source`, as a `model`. Raises ConfigError.
 
     `unsupported` are keys that the format has but the exporter does not. `bare` means that the model's only key is not in the
@@ -46,11 +40,11 @@ def validate(
             key: Key = mistake["loc"][1:] if bare else mistake["loc"]
             if key and key[-1] == "[key]":
                 key = key[:-1]
-            problems.append(problem_at(source, key, _expectation(model, mistake, known_keys, unsupported)))
+            problems.append(problem_at(source, key, _expectation(model, mistake, unsupported)))
         raise ConfigError(problems) from None
 
 
-def problem_at(source: YamlFile, key: Key, problem: str) -> str:
+def problem_at(source: "YamlFile", key: Key, problem: str) -> str:
     """Return `problem` with its place before it: `config.yaml:12: devices.pbd[0].interval: problem`."""
     return f"{source.place(key)}: {_dotted(key)}: {problem}"
 
@@ -62,12 +56,12 @@ def _dotted(key: Key) -> str:
     return text or "the file"
 
 
-def _expectation(model: type[BaseModel], mistake: Any, known_keys: KnownKeys, unsupported: Collection[str]) -> str:
+def _expectation(model: type[BaseModel], mistake: Any, unsupported: Collection[str]) -> str:
     kind = mistake["type"]
     given = mistake["input"]
     if kind == "extra_forbidden":
         what = "not supported here" if mistake["loc"][-1] in unsupported else "unknown key"
-        return f"{what}; expected one of {', '.join(known_keys(model, mistake['loc']))}"
+        return f"{what}; expected one of {', '.join(_keys_at(model, mistake['loc']))}"
     if kind == "missing":
         return "missing"
     shown = "" if _SECRETS.intersection(mistake["loc"]) else f", got {_shown(given)}"
@@ -76,6 +70,17 @@ def _expectation(model: type[BaseModel], mistake: Any, known_keys: KnownKeys, un
     if kind == "literal_error":
         return f"expected {mistake['ctx']['expected']}{shown}"
     return f"{_EXPECTED.get(kind, mistake['msg'])}{shown}"
+
+
+def _keys_at(model: type[BaseModel], key: Key) -> list[str]:
+    """Return the keys that `model` allows where `key` is one that it does not know."""
+    kind: Any = model
+    for part in key[:-1]:
+        # the last argument of a mapping or a list is the type of its values
+        kind = kind.model_fields[part].annotation if get_origin(kind) is None else get_args(kind)[-1]
+        while get_origin(kind) in (Annotated, Union, UnionType):
+            kind = get_args(kind)[0]
+    return [field.alias or name for name, field in kind.model_fields.items()]
 
 
 _EXPECTED: Final = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Final
 
 
@@ -13,14 +12,12 @@ class FieldFilter:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._everything = "*" in self._include and not self._exclude
-        # bounded: a broken device may keep sending new names
-        self._keeps = lru_cache(maxsize=2048)(self._matches)
 
     def of(self, fields: Mapping[str, int | float]) -> Mapping[str, int | float]:
         """Return those of `fields` that the filter keeps."""
         if self._everything:
             return fields
-        return {name: value for name, value in fields.items() if self._keeps(name)}
+        return {name: value for name, value in fields.items() if self._matches(name)}
 
     def _matches(self, name: str) -> bool:
         included = any(fnmatchcase(name, pattern) for pattern in self._include)

@@ -2,17 +2,15 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-from pydantic import BaseModel
+from typing import Final
 
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, FieldInfo, Paths, load_catalogue
 from exporter.config.errors import ConfigError as ConfigError
-from exporter.config.errors import problem_at, validate
+from exporter.config.errors import Key, problem_at, validate
 from exporter.config.schema import (
     ApiSection,
     ConfigFile,
@@ -25,15 +23,12 @@ from exporter.config.schema import (
     HistorySection,
     PollSection,
     SettingsSection,
-    TypeEntry,
 )
 from exporter.config.sharding import Shard
 from exporter.config.token import TOKEN_VARIABLE, Token, TokenError
-from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
+from exporter.config.yaml import YamlFile, read_yaml
 
 _WHOLE: Final = Shard()
-
-M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +75,8 @@ def load(
 
     A config without devices is a mistake only if `devices_needed`.
     """
-    try:
-        source = read_yaml(path)
-    except YamlFileError as error:
-        raise ConfigError([str(error)]) from None
-    file = _validate(ConfigFile, source, source.data if source.data is not None else {})
+    source = read_yaml(path)
+    file = validate(ConfigFile, source, source.data)
     problems: list[str] = []
     types = _resolve_types(file, source, problems)
     devices = _DeviceLists(types, file.poll.interval, problems)
@@ -223,12 +215,10 @@ def _device_files(
                 continue
             try:
                 device_file = read_yaml(Path(name))
-                data = device_file.data if device_file.data is not None else {}
+                data = device_file.data
                 wrapped = isinstance(data, dict) and "devices" in data
-                parsed = _validate(DeviceFile, device_file, data if wrapped else {"devices": data}, bare=not wrapped)
+                parsed = validate(DeviceFile, device_file, data if wrapped else {"devices": data}, bare=not wrapped)
                 yield device_file, parsed.devices, ("devices",) if wrapped else ()
-            except YamlFileError as error:
-                problems.append(str(error))
             except ConfigError as error:
                 problems.extend(error.problems)
 
@@ -257,28 +247,3 @@ def _token(api: ApiSection, source: YamlFile, environment: Mapping[str, str], pr
         problem = str(error)
     problems.append(problem_at(source, key, problem))
     return None
-
-
-def _validate(model: type[M], source: YamlFile, data: Any, *, bare: bool = False) -> M:
-    return validate(model, source, data, _known_keys, bare=bare)
-
-
-def _known_keys(model: type[BaseModel], location: Key) -> Iterable[str]:
-    """Return the keys that are allowed where `location` has an unknown one."""
-    if len(location) == 1:
-        return model.model_fields
-    if location[0] == "types" and len(location) > 3:
-        return FieldEntry.model_fields
-    return _SECTIONS[location[0]].model_fields
-
-
-_SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
-    "api": ApiSection,
-    "poll": PollSection,
-    "devices": DeviceEntry,
-    "discovery": DiscoverySection,
-    "settings": SettingsSection,
-    "history": HistorySection,
-    "fields": FieldFilterEntry,
-    "types": TypeEntry,
-}

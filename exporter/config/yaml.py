@@ -11,20 +11,19 @@ from typing import Any, Final
 
 import yaml
 
-Key = tuple[str | int, ...]
+from exporter.config.errors import ConfigError, Key
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN_TAGS: Final = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "timestamp", "value", "merge"))
 
 
-class YamlFileError(ValueError):
-    """The file cannot be read as YAML; the message begins with the file and, where it is known, the line."""
-
-
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """A file's `data` (mappings, lists, text and None), and the line of each value by its path of keys and indices."""
+    """A file's `data` (mappings, lists, text and None), and the line of each value by its path of keys and indices.
+
+    An empty file is an empty mapping.
+    """
 
     path: Path
     data: Any
@@ -39,14 +38,14 @@ class YamlFile:
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """Read and parse `path`. Raises YamlFileError."""
+    """Read and parse `path`. Raises ConfigError."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise YamlFileError(f"{path}:{line}: not text in UTF-8") from None
+        raise ConfigError([f"{path}:{line}: not text in UTF-8"]) from None
     except OSError as error:
-        raise YamlFileError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     try:
         loader = _LOADER(text)
         try:
@@ -56,13 +55,13 @@ def read_yaml(path: Path) -> YamlFile:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        raise YamlFileError(_explain(path, text, error)) from None
+        raise ConfigError([_explain(path, text, error)]) from None
     except yaml.YAMLError as error:
         reason = getattr(error, "reason", None) or "unreadable characters"
-        raise YamlFileError(f"{path}: not YAML: {reason}") from None
+        raise ConfigError([f"{path}: not YAML: {reason}"]) from None
     except RecursionError:
-        raise YamlFileError(f"{path}: nested too deeply") from None
-    return YamlFile(path, data, lines)
+        raise ConfigError([f"{path}: nested too deeply"]) from None
+    return YamlFile(path, data if data is not None else {}, lines)
 
 
 class _Reader:
@@ -73,7 +72,7 @@ class _Reader:
         self._open: set[int] = set()
 
     def value(self, node: yaml.Node, key: Key) -> Any:
-        """Return the data of `node`, which is at `key`, and note its line. Raises YamlFileError."""
+        """Return the data of `node`, which is at `key`, and note its line. Raises ConfigError."""
         self._lines[key] = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
@@ -111,8 +110,8 @@ class _Reader:
             self._lines[(*key, name)] = name_node.start_mark.line + 1
         return data
 
-    def _error(self, node: yaml.Node, problem: str) -> YamlFileError:
-        return YamlFileError(f"{self._path}:{node.start_mark.line + 1}: {problem}")
+    def _error(self, node: yaml.Node, problem: str) -> ConfigError:
+        return ConfigError([f"{self._path}:{node.start_mark.line + 1}: {problem}"])
 
 
 def _explain(path: Path, text: str, error: yaml.MarkedYAMLError) -> str:

@@ -12,9 +12,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from exporter.config.errors import ConfigError, problem_at, validate
+from exporter.config.errors import ConfigError, Key, problem_at, validate
 from exporter.config.placeholders import has_placeholder
-from exporter.config.yaml import Key, YamlFile, YamlFileError, read_yaml
+from exporter.config.yaml import YamlFile, read_yaml
 from exporter.web.tls import TlsError, TlsFiles, server_context
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
@@ -135,11 +135,8 @@ class WebConfig:
 
 def load(path: Path) -> WebConfig:
     """Load `path` and the files that it names. Raises ConfigError with every mistake found."""
-    try:
-        source = read_yaml(path)
-    except YamlFileError as error:
-        raise ConfigError([str(error)]) from None
-    file = validate(WebFile, source, source.data if source.data is not None else {}, _known_keys, unsupported=UNSUPPORTED)
+    source = read_yaml(path)
+    file = validate(WebFile, source, source.data, unsupported=UNSUPPORTED)
     tls = file.tls_server_config
     files = _files(path.parent, tls)
     context = _context(source, tls, files) if tls and files else None
@@ -181,13 +178,3 @@ def _context(source: YamlFile, tls: TlsServerConfig, files: TlsFiles) -> ssl.SSL
 def _mistake(source: YamlFile, name: str, problem: str) -> ConfigError:
     key: Key = ("tls_server_config", name)
     return ConfigError([problem_at(source, key, problem)])
-
-
-def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
-    if len(location) == 1:
-        return list(model.model_fields)
-    if location[0] == "tls_server_config":
-        return list(TlsServerConfig.model_fields)
-    if len(location) == 2:
-        return list(HttpServerConfig.model_fields)
-    return [field.alias or name for name, field in HeadersConfig.model_fields.items()]
