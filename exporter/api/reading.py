@@ -112,15 +112,11 @@ def read(data: object, device_sn: str, kinds: Kinds = BY_NAME, hide: Callable[[s
 def numbers(answer: Mapping[str, Any], kinds: Kinds) -> dict[str, int | float]:
     """Return the fields of `answer` that are numbers, but for identities."""
     found: dict[str, int | float] = {}
-    known = kinds.known
     for name, value in answer.items():
         number = numeric(value)
         if number is None:
             continue
-        try:
-            kind = known[name]
-        except KeyError:
-            kind = kinds[name]
+        kind = kinds[name]
         if kind is _NUMBER or (kind is _CODE and (type(value) is not str or _WHOLE.fullmatch(value))):
             found[name] = number
     return found
