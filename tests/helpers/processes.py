@@ -156,6 +156,22 @@ class Exporter:
 
 
 @contextmanager
+def cloud_process(module: str, *options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run a cloud as a process. Yield it and where it is, once it has said so."""
+    command = [sys.executable, "-m", module, "--listen", "127.0.0.1:0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            line = running.stdout.readline()
+            prefix = "simulated cloud on "
+            assert line.startswith(prefix + "http://127.0.0.1:")
+            assert line.endswith("/api/v1\n")
+            yield running, line.removeprefix(prefix).removesuffix("/api/v1\n")
+        finally:
+            running.kill()
+
+
+@contextmanager
 def exporter(folder: Path, config: dict[str, Any], *arguments: str, token: str = TOKEN) -> Iterator[Exporter]:
     path = folder / "config.yaml"
     write_config(path, config)

@@ -1,34 +1,16 @@
 """`python -m tests.helpers.faulty_cloud` as a process."""
 
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.helpers import bare_http
-
-
-@contextmanager
-def process(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    command = [sys.executable, "-m", "tests.helpers.faulty_cloud", "--listen", "127.0.0.1:0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            line = running.stdout.readline()
-            prefix = "simulated cloud on "
-            assert line.startswith(prefix + "http://127.0.0.1:")
-            assert line.endswith("/api/v1\n")
-            yield running, line.removeprefix(prefix).removesuffix("/api/v1\n")
-        finally:
-            running.kill()
+from tests.helpers.processes import cloud_process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signals) -> None:
-    with process("--site", "--fault", "pbd:UMD0D23202=timeout") as (running, origin):
+    with cloud_process("tests.helpers.faulty_cloud", "--site", "--fault", "pbd:UMD0D23202=timeout") as (running, origin):
         good = bare_http.parse(bare_http.exchange(origin, bare_http.target("hps/data-last", deviceSn="TND0D20233")))
         assert good.json["code"] == 0
         with bare_http.dial(origin) as stalled:
@@ -39,7 +21,9 @@ def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signal
 
 
 def test_takes_the_flags_of_the_simulator() -> None:
-    with process("--devices", "pbd:A1,pcs:B2", "--token", "secret", "--fault", "pcs:B2=http_503") as (_, origin):
+    with cloud_process(
+        "tests.helpers.faulty_cloud", "--devices", "pbd:A1,pcs:B2", "--token", "secret", "--fault", "pcs:B2=http_503"
+    ) as (_, origin):
         devices = bare_http.parse(bare_http.exchange(origin, "/_simulator/devices")).json
         assert [(device["type"], device["sn"]) for device in devices] == [("pbd", "A1"), ("pcs", "B2")]
         assert bare_http.parse(bare_http.exchange(origin, bare_http.target("pbd/data-last", deviceSn="A1"))).json["code"] == 403

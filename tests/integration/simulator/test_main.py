@@ -1,34 +1,16 @@
 """`python -m exporter.simulator` as a process."""
 
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.helpers import bare_http
-
-
-@contextmanager
-def process(*options: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    command = [sys.executable, "-m", "exporter.simulator", "--listen", "127.0.0.1:0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            line = running.stdout.readline()
-            prefix = "simulated cloud on "
-            assert line.startswith(prefix + "http://127.0.0.1:")
-            assert line.endswith("/api/v1\n")
-            yield running, line.removeprefix(prefix).removesuffix("/api/v1\n")
-        finally:
-            running.kill()
+from tests.helpers.processes import cloud_process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signals) -> None:
-    with process("--site") as (running, origin):
+    with cloud_process("exporter.simulator", "--site") as (running, origin):
         good = bare_http.parse(bare_http.exchange(origin, bare_http.target("hps/data-last", deviceSn="TND0D20233")))
         assert good.json["code"] == 0
         running.send_signal(number)
@@ -38,7 +20,10 @@ def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signal
 
 def test_options() -> None:
     options = ["--devices", "pbd:A1,pcs:B2", "--start", "2026-05-05T12:00:00", "--timezone", "Europe/Berlin"]
-    with process(*options, "--token", "secret", "--upload-interval", "10", "--speed", "0") as (_, origin):
+    with cloud_process("exporter.simulator", *options, "--token", "secret", "--upload-interval", "10", "--speed", "0") as (
+        _,
+        origin,
+    ):
         target = bare_http.target("pbd/data-last", deviceSn="A1")
         assert bare_http.parse(bare_http.exchange(origin, target)).json["code"] == 403
         data = bare_http.parse(bare_http.exchange(origin, target, {"Authorization": "secret"})).data
@@ -48,6 +33,6 @@ def test_options() -> None:
 
 
 def test_fleet() -> None:
-    with process("--fleet", "30", "--seed", "5") as (_, origin):
+    with cloud_process("exporter.simulator", "--fleet", "30", "--seed", "5") as (_, origin):
         page = bare_http.parse(bare_http.exchange(origin, "/")).body.decode()
         assert page.count(", logger DLD") == 30
