@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -20,7 +20,6 @@ def configure(level: str, form: str, hide: Callable[[str], str]) -> None:
         structlog.processors.TimeStamper(fmt="iso", key="ts"),
         _describe_exception,
         structlog.processors.EventRenamer("msg"),
-        _Redactor(hide),
     ]
     renderer: Processor
     if form == "json":
@@ -31,7 +30,7 @@ def configure(level: str, form: str, hide: Callable[[str], str]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _one_line, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _plain_text(hide), renderer],
         )
     )
     # a full disk or a closed pipe costs the line, not the exporter
@@ -57,20 +56,6 @@ def configure(level: str, form: str, hide: Callable[[str], str]) -> None:
     )
 
 
-class _Redactor:
-    """Hides the token in every value of a line, also in an exception's text."""
-
-    def __init__(self, hide: Callable[[str], str]) -> None:
-        self._hide = hide
-
-    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            # keys with an underscore are structlog's own
-            if not key.startswith("_") and _is_text(value):
-                event[key] = self._hide(str(value))
-        return event
-
-
 def _describe_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Log an exception as its type and text. A traceback would not help an operator, and asyncio logs many."""
     information = event.pop("exc_info", None)
@@ -82,18 +67,22 @@ def _describe_exception(logger: WrappedLogger, method: str, event: EventDict) ->
     return event
 
 
-def _one_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Escape what would break a line, forge another, control a terminal, or fail to encode."""
-    for key, value in event.items():
-        if _is_text(value):
-            # the renderers escape a line break themselves
-            event[key] = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in str(value))
-    return event
+def _plain_text(hide: Callable[[str], str]) -> Processor:
+    """Return a processor that hides the token in every value, also in an exception's text.
 
+    It also escapes what would break a line, forge another, control a terminal, or fail to encode.
+    """
 
-def _is_text(value: Any) -> bool:
-    """Return whether a value is rendered as text: all but None, booleans and numbers are."""
-    return value is not None and not isinstance(value, bool | int | float)
+    def clean(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        for key, value in event.items():
+            # all but these are rendered as text
+            if value is not None and not isinstance(value, bool | int | float):
+                # the renderers escape a line break themselves
+                text = hide(str(value))
+                event[key] = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+        return event
+
+    return clean
 
 
 class LogOnce:
