@@ -4,17 +4,18 @@ import ctypes
 from typing import Final
 
 # Parameters of mallopt(3).
-_M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
-#: Bytes. Setting the thresholds also stops glibc from raising them after the first large block. Larger than a chunk of a scrape,
-#: because mapping and clearing fresh memory for each chunk costs more than filling it.
-_LARGE: Final = 256 * 1024
+#: Bytes. A block of this size or larger has pages of its own, and they go back to the system with it. Smaller than a chunk of a
+#: scrape (web/body.py): in the heap, what is allocated next would take a bite of the space that a chunk has left, the next chunk
+#: would not fit in there any more, and in minutes holes for a hundred chunks would lie between small blocks that stay.
+#: To set it also stops glibc from raising it after the first large block.
+_LARGE: Final = 64 * 1024
 
 
 def limit_malloc() -> None:
-    """Return freed memory to the system: one malloc arena for all threads, fixed thresholds for large blocks.
+    """Return freed memory to the system: one malloc arena for all threads, large blocks outside of it.
 
     glibc gives each thread an arena, and each arena keeps the space of the largest answer it ever held. The arenas avoid
     contention that Python's lock rules out anyway. Does nothing where the C library is not glibc.
@@ -25,4 +26,3 @@ def limit_malloc() -> None:
         return
     mallopt(_M_ARENA_MAX, 1)
     mallopt(_M_MMAP_THRESHOLD, _LARGE)
-    mallopt(_M_TRIM_THRESHOLD, _LARGE)

@@ -19,8 +19,8 @@ class _Compressor(Protocol):
 #: To zlib, a whole gzip member: with its header and its trailer.
 _GZIP: Final = zlib.MAX_WBITS + 16
 
-#: Pieces that are joined at a time, to be sent: some 140 kB. It is what a slow client may keep from being freed, and small
-#: enough that malloc keeps its memory for the next one (process/malloc.py): fresh memory costs more than to fill it.
+#: Pieces that are joined at a time, to be sent: some 140 kB. It is what a slow client may keep from being freed, and large enough
+#: to leave the heap alone (process/malloc.py).
 _CHUNK: Final = 600
 
 #: Pieces that are packed at a time, some 2.4 MB, in one buffer that serves for all of a page. Packing gives Python's lock away,
@@ -66,9 +66,8 @@ def gzip(pieces: Sequence[bytes]) -> bytes:
 class Streamed(Response):
     """Send `page` and `rest` in chunks, each joined when the one before has left.
 
-    So a large page is never in memory as a whole, however slow the client, and the memory of one chunk serves for all: fresh
-    memory for a page of some megabytes costs more than to fill it. What it is made of stays in memory until the last chunk is
-    sent; the message that starts the answer says so, for what counts that.
+    So a large page is never in memory as a whole, however slow the client. What it is made of stays in memory until the last
+    chunk is sent; the message that starts the answer says so, for what counts that.
     """
 
     def __init__(self, page: Snapshot, rest: bytes, headers: Mapping[str, str]) -> None:
