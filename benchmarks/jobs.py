@@ -1,17 +1,24 @@
 """One look at what is due among 10,000 devices, against `run_pending` of the bare `schedule` library with as many jobs."""
 
-import random
+from pathlib import Path
 
 import schedule
 
 from benchmarks.figures import Row, alternately, cpu, ms, ratio
-from exporter.api.circuit_breaker import CircuitBreaker
+from exporter.api.session import open_session
 from exporter.catalogue.types import Device, Evidence
 from exporter.clock import Clock
+from exporter.config.load import Config
+from exporter.config.schema import ApiSection, HistorySection, PollSection
+from exporter.config.sharding import Shard
+from exporter.config.token import Token
+from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.polling.poller import Poller
-from exporter.polling.scheduler import PollingPlan, QueuedPoll, Scheduler
+from exporter.polling.job import Job
+from exporter.polling.readings import Readings
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.workers import Workers
 
 _DEVICES = 10_000
 _INTERVAL = 300.0
@@ -30,13 +37,13 @@ class _Clock(Clock):
         self.moment += seconds
 
 
-class _Pool:
-    """Takes tasks and forgets them."""
+class _Workers(Workers[Job]):
+    """Take jobs and forget them."""
 
     alive = 1
 
-    def submit(self, item: QueuedPoll) -> None:
-        item.target.end()
+    def submit(self, item: Job, deadline: float) -> None:
+        item.in_flight, item.overdue_since = False, None
 
     def maintain(self) -> None:
         pass
@@ -74,18 +81,29 @@ def measure() -> list[Row]:
 
 
 def _scheduler(clock: _Clock) -> Scheduler:
-    series = Series(metric_name, str)
-    scheduler = Scheduler(series, _NoPoller(), CircuitBreaker(clock), clock, random.Random(1))
-    scheduler.pool = _Pool()
-    devices = tuple(Device("pbd", f"S{number}", "pbd/data-last", Evidence.DOCUMENTED, _INTERVAL) for number in range(_DEVICES))
-    scheduler.apply(PollingPlan(devices, 1.0, None, 100_000.0, None))
+    api, token = ApiSection(), Token(value="made-up")
+    config = Config(
+        path=Path("config.yaml"),
+        api=api,
+        poll=PollSection(),
+        token=token,
+        types={},
+        kinds={},
+        devices=(),
+        discovery=None,
+        settings=None,
+        history=HistorySection(),
+        fields={},
+        shard=Shard(),
+    )
+    session = open_session(api, token, clock, 100_000.0)
+    readings = Readings(session, Series(metric_name, str), clock, DroppedFields(session.metrics))
+    scheduler = Scheduler(session, clock, 1, readings.mark_stale)
+    scheduler.workers = _Workers(scheduler.work, 1)
+    devices = [Device("pbd", f"S{number}", "pbd/data-last", Evidence.DOCUMENTED, _INTERVAL) for number in range(_DEVICES)]
+    scheduler.apply(readings.apply(config, devices, 1.0), 100_000.0)
     # past the start, when every device is due soon
     for _ in range(int(2 * _INTERVAL / 5)):
         clock.advance(5)
         scheduler.tick()
     return scheduler
-
-
-class _NoPoller(Poller):
-    def __init__(self) -> None:
-        pass

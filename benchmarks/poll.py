@@ -3,7 +3,6 @@
 Both ask the same simulated cloud, in a process of its own, for the same answer; only this process' CPU counts.
 """
 
-import random
 from collections.abc import Callable
 
 import requests
@@ -20,12 +19,13 @@ from exporter.api.session import Session
 from exporter.catalogue.types import Device, Evidence
 from exporter.clock import Clock
 from exporter.config.token import Token
+from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.polling.poller import Poller
-from exporter.polling.target import Target
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.target import ReadingJob, Target
 
 _SN = "UMD0D23202"
 _ROUNDS = 20
@@ -57,14 +57,8 @@ def _poller(url: str) -> Callable[[], None]:
     token = Token(value=TOKEN)
     client = Client(url, token, language="en", timeout=15, concurrency=4)
     metrics = SelfMetrics("0", REASONS, [])
-    poller = Poller(
-        Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics),
-        DroppedFields(metrics),
-    )
+    session = Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics)
+    scheduler = Scheduler(session, clock, 1, lambda: None)
     device = Device("pbd", _SN, "pbd/data-last", Evidence.DOCUMENTED, 300.0)
-    target = Target(device, Series(metric_name, str), clock, random.Random(1))
-
-    def poll() -> None:
-        poller.poll(target)
-
-    return poll
+    job = ReadingJob(Target(device, Series(metric_name, str), clock), session, DroppedFields(metrics), LogOnce())
+    return lambda: scheduler.work(job)

@@ -1,7 +1,6 @@
 """The composition root: builds the parts from a config, starts them, reloads and stops them."""
 
 import os
-import random
 import signal
 import sys
 import threading
@@ -19,19 +18,16 @@ from exporter.api.device_list import ListedDevice
 from exporter.api.session import open_session
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
-from exporter.config.field_filter import FieldFilter
 from exporter.config.load import Config, ConfigError, load
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.exposition import Snapshot
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.polling.device_settings import SettingsPlan, SettingsReader
-from exporter.polling.discovery import Discovery, DiscoveryPlan
-from exporter.polling.loop import Loop
+from exporter.polling.device_settings import Settings
+from exporter.polling.discovery import Discovery
 from exporter.polling.pacing import Pace, pace
-from exporter.polling.poller import Poller
-from exporter.polling.scheduler import PollingPlan, QueuedPoll, Scheduler
-from exporter.polling.workers import Workers
+from exporter.polling.readings import Readings
+from exporter.polling.scheduler import Scheduler
 from exporter.process.malloc import limit_malloc
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
@@ -73,17 +69,13 @@ class App:
         self._session = open_session(config.api, config.token, self._clock, config.requests_per_minute)
         self.metrics = self._session.metrics
         dropped_fields = DroppedFields(self.metrics)
-        poller = Poller(self._session, dropped_fields)
-        circuit_breaker = self._session.circuit_breaker
-        self._scheduler = Scheduler(self.series, poller, circuit_breaker, self._clock, random.Random())  # noqa: S311
-        self._workers: Workers[QueuedPoll] = Workers(self._scheduler.work, config.api.concurrency)
-        self._scheduler.pool = self._workers
-        self._discovery = Discovery(self._session, self._rediscovered)
-        self._settings = SettingsReader(self._session, self.series, self._clock, dropped_fields)
-        self._loops: tuple[Loop, ...] = (self._scheduler, self._discovery, self._settings)
+        self._readings = Readings(self._session, self.series, self._clock, dropped_fields)
+        self._discovery = Discovery(self._rediscovered)
+        self._settings = Settings(self.series, self._clock, dropped_fields)
+        self._scheduler = Scheduler(self._session, self._clock, config.api.concurrency, self._mark_stale)
         self.metrics.show_shard(config.shard.index, config.shard.total)
         self.metrics.watch(self._scheduler.lag, lambda: self._session.rate_limiter.requests_per_minute)
-        self._overview = Overview(self._scheduler, circuit_breaker, self._clock, config.types)
+        self._overview = Overview(self._readings, self._session.circuit_breaker, self._clock, config.types)
         self._server = Server(*options.listen, Rotation(options.web_config))
         site = Site(
             version=__version__,
@@ -110,9 +102,8 @@ class App:
         """Start polling and serving."""
         self._apply(self._config)
         # alive before anybody can ask whether they are
-        self._workers.maintain()
-        for loop in self._loops:
-            loop.start()
+        self._scheduler.workers.maintain()
+        self._scheduler.start()
         self._server.start(self._web)
         self._ready = True
         devices = len(self._config.devices)
@@ -134,8 +125,7 @@ class App:
     def stop(self) -> None:
         """Stop polling and serving. Requests in flight are given up."""
         _log.info("stopping")
-        for loop in self._loops:
-            loop.stop()
+        self._scheduler.stop()
         self._session.rate_limiter.close()
         self._server.stop()
 
@@ -144,9 +134,12 @@ class App:
 
         Values are marked stale here too, so that not even a dead loop lets them through.
         """
-        self._scheduler.mark_stale()
-        self._settings.mark_stale()
+        self._mark_stale()
         return self.series.snapshot(), self.metrics.render(openmetrics=openmetrics)
+
+    def _mark_stale(self) -> None:
+        self._readings.mark_stale()
+        self._settings.mark_stale()
 
     def reload(self) -> str | None:
         """Load the config again and apply it. Return what is wrong with it; then the previous one is kept."""
@@ -165,7 +158,7 @@ class App:
                 session.reconnect(config.api, config.token)
             moved = not _same_account(config, self._config)
             session.rate_limiter.configure(config.requests_per_minute, reset=moved)
-            self._workers.resize(config.api.concurrency)
+            self._scheduler.workers.resize(config.api.concurrency)
             self._config = config
             self._apply(config)
             if moved:
@@ -180,7 +173,7 @@ class App:
         self._helps = HelpTexts(config.types.values())
         self.series.renew(self._helps.known)
         self._overview.types = config.types
-        self._discovery.configure(_discovery_plan(config))
+        self._discovery.configure(config)
         self._poll(config)
         self.metrics.reload_successful.set(1)
         self.metrics.reload_time.set(self._clock.wall())
@@ -199,18 +192,9 @@ class App:
         counts = Counter(device.type for device in devices)
         self.metrics.count_devices(dict.fromkeys(config.types, 0) | counts)
         self.metrics.demand.set(fitted.demand)
-        self._scheduler.apply(
-            PollingPlan(
-                devices=devices,
-                stretch=fitted.stretch,
-                stale_after=config.poll.stale_after,
-                requests_per_minute=config.requests_per_minute,
-                zone=config.api.zone,
-                filters={name: FieldFilter(entry.include, entry.exclude) for name, entry in config.fields.items()},
-                kinds=config.kinds,
-            )
-        )
-        self._settings.configure(_settings_plan(config, devices))
+        readings = self._readings.apply(config, devices, fitted.stretch)
+        settings = self._settings.apply(config, devices)
+        self._scheduler.apply(readings | settings | self._discovery.jobs, config.requests_per_minute)
 
     def _reload_at_request(self) -> None:
         while self._reload_wanted.wait():
@@ -230,19 +214,6 @@ def _same_client(one: Config, other: Config) -> bool:
 
 def _same_account(one: Config, other: Config) -> bool:
     return one.api.base_url == other.api.base_url and one.token.reveal() == other.token.reveal()
-
-
-def _discovery_plan(config: Config) -> DiscoveryPlan | None:
-    entry = config.discovery
-    return DiscoveryPlan(tuple(entry.datalog_sns), config.discovered_types, entry.interval) if entry else None
-
-
-def _settings_plan(config: Config, devices: tuple[Device, ...]) -> SettingsPlan | None:
-    if config.settings is None:
-        return None
-    types = config.settings_types
-    wanted = tuple(device for device in devices if device.type in types)
-    return SettingsPlan(wanted, config.types, config.settings.interval, config.kinds)
 
 
 def merge_devices(config: Config, listings: Mapping[tuple[str, str], ListedDevice]) -> tuple[Device, ...]:

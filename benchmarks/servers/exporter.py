@@ -16,6 +16,7 @@ from exporter import logs
 from exporter.api.reading import Reading
 from exporter.app import App, AppOptions
 from exporter.config.load import load
+from exporter.polling.status import PollResult
 
 
 def main(devices: int) -> None:
@@ -28,18 +29,21 @@ def main(devices: int) -> None:
         path.write_text(json.dumps({"api": api, "devices": {TYPE: [serial(device) for device in range(devices)]}}))
         app = App(load(path), AppOptions(("127.0.0.1", 0)))
     app._apply(app._config)
-    polled = {job.target.device.sn: job.target for job in app._scheduler._by_key.values()}
+    polled = {job.target.device.sn: job.target for job in app._readings._jobs.values()}
+    # a poll that took no time
+    poll = PollResult(0.0, 0.0, None)
     targets = [polled[serial(device)] for device in range(devices)]
     numbers = {serial(device): device for device in range(devices)}
     # in the order in which they are first polled, which decides how their lines lie in memory
     for sn, target in polled.items():
-        target.record_success(Reading(reading(numbers[sn], 0), "2026-01-01 00:00:00"))
+        target.record_success(Reading(reading(numbers[sn], 0), "2026-01-01 00:00:00"), poll)
     app._server.start(app._web)
     coming = changes(devices)
 
     def change() -> None:
         for device, step in next(coming):
-            targets[device].record_success(Reading(reading(device, step), f"2026-01-01 00:{step // 60 % 60:02}:{step % 60:02}"))
+            moment = f"2026-01-01 00:{step // 60 % 60:02}:{step % 60:02}"
+            targets[device].record_success(Reading(reading(device, step), moment), poll)
 
     # made beforehand: what is measured is how a scrape fares beside updates, not beside this program's arithmetic
     readings = [Reading(reading(0, step), f"2026-01-01 00:00:{step:02}") for step in range(60)]
@@ -48,7 +52,7 @@ def main(devices: int) -> None:
     def update_all() -> None:
         for fresh in cycle(readings):
             for target in targets:
-                target.record_success(fresh)
+                target.record_success(fresh, poll)
                 if calm.is_set():
                     return
 

@@ -1,5 +1,7 @@
 """Paths that the catalogue only infers and the cloud does not know: they are switched off."""
 
+import threading
+from collections.abc import Hashable
 from typing import Final
 
 import structlog
@@ -13,28 +15,39 @@ ENOUGH_DEVICES: Final = 3
 
 
 class InferredPaths:
-    """Counts the "not found" answers under inferred paths. `setting` is the key in `types.<type>` for the right path.
+    """What was not found under inferred paths that never answered. `setting` is the key in `types.<type>` for the right path.
 
-    Not safe to use from several threads.
+    Safe to use from several threads.
     """
 
     def __init__(self, setting: str) -> None:
         self._setting = setting
-        self._not_found: dict[ApiPath, int] = {}
+        self._lock = threading.Lock()
+        self._answered: set[ApiPath] = set()
+        self._not_found: dict[ApiPath, set[Hashable]] = {}
         self._told: set[ApiPath] = set()
 
     def is_off(self, path: ApiPath, enough: int) -> bool:
-        """Return whether `path` is inferred and was not found `enough` times."""
-        return self._not_found.get(path, 0) >= enough
+        """Return whether `path` is inferred, never answered, and `enough` devices or lists were not found under it."""
+        return len(self._not_found.get(path, ())) >= enough
 
-    def record_not_found(self, device_type: str, path: ApiPath, enough: int) -> bool:
-        """Count a "not found" answer. Return whether `path` is off now, which is logged once."""
-        if path.evidence is not Evidence.INFERRED:
-            return False
-        self._not_found[path] = self._not_found.get(path, 0) + 1
-        off = self.is_off(path, enough)
-        if off and path not in self._told:
-            self._told.add(path)
+    def record_answer(self, path: ApiPath) -> None:
+        """Note that `path` answered: it is the right one, whatever is not found there."""
+        with self._lock:
+            self._answered.add(path)
+            self._not_found.pop(path, None)
+
+    def record_not_found(self, device_type: str, path: ApiPath, asked: Hashable, enough: int) -> bool:
+        """Note that `asked` was not found. Return whether `path` is off now, which is logged once."""
+        with self._lock:
+            if path.evidence is not Evidence.INFERRED or path in self._answered:
+                return False
+            self._not_found.setdefault(path, set()).add(asked)
+            off = self.is_off(path, enough)
+            news = off and path not in self._told
+            if news:
+                self._told.add(path)
+        if news:
             _log.warning(
                 "inferred path not found, switching it off: set the right one",
                 type=device_type,

@@ -142,7 +142,7 @@ class BackfillRun:
             if not isinstance(error, NotThere) or source.path in self._answered:
                 return
             alike = [other for other in self._plan.sources if other.path == source.path]
-            if self._inferred_paths.record_not_found(source.type, source.path, min(ENOUGH_DEVICES, len(alike))):
+            if self._inferred_paths.record_not_found(source.type, source.path, source.sn, min(ENOUGH_DEVICES, len(alike))):
                 self._failed.update(dict.fromkeys((other for other in alike if other not in self._failed), str(error)))
 
     def _find_losses(self) -> int:

@@ -6,13 +6,14 @@ import structlog
 import yaml
 
 from exporter import logs
+from exporter.api.device_list import ListedDevice
 from exporter.api.errors import EnercloError
 from exporter.api.session import open_session
 from exporter.catalogue.serials import distinct
 from exporter.clock import Clock
 from exporter.commands import fail
 from exporter.config.load import ConfigError, load
-from exporter.polling.discovery import Discovery
+from exporter.polling.discovery import list_request
 
 _log = structlog.get_logger()
 
@@ -29,19 +30,19 @@ def run(options: Namespace) -> int:
         return fail(error)
     logs.configure(options.log_level, options.log_format, config.token.hide_in)
     session = open_session(config.api, config.token, Clock(), config.api.requests_per_minute)
-    discovery = Discovery(session, lambda listings: None)
     lists: dict[str, list[dict[str, object]]] = {}
     seen = set()
     failures = 0
-    for device_type in config.types.values():
+    paths = {device_type.type: device_type.paths.list for device_type in config.types.values() if device_type.paths.list}
+    for device_type, path in paths.items():
         for datalog_sn in distinct(sn.strip() for sn in options.datalog_sns):
             try:
-                listings = discovery.read_list(device_type, datalog_sn)
+                listings: list[ListedDevice] = session.get(*list_request(path, device_type, datalog_sn))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one list, the others are requested
                 failures += 1
                 _log.warning(
                     "failed to read a list of devices",
-                    type=device_type.type,
+                    type=device_type,
                     datalog_sn=datalog_sn,
                     reason=error.reason if isinstance(error, EnercloError) else "internal",
                     error=str(error) or type(error).__name__,

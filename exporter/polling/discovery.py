@@ -1,8 +1,9 @@
-"""Discovery: reads the lists of the data loggers' devices at intervals, and keeps what is in them."""
+"""Discovery: which devices are in the lists of data loggers."""
 
+import math
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -10,44 +11,39 @@ import structlog
 from exporter.api.device_list import ListedDevice, read_listing
 from exporter.api.errors import EnercloError, NotFound
 from exporter.api.inferred_paths import InferredPaths
-from exporter.api.session import CircuitOpenError, Session
 from exporter.catalogue.serials import serial_key
-from exporter.catalogue.types import DeviceType
-from exporter.polling.loop import Loop
+from exporter.catalogue.types import ApiPath, DeviceType
+from exporter.config.load import Config
+from exporter.config.schema import DiscoverySection
+from exporter.logs import LogOnce
+from exporter.polling.job import Job, Request
+from exporter.polling.status import PollResult
 
 _log = structlog.get_logger()
 
 #: Rounds in a row that a device must be missing from the lists before it counts as gone.
 MISSES: Final = 2
 
-#: Seconds until the next try while the circuit breaker is not closed, and where no interval is set.
-_RETRY: Final = 60.0
 
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryPlan:
-    """Which lists to read: those of `types` on the data loggers, every `interval` seconds."""
-
-    datalog_sns: tuple[str, ...]
-    types: tuple[DeviceType, ...]
-    interval: float
-
-
-class Discovery(Loop):
-    """Keeps the devices in the lists. `found` is called with all of them after every round that changed something.
+class Discovery:
+    """Keeps the devices in the lists. `found` is called with all of them after every round of a type that changed something.
 
     A device keeps the spelling of its serial number in which it was found first.
     """
 
-    def __init__(self, session: Session, found: Callable[[Mapping[tuple[str, str], ListedDevice]], None]) -> None:
-        super().__init__("discovery loop")
-        self._session = session
+    def __init__(self, found: Callable[[Mapping[tuple[str, str], ListedDevice]], None]) -> None:
+        #: What asks for the lists, with the interval.
+        self.jobs: dict[Job, float] = {}
+        self.inferred_paths = InferredPaths("list_path")
+        self.log_once = LogOnce()
         self._found = found
         self._known: dict[tuple[str, str], ListedDevice] = {}
         self._announced: dict[tuple[str, str], ListedDevice] = {}
         self._misses: dict[tuple[str, str], int] = {}
-        self._inferred_paths = InferredPaths("list_path")
-        self._plan: DiscoveryPlan | None = None
+        self._plan: tuple[DiscoverySection | None, tuple[DeviceType, ...]] = (None, ())
+        self._datalog_sns: list[str] = []
+        #: By type: the lists read in this round, by data logger, and the devices in each; None for one that could not be read.
+        self._rounds: dict[str, dict[str, Set[tuple[str, str]] | None]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -55,118 +51,111 @@ class Discovery(Loop):
         """Return the devices found so far, by ListedDevice.key."""
         return dict(self._known)
 
-    def configure(self, plan: DiscoveryPlan | None) -> None:
-        """Read the lists of `plan` from now on, at once; None reads none.
+    def configure(self, config: Config) -> None:
+        """Read the lists that the config names from now on, at once if they are others than before.
 
-        Devices that it no longer covers are forgotten. That is not announced: see `known`.
+        Devices in none of them are forgotten. That is not announced: see `known`.
         """
         with self._lock:
+            plan = (config.discovery, config.discovered_types)
             if plan == self._plan:
                 return
             self._plan = plan
-            self._inferred_paths = InferredPaths("list_path")
-            loggers = {serial_key(sn) for sn in plan.datalog_sns} if plan else set()
-            types = {device_type.type for device_type in plan.types} if plan else set()
+            self.inferred_paths = InferredPaths("list_path")
+            self._datalog_sns = config.discovery.datalog_sns if config.discovery else []
+            loggers = {serial_key(sn) for sn in self._datalog_sns}
+            paths = {entry.type: entry.paths.list for entry in config.discovered_types if entry.paths.list}
             for key, listing in list(self._known.items()):
-                if serial_key(listing.datalog_sn) not in loggers or listing.type not in types:
+                if serial_key(listing.datalog_sn) not in loggers or listing.type not in paths:
                     self._forget(key)
             self._announced = dict(self._known)
-        self.wake()
+            self._rounds = {device_type: {} for device_type in paths}
+            interval = config.discovery.interval if config.discovery else math.inf
+            self.jobs = {
+                ListJob(self, path, device_type, datalog_sn, len(loggers)): interval
+                for device_type, path in paths.items()
+                for datalog_sn in self._datalog_sns
+            }
 
-    @property
-    def retry_after(self) -> float:
-        """Return the plan's interval."""
-        plan = self._plan
-        return plan.interval if plan else _RETRY
+    def take(self, job: "ListJob", listings: Sequence[ListedDevice] | None) -> None:
+        """Take in the list that was read; None if it could not be.
 
-    def step(self) -> float | None:
-        """Read the lists once, if there is a plan. Return the seconds until the next round."""
-        plan = self._plan
-        if plan is None:
-            return None
-        try:
-            self.round(plan)
-        except CircuitOpenError:
-            return min(_RETRY, plan.interval)
-        return plan.interval
-
-    def round(self, plan: DiscoveryPlan) -> None:
-        """Read every list once. Raises CircuitOpenError and Closed.
-
-        However it ends, what was found is announced.
+        Only if all lists of a type could be read in one round is a device missing that is in none: it may have moved to the very
+        logger whose list failed.
         """
-        try:
-            for device_type in plan.types:
-                path = device_type.paths.list
-                if path is not None and not self._inferred_paths.is_off(path, enough=1):
-                    self._read_lists(device_type, plan)
-        finally:
-            known = dict(self._known)
-            if known != self._announced:
-                self._found(known)
-                # only now: where that failed, the next round announces it again
-                self._announced = known
-
-    def _read_lists(self, device_type: DeviceType, plan: DiscoveryPlan) -> None:
-        """Read the lists of one type on all loggers; only if all of them can be read is a device missing that is in none.
-
-        It may have moved to the very logger whose list failed.
-        """
-        found: dict[tuple[str, str], ListedDevice] = {}
-        failures: list[EnercloError] = []
-        answered = 0
-        try:
-            for datalog_sn in plan.datalog_sns:
-                try:
-                    found |= {listing.key: listing for listing in self.read_list(device_type, datalog_sn)}
-                    answered += 1
-                    if self._log_once.over((device_type.type, datalog_sn)):
-                        _log.info("device list readable again", datalog_sn=datalog_sn, type=device_type.type)
-                except EnercloError as error:
-                    failures.append(error)
-                    log = _log.warning if self._log_once.is_new((device_type.type, datalog_sn), error.reason) else _log.debug
-                    log(
-                        "cannot read a device list",
-                        datalog_sn=datalog_sn,
-                        type=device_type.type,
-                        reason=error.reason,
-                        error=str(error),
-                    )
-        finally:
-            # a list that is not read any more, because the circuit breaker opened, must not lose what the others had
-            with self._lock:
+        device_type, datalog_sn = job.key
+        with self._lock:
+            if job not in self.jobs:
                 # what was read before a reload may be what nobody wants any more
-                if plan is self._plan:
-                    loggers = len(plan.datalog_sns)
-                    self._take(device_type, found, whole=answered == loggers)
-                    path = device_type.paths.list
-                    if path and len(failures) == loggers and all(isinstance(error, NotFound) for error in failures):
-                        # found for no logger at all
-                        self._inferred_paths.record_not_found(device_type.type, path, enough=1)
+                return
+            current = self._rounds[device_type]
+            current[datalog_sn] = None if listings is None else {listing.key for listing in listings}
+            for listing in listings or ():
+                known = self._known.get(listing.key)
+                # a spelling that differs from list to list must not be another series every time
+                self._known[listing.key] = replace(listing, sn=known.sn) if known else listing
+                self._misses.pop(listing.key, None)
+            if len(current) < len(self._datalog_sns):
+                return
+            self._rounds[device_type] = {}
+            found = [keys for keys in current.values() if keys is not None]
+            if len(found) == len(current):
+                self._count_misses(device_type, frozenset().union(*found))
+            known_now = dict(self._known)
+        if known_now != self._announced:
+            self._found(known_now)
+            # only now: where that failed, the next round announces it again
+            self._announced = known_now
 
-    def _take(self, device_type: DeviceType, found: Mapping[tuple[str, str], ListedDevice], *, whole: bool) -> None:
-        for key, listing in found.items():
-            known = self._known.get(key)
-            # a spelling that differs from list to list must not be another series every time
-            self._known[key] = replace(listing, sn=known.sn) if known else listing
-            self._misses.pop(key, None)
-        if not whole:
-            return
-        for key in [key for key in self._known if key[0] == device_type.type and key not in found]:
+    def _count_misses(self, device_type: str, found: Set[tuple[str, str]]) -> None:
+        for key in [key for key in self._known if key[0] == device_type and key not in found]:
             self._misses[key] = self._misses.get(key, 0) + 1
             if self._misses[key] >= MISSES:
                 _log.info("a device has left its data logger", device_sn=self._known[key].sn, type=key[0])
                 self._forget(key)
 
-    def read_list(self, device_type: DeviceType, datalog_sn: str) -> list[ListedDevice]:
-        """Return the devices of one type on one data logger. Raises EnercloError, CircuitOpenError and Closed."""
-        path = device_type.paths.list
-        if path is None:
-            return []
-        return self._session.get(
-            device_type.type, path.path, {"dataLogSn": datalog_sn}, lambda data: read_listing(data, device_type.type, datalog_sn)
-        )
-
     def _forget(self, key: tuple[str, str]) -> None:
         self._known.pop(key, None)
         self._misses.pop(key, None)
+
+
+class ListJob(Job):
+    """Asks for the list of one type of devices on one data logger."""
+
+    def __init__(self, discovery: Discovery, path: ApiPath, device_type: str, datalog_sn: str, loggers: int) -> None:
+        super().__init__((device_type, datalog_sn))
+        self._discovery = discovery
+        self._path = path
+        self._loggers = loggers
+        self._inferred_paths = discovery.inferred_paths
+
+    @property
+    def enabled(self) -> bool:
+        """Return whether the path may be right: it is wrong if the type was found for no logger at all."""
+        return not self._inferred_paths.is_off(self._path, self._loggers)
+
+    def request(self) -> Request:
+        """Return the request for the list."""
+        return list_request(self._path, *self.key)
+
+    def succeeded(self, answer: list[ListedDevice], result: PollResult) -> None:
+        """Take in the devices."""
+        self._inferred_paths.record_answer(self._path)
+        self._discovery.take(self, answer)
+        if self._discovery.log_once.over(self.key):
+            _log.info("device list readable again", datalog_sn=self.key[1], type=self.key[0])
+
+    def failed(self, error: EnercloError, result: PollResult) -> None:
+        """Keep the devices that were in the list."""
+        device_type, datalog_sn = self.key
+        log = _log.warning if self._discovery.log_once.is_new(self.key, error.reason) else _log.debug
+        log("cannot read a device list", datalog_sn=datalog_sn, type=device_type, reason=error.reason, error=str(error))
+        if isinstance(error, NotFound):
+            self._inferred_paths.record_not_found(device_type, self._path, datalog_sn, self._loggers)
+        self._discovery.take(self, None)
+
+
+def list_request(path: ApiPath, device_type: str, datalog_sn: str) -> Request:
+    """Return the request for the list of one type of devices on one data logger. `read` returns a list of ListedDevice."""
+    query = {"dataLogSn": datalog_sn}
+    return Request(device_type, path.path, query, lambda data: read_listing(data, device_type, datalog_sn))

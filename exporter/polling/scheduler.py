@@ -1,205 +1,125 @@
-"""The loop that polls every device at its interval, spread so that requests never come in a burst.
-
-One job of the `schedule` library for each device. The jobs go by the exporter's own clock, not by the wall clock that
-`schedule` reads: a wall clock that is stepped, or a host zone's change to or from summer time, moves no poll.
-"""
+"""The loop that hands every job to the workers when it is due, spread so that requests never come in a burst."""
 
 import math
-import random
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import tzinfo
-from typing import Any, Final, Protocol
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
-import schedule
 import structlog
 
-from exporter.api.circuit_breaker import BreakerState, Cause, CircuitBreaker
-from exporter.catalogue.kinds import BY_NAME, Kinds
-from exporter.catalogue.types import Device
+from exporter.api.circuit_breaker import BreakerState, Cause
+from exporter.api.errors import EnercloError
+from exporter.api.session import Session
 from exporter.clock import Clock
-from exporter.config.field_filter import EVERYTHING, FieldFilter
-from exporter.metrics.series import Series
-from exporter.polling.loop import Loop
-from exporter.polling.poller import Poller
-from exporter.polling.status import DeviceStatus
-from exporter.polling.target import Target
+from exporter.logs import LogOnce
+from exporter.polling.job import Job, Jobs
+from exporter.polling.workers import Workers
 
 _log = structlog.get_logger()
 
 #: Seconds between two looks at what is due.
 TICK: Final = 0.25
 
-#: Within this many seconds of the start every device is polled once, as far as the rate limiter allows.
-START_WINDOW: Final = 30.0
-
 #: Seconds without a tick after which the loop counts as dead.
 DEAD_AFTER: Final = 10.0
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_LEFT: Final = "left"
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedPoll:
-    """A poll for a worker to make."""
+class Scheduler:
+    """Hands due jobs to the workers, and sends the probes while the circuit breaker is not closed.
 
-    target: Target
-    probe: bool = False
-
-
-class Pool(Protocol):
-    """The workers that make the polls."""
-
-    def submit(self, item: QueuedPoll) -> None: ...
-    def maintain(self) -> None: ...
-    @property
-    def alive(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PollingPlan:
-    """Which devices to poll, and how. Times are in seconds."""
-
-    devices: tuple[Device, ...]
-    stretch: float
-    stale_after: float | None
-    requests_per_minute: float
-    zone: tzinfo | None
-    #: The fields that become series, by type; all of a type that is not here.
-    filters: Mapping[str, FieldFilter] = field(default_factory=dict)
-    #: What the fields of each type are.
-    kinds: Mapping[str, Kinds] = field(default_factory=dict)
-
-
-class _Jobs(schedule.Scheduler):
-    """`moment` is the time of the current tick, read once for all jobs."""
-
-    moment = 0.0
-
-
-class _Job(schedule.Job):
-    """A device's job, due at slots `(k + phase) * interval` of the exporter's clock for whole k.
-
-    Slots instead of "an interval after the last run", which would let every delay push jobs together for good.
+    `mark_stale` is called at every tick: what has become too old is told though nobody scrapes.
     """
 
-    def __init__(self, jobs: _Jobs, target: Target, phase: float, due: float) -> None:
-        super().__init__(1, jobs)
-        self.unit = "seconds"
-        self.target = target
-        # early: due off its slots, as soon as the rate limiter allows
-        self.due, self.early = due, False
-        self._jobs = jobs
-        self._phase = phase
-
-    @property
-    def should_run(self) -> bool:
-        return self._jobs.moment >= self.due
-
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.due < other.due)
-
-    def run(self) -> Any:
-        result = super().run()  # type: ignore[no-untyped-call]
-        self.due, self.early = self.next_slot(max(self.due + self.target.interval, self._jobs.moment)), False
-        return result
-
-    def next_slot(self, earliest: float) -> float:
-        """Return the first slot at or after `earliest`, give or take a rounding error."""
-        interval = self.target.interval
-        return (math.ceil(earliest / interval - self._phase - 1e-6) + self._phase) * interval
-
-
-class Scheduler(Loop):
-    """Hands due devices to the workers, marks values stale, and sends the probes while the circuit breaker is not closed."""
-
-    retry_after = TICK
-
-    def __init__(
-        self, series: Series, poller: Poller, circuit_breaker: CircuitBreaker, clock: Clock, jitter: random.Random
-    ) -> None:
-        super().__init__("scheduler")
-        self.pool: Pool
-        self._series = series
-        self._poller = poller
-        self._circuit_breaker = circuit_breaker
+    def __init__(self, session: Session, clock: Clock, concurrency: int, mark_stale: Callable[[], None]) -> None:
+        self.workers = Workers(self.work, concurrency)
+        self._mark_stale = mark_stale
+        self._session = session
+        self._circuit_breaker = session.circuit_breaker
         self._clock = clock
-        self._jitter = jitter
-        self._jobs = _Jobs()
-        self._by_key: dict[tuple[str, str], _Job] = {}
-        self._planned = 0
+        self._jobs = Jobs()
+        self._joined = 0
         self._spacing = 1.0
         self._lock = threading.RLock()
+        self._outcome_lock = threading.Lock()
         self._resume = threading.Event()
+        self._stopped = threading.Event()
         self._last_tick = clock.now()
+        self._log_once = LogOnce()
 
-    def apply(self, plan: PollingPlan) -> None:
-        """Poll the devices of `plan` from now on. Those that stay keep their readings, history and slots."""
+    def start(self) -> None:
+        """Run in a thread of its own."""
+        threading.Thread(target=self.run, name="scheduler", daemon=True).start()
+
+    def run(self) -> None:
+        """Tick until stopped, whatever a tick does."""
+        while not self._stopped.is_set():
+            self.run_step()
+            self._stopped.wait(TICK)
+
+    def run_step(self) -> None:
+        """Tick, and log what that raises once until a tick succeeded."""
+        try:
+            self.tick()
+            self._log_once.over("tick")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next tick may do
+            text = f"{type(error).__name__}: {error}"
+            log = _log.error if self._log_once.is_new("tick", text) else _log.debug
+            log("internal error in the scheduler", error=text)
+
+    def stop(self) -> None:
+        """End the loop after the tick that is under way."""
+        self._stopped.set()
+
+    def apply(self, intervals: Mapping[Job, float], requests_per_minute: float) -> None:
+        """Run these jobs from now on, each at its interval in seconds. Those that stay keep their slots."""
         with self._lock:
-            wanted = {device.key: device for device in plan.devices}
-            for key in self._by_key.keys() - wanted.keys():
-                self._by_key.pop(key).target.remove()
-            spacing, self._spacing = self._spacing, 60.0 / plan.requests_per_minute
+            now = self._clock.now()
+            for job in self._all():
+                if job in intervals:
+                    job.change_interval(intervals[job], now)
+                else:
+                    job.tag(_LEFT)
+            self._jobs.clear(_LEFT)
+            spacing, self._spacing = self._spacing, 60.0 / requests_per_minute
             # those that were to come by a lower rate need not wait for it
-            early = [job for job in self._by_key.values() if job.early] if self._spacing < spacing else []
-            for key, job in self._by_key.items():
-                before = job.target.interval
-                _configure(job.target, wanted[key], plan)
-                if job.target.interval != before:
-                    job.due = min(job.due, job.next_slot(self._clock.now()))
-            new = self._add([device for key, device in wanted.items() if key not in self._by_key], plan)
-            self._jobs.jobs[:] = self._by_key.values()
-            self._circuit_breaker.configure(len(self._by_key))
-            self._start([*early, *new])
-
-    def step(self) -> float:
-        """Tick. Return the seconds until the next tick."""
-        self.tick()
-        return TICK
+            hurried = [job for job in self._all() if job.early] if self._spacing < spacing else []
+            new = [job for job in intervals if job.scheduler is None]
+            for job in new:
+                # a golden-ratio step further each: however many come later, their slots are spread evenly
+                self._joined += 1
+                job.join(self._jobs, intervals[job], self._joined * _GOLDEN % 1.0, self._hand_over)
+            self._circuit_breaker.configure(sum(not job.rare for job in intervals))
+            self._start([*hurried, *new])
 
     def tick(self) -> None:
         """Do what is due now."""
         with self._lock:
             now = self._last_tick = self._jobs.moment = self._clock.now()
-            self.pool.maintain()
+            self.workers.maintain()
             if self._resume.is_set():
                 self._resume.clear()
-                self._start([job for job in self._by_key.values() if job.target.resume()])
+                self._start([job for job in self._all() if job.resume()])
             self._jobs.run_pending()
             self._probe(now)
-            self.mark_stale()
+            self._mark_stale()
 
-    def mark_stale(self) -> None:
-        """Mark values stale that have become too old; called before every scrape too, so that it needs no living loop."""
-        now = self._clock.now()
-        for job in list(self._by_key.values()):
-            # asked here, because a call for each of 10,000 devices would be felt in every scrape
-            cause = job.target.mark_stale() if job.target.stale_check_at <= now else None
-            if cause is not None:
-                device = job.target.device
-                _log.warning("device is stale, dropping its values", device_sn=device.sn, type=device.type, cause=cause.value)
-
-    def work(self, poll: QueuedPoll) -> None:
-        """Make a poll; for the workers."""
-        if self._poller.poll(poll.target, probe=poll.probe):
-            self.resume()
+    def work(self, job: Job) -> None:
+        """Make the request of a job; for the workers."""
+        job.ask(self._session, self._clock, self._record)
 
     def resume(self) -> None:
-        """Poll all devices that are down soon, whatever their backoff."""
+        """Ask soon for all that is down, whatever its backoff."""
         self._resume.set()
 
     def lag(self) -> float:
         """Return the seconds by which the most overdue poll is late."""
         now = self._clock.now()
-        oldest = now
-        for job in list(self._by_key.values()):
-            since = job.target.overdue_since
-            if since is None:
-                since = job.due
-            if since < oldest:
-                oldest = since
-        return now - oldest
+        waiting = (job.due if job.overdue_since is None else job.overdue_since for job in self._all() if not job.rare)
+        return max(0.0, now - min(waiting, default=now))
 
     def problems(self) -> list[str]:
         """Return what is wrong with the loop or the workers beyond what they mend themselves; empty if they live."""
@@ -207,83 +127,68 @@ class Scheduler(Loop):
         silent = self._clock.now() - self._last_tick
         if silent > DEAD_AFTER:
             problems.append(f"the scheduler loop has not ticked for {silent:.0f} s")
-        if not self.pool.alive:
+        if not self.workers.alive:
             problems.append("no worker is alive")
         return problems
 
-    def statuses(self) -> list[DeviceStatus]:
-        """Return the status of every device."""
-        self.mark_stale()
-        return [job.target.status(self._next_poll(job)) for job in list(self._by_key.values())]
+    def _all(self) -> list[Job]:
+        """Return the jobs of this moment."""
+        return list(self._jobs.jobs)  # type: ignore[arg-type]
 
-    def detail(self, key: tuple[str, str]) -> DeviceStatus | None:
-        """Return the status of the device of this key, with its latest reading and last polls; None if it is not polled."""
-        self.mark_stale()
-        job = self._by_key.get(key)
-        return job.target.detail(self._next_poll(job)) if job else None
+    def _start(self, jobs: Iterable[Job]) -> None:
+        """Plan the next request of each job soon, spread evenly and no closer than the rate limiter allows.
 
-    def _next_poll(self, job: _Job) -> float | None:
-        """Return when a device is to be polled next, by the exporter's clock; None while only probes are sent."""
-        if not self._circuit_breaker.allow_request():
-            return None
-        target = job.target
-        return job.due + target.backoff.slots * target.interval if target.overdue_since is None else target.overdue_since
-
-    def _add(self, devices: Iterable[Device], plan: PollingPlan) -> list[_Job]:
-        jobs = []
-        for device in devices:
-            # nobody knows the target yet, so nobody holds its lock and waits for this one
-            with self._series.together():
-                target = Target(device, self._series, self._clock, self._jitter)
-                _configure(target, device, plan)
-            job = self._by_key[device.key] = _Job(self._jobs, target, self._next_phase(), math.inf)
-            job.do(self._hand_over, job)
-            jobs.append(job)
-        return jobs
-
-    def _start(self, jobs: Iterable[_Job]) -> None:
-        """Plan the next poll of each job soon, spread evenly and no closer than the rate limiter allows.
-
-        After it each goes to its own slot, at the earliest one interval later: the rush of the start is not repeated.
+        After it each goes to its own slot, at the earliest one interval later: the rush of the start is not repeated. Kinds of
+        jobs share the rate, so that neither the first readings nor the lists of many data loggers wait for all of the other.
         """
-        now = self._clock.now()
-        ordered = sorted(jobs, key=lambda job: job.target.interval)
-        for index, job in enumerate(ordered):
-            window = min(job.target.interval, START_WINDOW)
-            job.due, job.early = now + max(index * self._spacing, index / len(ordered) * window), True
+        kinds: dict[type[Job], list[Job]] = defaultdict(list)
+        for job in sorted(jobs, key=lambda job: job.interval):
+            kinds[type(job)].append(job)
+        wishes = []
+        for kind in kinds.values():
+            for index, job in enumerate(kind):
+                window = min(job.interval, max(job.start_window, job.start_gap * len(kind)))
+                wishes.append((max(index * self._spacing, index / len(kind) * window), job))
+        now, offset = self._clock.now(), -self._spacing
+        for wish, job in sorted(wishes, key=lambda wish: wish[0]):
+            offset = max(offset + self._spacing, wish)
+            job.plan_early(now + offset)
 
-    def _hand_over(self, job: _Job) -> None:
-        target = job.target
-        if target.skip_slot():
+    def _hand_over(self, job: Job) -> None:
+        if job.skip_slot():
             return
         if self._circuit_breaker.allow_request():
-            self._submit(QueuedPoll(target), job.due)
+            self.workers.submit(job, job.enqueue(probe=False))
         else:
-            target.record_suspension()
+            job.suspend()
 
     def _probe(self, now: float) -> None:
-        """Poll the device that waited longest; with a cloud that is down, none more often than at its interval."""
+        """Ask for the device that waited longest; with a cloud that is down, for none more often than at its interval."""
         if self._circuit_breaker.state is not BreakerState.HALF_OPEN:
             return
         down = self._circuit_breaker.cause is Cause.UNREACHABLE
+        jobs = self._all()
         idle = [
-            job.target
-            for job in self._by_key.values()
-            if not job.target.in_flight and (not down or job.target.last_attempt + job.target.interval <= now)
+            job
+            for job in [job for job in jobs if not job.rare] or jobs
+            if job.enabled and not job.in_flight and (not down or job.last_attempt + job.interval <= now)
         ]
         if idle and self._circuit_breaker.allow_probe():
-            self._submit(QueuedPoll(min(idle, key=lambda target: target.last_attempt), probe=True), None)
+            job = min(idle, key=lambda job: job.last_attempt)
+            self.workers.submit(job, job.enqueue(probe=True))
 
-    def _submit(self, poll: QueuedPoll, due: float | None) -> None:
-        poll.target.enqueue(due)
-        self.pool.submit(poll)
-
-    def _next_phase(self) -> float:
-        """Return the next phase, a golden-ratio step further: however many devices come later, their slots are spread evenly."""
-        self._planned += 1
-        return self._planned * _GOLDEN % 1.0
-
-
-def _configure(target: Target, device: Device, plan: PollingPlan) -> None:
-    field_filter, kinds = plan.filters.get(device.type, EVERYTHING), plan.kinds.get(device.type, BY_NAME)
-    target.configure(device, plan.stretch, plan.stale_after, plan.zone, field_filter, kinds)
+    def _record(self, job: Job, error: EnercloError | None) -> None:
+        """Record the outcome of a request in the circuit breaker."""
+        if job.rare and not job.probe:
+            return
+        # one after the other, so that the metric ends with the breaker's last state
+        with self._outcome_lock:
+            transition = self._circuit_breaker.record(job.key, error)
+            if transition is None:
+                return
+            self._session.metrics.show_suspension(transition.cause)
+        if transition.cause is None:
+            _log.info("circuit breaker closed, polling all devices again")
+            self.resume()
+        else:
+            _log.warning("circuit breaker open, sending one probe a minute", reason=transition.cause.value, error=str(error))

@@ -1,23 +1,32 @@
 """A device while it is polled: how its polls went, and what is shown of it."""
 
 import marshal
-import random
 import threading
+from collections import deque
 from dataclasses import replace
 from datetime import tzinfo
 from typing import Final
 
+import structlog
+
 from exporter.api.errors import EnercloError
-from exporter.api.reading import Reading, timestamp
+from exporter.api.reading import Reading, read, timestamp
+from exporter.api.session import Session
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
+from exporter.logs import LogOnce
+from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Series
-from exporter.polling.backoff import Backoff
-from exporter.polling.history import PollHistory
+from exporter.polling.job import Job, Request
 from exporter.polling.staleness import StaleCause, Staleness
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
+
+_log = structlog.get_logger()
+
+#: Polls that are remembered.
+KEPT_POLLS: Final = 20
 
 #: Why a device is down that is not asked, because the circuit breaker is not closed.
 SUSPENDED: Final = "suspended"
@@ -33,23 +42,16 @@ class Target:
 
     # there are many targets, and a dictionary for each would be 1.3 KB
     __slots__ = (
-        *("_began", "_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_history", "_lock", "_reason", "_row"),
-        *("_sent", "_series", "_staleness", "_success_wall", "_texts", "_time_is_read", "_took", "_up", "_zone"),
-        *("backoff", "device", "in_flight", "interval", "kinds", "last_attempt", "overdue_since", "stale_check_at"),
+        *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_polls", "_reason", "_row", "_series"),
+        *("_staleness", "_success_wall", "_texts", "_time_is_read", "_up", "_zone"),
+        *("device", "interval", "kinds", "stale_check_at"),
     )
 
-    def __init__(self, device: Device, series: Series, clock: Clock, jitter: random.Random) -> None:
+    def __init__(self, device: Device, series: Series, clock: Clock) -> None:
         self.device = device
         self.interval = device.interval
         #: What its fields are.
         self.kinds = BY_NAME
-        #: A poll is queued or under way.
-        self.in_flight = False
-        #: Since when a poll is due that has not begun; None if none is.
-        self.overdue_since: float | None = None
-        #: When a poll last began.
-        self.last_attempt = float("-inf")
-        self.backoff = Backoff(jitter)
         self._staleness = Staleness(clock.now())
         #: When its values may next become stale, here because 10,000 are compared at each tick.
         self.stale_check_at = self._staleness.check_at
@@ -67,11 +69,8 @@ class Target:
         self._success_wall: float | None = None
         self._reason: str | None = None
         self._error: str | None = None
-        self._history = PollHistory()
-        #: When the first request of the poll under way went out, and the latest one if it has not ended; by the exporter's clock.
-        self._began: float | None = None
-        self._sent: float | None = None
-        self._took = 0.0
+        #: The last polls, the latest first.
+        self._polls: deque[PollResult] = deque(maxlen=KEPT_POLLS)
         self._row = series.add(device.type, device.sn)
         with series.together():
             series.set(self._row, "atess_device_info", 1, device.info)
@@ -103,41 +102,8 @@ class Target:
             self._update_staleness()
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
 
-    def skip_slot(self) -> bool:
-        """Return whether no poll is to be queued in this slot: the device backs off, or the poll before is this slot's too."""
-        return self.backoff.skip_slot() or self.in_flight
-
-    def enqueue(self, due: float | None) -> None:
-        """Mark a poll as queued, which has been `due` since then (None: a probe, which is never overdue)."""
-        self.in_flight = True
-        if due is not None:
-            self.overdue_since = due
-
-    def begin_request(self) -> None:
-        """Note that a request goes out; a poll may need two."""
-        self.overdue_since = None
-        self.last_attempt = self._sent = self._clock.now()
-        if self._began is None:
-            self._began = self.last_attempt
-
-    def pause(self) -> None:
-        """Note that another request is to follow: its wait for the rate limiter is no part of the poll's duration."""
-        self._took = self._time_taken(self._clock.now())
-        self._sent = None
-
-    def end(self) -> None:
-        """Note that the poll is over, whatever came of it: the next one may be queued."""
-        self._reset_poll()
-        self.in_flight = False
-
-    @property
-    def duration(self) -> float:
-        """Return the seconds that the requests of the last poll took."""
-        last = self._history.last
-        return last.duration if last else 0.0
-
-    def record_success(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
-        """Show `reading`. Return whether the device had not been up, and the fields that were dropped, each with its cause.
+    def record_success(self, reading: Reading, poll: PollResult) -> tuple[bool, tuple[tuple[str, str], ...]]:
+        """Show the `reading` of `poll`. Return whether the device had not been up, and the fields dropped, each with its cause.
 
         Whatever this raises, the device then stands as if no reading had come, and the poll is yet to be recorded as failed.
         """
@@ -151,17 +117,15 @@ class Target:
                     self._set_up(up)
                 self._update_staleness()
                 raise
-            self.backoff.reset()
+            self._remember(poll)
+            self._error = None
             return result
 
     def _show(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         with self._series.together():
-            now = self._clock.now()
-            self._staleness.record_reading(reading.mark, now)
+            self._staleness.record_reading(reading.mark, self._clock.now())
             self._data_time = reading.time
             self._time_is_read = reading.unread_time is None
-            self._remember(now, None)
-            self._error = None
             came_up = self._set_up(True)
             self._success_wall = self._clock.wall()
             self._series.set(self._row, "atess_device_last_success_timestamp_seconds", self._success_wall)
@@ -174,30 +138,18 @@ class Target:
             self._texts = marshal.dumps(reading.texts) if reading.texts else _NO_TEXTS
             return came_up, self._series.update(self._row, self._filter.of(reading.fields))
 
-    def record_failure(self, error: EnercloError, *, back_off: bool) -> bool:
-        """Record a poll without a usable reading. Return whether the device had not been down.
-
-        With `back_off` it is the device's own failure, not the account's.
-        """
+    def record_failure(self, error: EnercloError, poll: PollResult) -> bool:
+        """Record that `poll` gave no usable reading. Return whether the device had not been down."""
         with self._lock:
-            self._remember(self._clock.now(), error.reason)
+            self._remember(poll)
             self._error = str(error)
-            if back_off:
-                self.backoff.record_failure()
             return self._set_up(False)
 
     def record_suspension(self) -> None:
         """Record that a due poll was not made, because the circuit breaker is not closed."""
         with self._lock:
-            self.overdue_since = None
             self._reason = SUSPENDED
             self._set_up(False)
-
-    def resume(self) -> bool:
-        """End the backoff: the circuit breaker is closed again. Return whether the device is down, and so to be polled soon."""
-        with self._lock:
-            self.backoff.end()
-            return self._up is False
 
     def mark_stale(self) -> StaleCause | None:
         """Drop values that have become too old. Return the cause if they have just become so."""
@@ -220,7 +172,7 @@ class Target:
         with self._lock:
             fields = [FieldValue(*field) for field in self._series.reading(self._row)]
             texts = marshal.loads(self._texts)  # noqa: S302 - our own
-            return replace(self._status(next_poll), fields=fields, texts=texts, polls=self._history.polls)
+            return replace(self._status(next_poll), fields=fields, texts=texts, polls=list(self._polls))
 
     def _status(self, next_poll: float | None) -> DeviceStatus:
         now, wall = self._clock.now(), self._clock.wall()
@@ -250,23 +202,14 @@ class Target:
             data_timestamp=self._data_timestamp,
             data_age=age,
             last_success=self._success_wall,
-            last_poll=self._history.last,
+            last_poll=self._polls[0] if self._polls else None,
             interval=self.interval,
             next_poll=None if next_poll is None else wall + next_poll - now,
         )
 
-    def _remember(self, now: float, reason: str | None) -> None:
-        began = self._clock.wall() - (0.0 if self._began is None else now - self._began)
-        self._history.add(PollResult(began, self._time_taken(now), reason))
-        self._reason = reason
-        self._reset_poll()
-
-    def _time_taken(self, now: float) -> float:
-        return self._took + (0.0 if self._sent is None else now - self._sent)
-
-    def _reset_poll(self) -> None:
-        self.overdue_since = self._began = self._sent = None
-        self._took = 0.0
+    def _remember(self, poll: PollResult) -> None:
+        self._polls.appendleft(poll)
+        self._reason = poll.reason
 
     def _update_staleness(self) -> bool:
         """Decide anew whether the values are stale, and drop them if so. Return whether the cause changed."""
@@ -290,3 +233,52 @@ class Target:
             self._up = up
             self._series.set(self._row, "atess_device_up", int(up))
         return changed
+
+
+class ReadingJob(Job):
+    """Asks for a device's latest reading, and shows it."""
+
+    rare = False
+    start_window = 30.0
+
+    def __init__(self, target: Target, session: Session, dropped_fields: DroppedFields, log_once: LogOnce) -> None:
+        super().__init__(target.device.key)
+        self.target = target
+        self._session = session
+        self._dropped_fields = dropped_fields
+        self._log_once = log_once
+
+    def request(self) -> Request:
+        """Return the request for the latest reading."""
+        device, kinds, hide = self.target.device, self.target.kinds, self._session.token.hide_in
+        return Request(device.type, device.path, device.query, lambda data: read(data, device.sn, kinds, hide))
+
+    def succeeded(self, answer: Reading, result: PollResult) -> None:
+        """Show the reading."""
+        device = self.target.device
+        came_up, dropped = self.target.record_success(answer, result)
+        log = _log.info if came_up else _log.debug
+        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(result.duration, 3))
+        self._dropped_fields.report(device, dropped)
+        if answer.unread_time is not None:
+            self._session.metrics.times_unreadable.labels(device.type).inc()
+            warn = _log.warning if self._log_once.is_new(device.key, "time") else _log.debug
+            warn("cannot read the device's own time", device_sn=device.sn, type=device.type, time=answer.unread_time)
+
+    def failed(self, error: EnercloError, result: PollResult) -> None:
+        """Keep what is shown until it is stale."""
+        device = self.target.device
+        went_down = self.target.record_failure(error, result)
+        log = _log.warning if went_down else _log.debug
+        log(
+            "device is down" if went_down else "poll failed",
+            device_sn=device.sn,
+            type=device.type,
+            reason=error.reason,
+            error=str(error),
+            duration=round(result.duration, 3),
+        )
+
+    def suspended(self) -> None:
+        """Show that the device is not polled."""
+        self.target.record_suspension()

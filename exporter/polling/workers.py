@@ -1,8 +1,10 @@
 """A bounded pool of threads that outlives whatever its work does."""
 
+import itertools
+import math
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import PriorityQueue
 from typing import Generic, TypeVar
 
 import structlog
@@ -15,27 +17,30 @@ _log = structlog.get_logger()
 
 
 class Workers(Generic[Item]):
-    """`size` daemon threads that call `work` with every item submitted, in order.
+    """`size` daemon threads that call `work` with every item submitted, the earliest deadline first.
 
+    So what is wanted every few minutes never waits long for what is wanted every few hours, which is not forgotten either.
     Daemon threads, because a request in flight must not hold up the end of the process.
     """
 
     def __init__(self, work: Callable[[Item], None], size: int) -> None:
         self._work = work
         self._size = size
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        #: Deadline, number (of those with one deadline the first goes first, and items need not be compared) and item.
+        self._queue: PriorityQueue[tuple[float, int, Item | None]] = PriorityQueue()
+        self._numbers = itertools.count()
         self._threads: list[threading.Thread] = []
         self._refused = False
         self._log_once = LogOnce()
 
-    def submit(self, item: Item) -> None:
-        """Queue `item` for the next thread that is free."""
-        self._queue.put(item)
+    def submit(self, item: Item, deadline: float) -> None:
+        """Queue `item` for a thread that is free; `deadline` is a number that only compares with those of other items."""
+        self._put(item, deadline)
 
     def resize(self, size: int) -> None:
-        """Change the number of threads; surplus ones end after their current item and what is queued before."""
+        """Change the number of threads; surplus ones end after their current item."""
         for _ in range(self._size - size):
-            self._queue.put(None)
+            self._put(None, -math.inf)
         self._size = size
 
     def maintain(self) -> None:
@@ -58,8 +63,11 @@ class Workers(Generic[Item]):
         """Return how many threads live."""
         return sum(thread.is_alive() for thread in self._threads)
 
+    def _put(self, item: Item | None, deadline: float) -> None:
+        self._queue.put((deadline, next(self._numbers), item))
+
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._queue.get()[2]) is not None:
             try:
                 self._work(item)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next item deserves a worker

@@ -7,7 +7,7 @@ from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import DeviceType, FieldInfo
 from exporter.clock import Clock
-from exporter.polling.scheduler import Scheduler
+from exporter.polling.readings import Readings
 from exporter.polling.status import DeviceStatus, FieldValue
 
 
@@ -15,10 +15,10 @@ class Overview:
     """The devices' current status; safe to use from any thread. `types` may be replaced at any time."""
 
     def __init__(
-        self, scheduler: Scheduler, circuit_breaker: CircuitBreaker, clock: Clock, types: Mapping[str, DeviceType]
+        self, readings: Readings, circuit_breaker: CircuitBreaker, clock: Clock, types: Mapping[str, DeviceType]
     ) -> None:
         self.types = types
-        self._scheduler = scheduler
+        self._readings = readings
         self._circuit_breaker = circuit_breaker
         self._clock = clock
 
@@ -34,11 +34,11 @@ class Overview:
 
     def devices(self) -> list[DeviceStatus]:
         """Return the status of all devices."""
-        return self._scheduler.statuses()
+        return self._readings.statuses()
 
     def device(self, device_type: str, device_sn: str) -> DeviceStatus | None:
         """Return one device with its reading, None if unknown. Any spelling of its deviceSn finds it."""
-        device = self._scheduler.detail((device_type, serial_key(device_sn)))
+        device = self._readings.detail((device_type, serial_key(device_sn)))
         known = self.types.get(device_type)
         if device is None or known is None:
             return None

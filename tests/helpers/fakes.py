@@ -1,13 +1,19 @@
-"""What several tests need: a clock that the test turns, and a pool that polls when the test says so."""
+"""What several tests need: a clock that the test turns, workers that work when the test says so, and a config."""
 
+import heapq
 import threading
-from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, SupportsBytes
 
-from exporter.catalogue.types import Device, Evidence
+from exporter.catalogue.types import Device, Evidence, load_catalogue
 from exporter.clock import Clock
-from exporter.polling.scheduler import QueuedPoll
+from exporter.config.load import Config
+from exporter.config.schema import ApiSection, HistorySection, PollSection
+from exporter.config.sharding import Shard
+from exporter.config.token import Token
+from exporter.polling.job import Job
+from exporter.polling.workers import Workers
 
 
 class FakeClock(Clock):
@@ -30,23 +36,46 @@ class FakeClock(Clock):
         self.moment += seconds
 
 
-class InlinePool:
+class InlineWorkers(Workers[Job]):
     """Workers for one thread: what was submitted is done by drain()."""
 
-    def __init__(self, work: Callable[[QueuedPoll], None]) -> None:
-        self.work = work
-        self.queue: deque[QueuedPoll] = deque()
-        self.alive = 1
+    alive = 1
 
-    def submit(self, item: QueuedPoll) -> None:
-        self.queue.append(item)
+    def __init__(self, work: Callable[[Job], None]) -> None:
+        super().__init__(work, 1)
+        self.work = work
+        self.queue: list[tuple[float, int, Job]] = []
+        self._submitted = 0
+
+    def submit(self, item: Job, deadline: float) -> None:
+        self._submitted += 1
+        heapq.heappush(self.queue, (deadline, self._submitted, item))
 
     def maintain(self) -> None:
         pass
 
     def drain(self) -> None:
         while self.queue:
-            self.work(self.queue.popleft())
+            self.work(heapq.heappop(self.queue)[2])
+
+
+def config(**changes: Any) -> Config:
+    """A config without devices, as those who are told what to ask read it."""
+    defaults: dict[str, Any] = {
+        "path": Path("config.yaml"),
+        "api": ApiSection(),
+        "poll": PollSection(),
+        "token": Token(value="made-up"),
+        "types": load_catalogue(),
+        "kinds": {},
+        "devices": (),
+        "discovery": None,
+        "settings": None,
+        "history": HistorySection(),
+        "fields": {},
+        "shard": Shard(),
+    }
+    return Config(**defaults | changes)
 
 
 def device(sn: str = "UMD0D23202", type: str = "pbd", interval: float = 300.0, **info: str) -> Device:
@@ -83,7 +112,7 @@ class TellingLock:
     """A lock that tells when somebody has to wait for it."""
 
     def __init__(self, waits: threading.Event) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waits = waits
 
     def __enter__(self) -> None:

@@ -1,6 +1,5 @@
 """What every fault of the cloud or the network costs: the matrix that test_fault_matrix checks and the README shows."""
 
-import random
 from dataclasses import dataclass
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -12,12 +11,13 @@ from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session as AskedCloud
 from exporter.clock import Clock
 from exporter.config.token import Token
+from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.polling.poller import Poller
-from exporter.polling.target import Target
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.target import ReadingJob, Target
 from tests.helpers.fakes import device, samples
 
 SICK, WELL = "SICK", "WELL"
@@ -147,19 +147,23 @@ class Bench:
         self.account.configure(10)
         self.client = Client(url, token, language="en", timeout=timeout, concurrency=2)
         self.token = token
+        self.clock = clock
+        self.targets = {sn: Target(device(sn), self.series, clock) for sn in (SICK, WELL)}
         self.forgive()
-        self.targets = {sn: Target(device(sn), self.series, clock, random.Random(1)) for sn in (SICK, WELL)}
 
     def forgive(self) -> None:
         """Forget that the cloud asked for a pause."""
         self.budget = RateLimiter(100_000_000, Clock())
         self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.metrics)
-        self.poller = Poller(self.cloud, DroppedFields(self.metrics))
+        self.scheduler = Scheduler(self.cloud, self.clock, 1, lambda: None)
+        self.jobs = {
+            sn: ReadingJob(target, self.cloud, DroppedFields(self.metrics), LogOnce()) for sn, target in self.targets.items()
+        }
 
     def poll(self, sn: str) -> dict[str, float]:
         """Poll once; what the exporter counted meanwhile."""
         before = self.counters()
-        self.poller.poll(self.targets[sn])
+        self.scheduler.work(self.jobs[sn])
         after = self.counters()
         return {name: value - before[name] for name, value in after.items() if value != before[name]}
 

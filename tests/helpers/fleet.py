@@ -8,29 +8,18 @@ from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.api.errors import REASONS, EnercloError
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session
+from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import Device
 from exporter.config.token import Token
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
+from exporter.polling.job import Job
 from exporter.polling.pacing import fit
-from exporter.polling.poller import Poller
-from exporter.polling.scheduler import TICK, PollingPlan, Scheduler
-from exporter.polling.target import Target
-from tests.helpers.fakes import FakeClient, FakeClock, InlinePool, device, samples
-
-
-class SeenPoller(Poller):
-    """Keeps the targets that it polled, by their serial numbers."""
-
-    def __init__(self, session: Session, dropped: DroppedFields) -> None:
-        super().__init__(session, dropped)
-        self.targets: dict[str, Target] = {}
-
-    def poll(self, target: Target, *, probe: bool = False) -> bool:
-        self.targets[target.device.sn] = target
-        return super().poll(target, probe=probe)
+from exporter.polling.readings import Readings
+from exporter.polling.scheduler import TICK, Scheduler
+from tests.helpers.fakes import FakeClient, FakeClock, InlineWorkers, config, device, samples
 
 
 class Fleet:
@@ -53,22 +42,28 @@ class Fleet:
         self.budget = RateLimiter(rate, clock)
         self.account = CircuitBreaker(clock)
         self.session = Session(self.client, token or Token(value="secret"), self.budget, self.account, self.metrics)  # type: ignore[arg-type]
-        self.poller = SeenPoller(self.session, DroppedFields(self.metrics))
-        self.scheduler = Scheduler(self.series, self.poller, self.account, clock, random.Random(1))
-        self.pool = self.scheduler.pool = InlinePool(self.scheduler.work)
+        # the jitter of backoff
+        random.seed(1)
+        self.readings = Readings(self.session, self.series, clock, DroppedFields(self.metrics))
+        self.scheduler = Scheduler(self.session, clock, 1, self.readings.mark_stale)
+        self.workers = self.scheduler.workers = InlineWorkers(self.scheduler.work)
         self.rate = rate
         self.apply(devices)
 
-    def apply(self, devices: list[Device]) -> None:
+    def apply(self, devices: list[Device], **changes: Any) -> None:
         stretch = fit((entry.interval for entry in devices), self.rate).stretch
-        self.scheduler.apply(PollingPlan(tuple(devices), stretch, None, self.rate, None))
+        self.jobs = self.readings.apply(config(**changes), devices, stretch)
+        self.scheduler.apply(self.jobs, self.rate)
+
+    def job(self, sn: str) -> Job:
+        return next(job for job in self.jobs if job.key == ("pbd", serial_key(sn)))
 
     def run(self, seconds: float, tick: float = TICK) -> None:
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.clock.advance(tick)
             self.scheduler.tick()
-            self.pool.drain()
+            self.workers.drain()
 
     def up(self, sn: str) -> float | None:
         return self.value("device_up", sn)

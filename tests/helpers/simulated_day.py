@@ -36,6 +36,7 @@ from exporter.catalogue.types import Device, Evidence
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
+from exporter.polling.status import PollResult
 from exporter.polling.target import Target
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
 from tests.helpers.fakes import FakeClock
@@ -171,14 +172,13 @@ class _Day:
         self._metrics.demand.set(len(self._site) * 60 / _INTERVAL)
         self._metrics.reload_successful.set(1)
         self._metrics.reload_time.set(at)
-        jitter = random.Random(1)
         self._latency = random.Random(2)
-        self._targets = [self._target(device, jitter) for device in self._site]
+        self._targets = [self._target(device) for device in self._site]
 
-    def _target(self, it: SimDevice, jitter: random.Random) -> Target:
+    def _target(self, it: SimDevice) -> Target:
         info = {"site": "Mae Hong Son", "datalogSn": it.datalog_sn, "firmwareVersion": f"V1.{it.type.upper()}.07"}
         device = Device(it.type, it.sn, f"{it.type}/data-last", Evidence.DOCUMENTED, _INTERVAL, info, lost=False)
-        target = Target(device, self._series, self._clock, jitter)
+        target = Target(device, self._series, self._clock)
         target.configure(device, 1.0, None, ZONE)
         return target
 
@@ -222,14 +222,12 @@ class _Day:
                 target.mark_stale()
             elif target.device.sn == _FAILING and 600 <= minute < 660:
                 self._request(target.device.type, "timeout")
-                target.begin_request()
-                target.record_failure(TimedOut("no answer"), back_off=True)
+                target.record_failure(TimedOut("no answer"), PollResult(now, 15.0, "timeout"))
                 target.mark_stale()
             else:
-                target.begin_request()
                 self._request(target.device.type, None)
                 data = self._cloud.reading(target.device.type, target.device.sn, datetime.fromtimestamp(now, ZONE))
-                target.record_success(read(data, target.device.sn))
+                target.record_success(read(data, target.device.sn), PollResult(now, 0.0, None))
 
     def _request(self, kind: str, failure: str | None) -> None:
         self._metrics.requests.labels(kind).inc()

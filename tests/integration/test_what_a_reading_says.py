@@ -1,7 +1,6 @@
 """What becomes of readings that say odd things, over real HTTP, while a fake clock goes on from poll to poll."""
 
 import json
-import random
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,12 +20,13 @@ from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session
 from exporter.clock import Clock
 from exporter.config.token import Token
+from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
-from exporter.polling.poller import Poller
-from exporter.polling.target import Target
+from exporter.polling.scheduler import Scheduler
+from exporter.polling.target import ReadingJob, Target
 from tests.helpers.fakes import FakeClock, device, samples
 from tests.helpers.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 
@@ -64,8 +64,9 @@ class Bench:
         self.metrics = SelfMetrics("0", REASONS, [])
         self.metrics.count_devices({"pbd": 1})
         asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.metrics)
-        self._poller = Poller(asked, DroppedFields(self.metrics))
-        self.target = Target(device(), self.series, clock, random.Random(1))
+        self.target = Target(device(), self.series, clock)
+        self._job = ReadingJob(self.target, asked, DroppedFields(self.metrics), LogOnce())
+        self._scheduler = Scheduler(asked, clock, 1, lambda: None)
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))
 
     def poll(self, answer: Mapping[str, Any]) -> None:
@@ -73,7 +74,7 @@ class Bench:
         self._cloud.body = json.dumps({"code": 0, "msg": "success", "data": answer}).encode()
         self.clock.advance(300)
         self.target.mark_stale()
-        self._poller.poll(self.target)
+        self._scheduler.work(self._job)
 
     def frozen(self) -> bool:
         return self.shown()[f'atess_device_stale{LABELS},cause="frozen"}}'] == 1

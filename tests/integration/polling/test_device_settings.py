@@ -1,4 +1,4 @@
-"""Settings against the simulated cloud, one step at a time on a fake clock."""
+"""Settings against the simulated cloud, one tick at a time on a fake clock."""
 
 import threading
 from collections.abc import Iterator
@@ -15,14 +15,16 @@ from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session as Asked
 from exporter.catalogue.types import SETTING_PREFIX, Device, load_catalogue
 from exporter.clock import Clock
+from exporter.config.schema import SettingsSection
 from exporter.config.token import Token
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Row, Series
-from exporter.polling.device_settings import SettingsPlan, SettingsReader
+from exporter.polling.device_settings import Settings
+from exporter.polling.scheduler import Scheduler
 from exporter.simulator import ServedCloud, SimClock, SimDevice
-from tests.helpers.fakes import FakeClock, TellingLock, device, samples
+from tests.helpers.fakes import FakeClock, InlineWorkers, TellingLock, config, device, samples
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 
 
@@ -35,17 +37,24 @@ class Bench:
         self.metrics = SelfMetrics("0", REASONS, [])
         self.account = CircuitBreaker(clock)
         self.session = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.metrics)
-        self.reader = SettingsReader(self.session, self.series, clock, DroppedFields(self.metrics))
+        self.settings = Settings(self.series, clock, DroppedFields(self.metrics))
+        self.scheduler = Scheduler(self.session, clock, 1, self.settings.mark_stale)
+        self.workers = self.scheduler.workers = InlineWorkers(self.scheduler.work)
 
     def configure(self, *devices: Device, interval: float = 600) -> None:
-        self.reader.configure(SettingsPlan(devices, load_catalogue(), interval))
+        section = SettingsSection.model_validate({"interval": f"{interval}s"})
+        self.jobs = self.settings.apply(config(settings=section), devices)
+        self.scheduler.apply(self.jobs, 6000)
 
     def run(self, seconds: float) -> None:
         end = self.clock.now() + seconds
         while self.clock.now() < end:
-            self.reader.step()
-            self.reader.mark_stale()
+            self.step()
             self.clock.advance(5)
+
+    def step(self) -> None:
+        self.scheduler.tick()
+        self.workers.drain()
 
     def shown(self) -> dict[str, float]:
         return samples(self.series.snapshot())
@@ -170,9 +179,11 @@ def test_what_the_plan_no_longer_covers_vanishes(bench: Bench) -> None:
     bench.run(20)
     bench.configure(HPS)
     assert all('deviceSn="H"' in name for name in bench.shown())
-    bench.reader.configure(None)
+    bench.configure()
     assert not bench.shown()
-    assert bench.reader.step() is None
+    asked = len(bench.asked())
+    bench.run(1200)
+    assert len(bench.asked()) == asked
 
 
 def test_an_internal_error_is_told_once_and_the_device_is_asked_again_at_its_interval(
@@ -184,41 +195,41 @@ def test_an_internal_error_is_told_once_and_the_device_is_asked_again_at_its_int
     monkeypatch.setattr(bench.series, "update", broken)
     bench.configure(BCU, HPS)
     with structlog.testing.capture_logs() as logs:
-        # as the loop does: it steps again as soon as a step says
-        waits = [bench.reader.step()]
-        end = bench.clock.now() + 1150
-        while bench.clock.now() < end:
-            assert waits[-1] is not None
-            bench.clock.advance(waits[-1])
-            waits.append(bench.reader.step())
-            assert len(waits) < 50
+        bench.run(1205)
     # each at once, and after each interval
     assert len(bench.asked()) == 5
-    assert [line["log_level"] for line in logs if "internal error" in line["event"]].count("error") == 1
+    told = [line for line in logs if "internal error: RuntimeError: not foreseen" in line.get("error", "")]
+    assert [(line["device_sn"], line["log_level"]) for line in told] == [
+        ("B", "warning"),
+        ("H", "warning"),
+        ("B", "debug"),
+        ("H", "debug"),
+        ("B", "debug"),
+    ]
+    assert {line["event"] for line in told} == {"cannot read the settings"}
     monkeypatch.undo()
     bench.run(700)
     assert {name.split('"')[1] for name in bench.shown()} == {"B", "H"}
 
 
-def test_a_step_that_fails_before_it_asks_does_not_make_the_loop_spin(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = bench.clock.now
-
-    def broken_once() -> float:
-        monkeypatch.setattr(bench.clock, "now", now)
-        raise RuntimeError("not foreseen")
-
-    bench.configure(BCU)
-    monkeypatch.setattr(bench.clock, "now", broken_once)
-    assert (bench.reader.run_step() or 0) >= 1
-
-
 def test_a_device_that_was_not_asked_because_the_account_is_suspended_stays_due(bench: Bench) -> None:
     bench.configure(BCU)
     bench.account.record(("bcu", "B"), Unauthorized("no"))
-    assert bench.reader.step() == 60
-    bench.account.record(("bcu", "B"), None)
-    bench.reader.step()
+    bench.run(55)
+    assert not bench.asked()
+    # the probe is the settings' where nothing else is asked, and ends the suspension
+    bench.run(10)
     assert bench.asked() == ["bms/bcu-setting"]
+    assert bench.account.allow_request()
+
+
+def test_settings_whose_turn_came_during_a_suspension_are_asked_soon_after_it(bench: Bench) -> None:
+    bench.configure(BCU, HPS)
+    bench.account.record(("bcu", "B"), Unauthorized("no"))
+    bench.run(60 + 5)
+    assert bench.asked()[0] == "bms/bcu-setting"
+    bench.run(15)
+    assert "hps/big-setting" in bench.asked()
 
 
 def test_settings_that_are_read_again_during_a_scrape_are_not_judged_by_their_old_age(
@@ -228,10 +239,11 @@ def test_settings_that_are_read_again_during_a_scrape_are_not_judged_by_their_ol
     bench.run(10)
     bench.clock.advance(1800)
     settled = threading.Event()
-    monkeypatch.setattr(bench.reader, "_lock", TellingLock(settled))
+    monkeypatch.setattr(bench.series, "_lock", TellingLock(settled))
 
     def read_again() -> None:
-        bench.reader.step()
+        (job,) = bench.jobs
+        bench.scheduler.work(job)
         settled.set()
 
     reader = threading.Thread(target=read_again)
@@ -244,7 +256,7 @@ def test_settings_that_are_read_again_during_a_scrape_are_not_judged_by_their_ol
         clear(row)
 
     monkeypatch.setattr(bench.series, "clear", clear_late)
-    bench.reader.mark_stale()
+    bench.settings.mark_stale()
     reader.join(30)
     assert bench.shown()
 
@@ -259,7 +271,7 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
     assert bench.series.snapshot().length == len(bytes(bench.series.snapshot()))
     # another reload while the first answer is under way
     bench.cloud.add(SimDevice("bcu", "b"))
-    bench.reader.configure(None)
+    bench.configure()
     get = bench.session.get
 
     def respelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
@@ -268,7 +280,7 @@ def test_a_plan_that_spells_a_device_otherwise_shows_its_settings_once(bench: Be
 
     monkeypatch.setattr(bench.session, "get", respelled_meanwhile)
     bench.configure(device("b", "bcu"), interval=60)
-    bench.reader.step()
+    bench.step()
     assert bench.shown().keys() == before.keys()
 
 
@@ -281,6 +293,6 @@ def test_a_shorter_interval_holds_at_once_for_a_device_that_is_being_read(bench:
         return get(*args, **kwargs)
 
     monkeypatch.setattr(bench.session, "get", shortened_meanwhile)
-    bench.reader.step()
+    bench.step()
     bench.run(65)
     assert len(bench.asked()) == 2

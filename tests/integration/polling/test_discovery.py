@@ -1,8 +1,8 @@
 """Discovery against the simulated cloud, one round at a time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import structlog
@@ -11,37 +11,45 @@ from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.api.client import Client
 from exporter.api.device_list import ListedDevice, read_listing
 from exporter.api.errors import REASONS, Unauthorized
-from exporter.api.rate_limiter import Closed, RateLimiter
+from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import CircuitOpenError
 from exporter.api.session import Session as Asked
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue
 from exporter.clock import Clock
+from exporter.config.load import Config
+from exporter.config.schema import DiscoverySection
 from exporter.config.token import Token
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.polling.discovery import Discovery, DiscoveryPlan
+from exporter.polling.discovery import Discovery
+from exporter.polling.scheduler import Scheduler
 from exporter.simulator import ServedCloud, SimClock, SimDevice
-from tests.helpers.fakes import samples
+from tests.helpers.fakes import FakeClock, InlineWorkers, config, samples
 from tests.helpers.faulty_cloud import FaultyCloud, serve
 from tests.helpers.processes import nobody_listens
 
 NORTH, SOUTH = "NORTH", "SOUTH"
-TYPES = tuple(load_catalogue().values())
+TYPES = tuple(load_catalogue())
+INTERVAL = 60.0
+
+
+def search(loggers: tuple[str, ...] = (NORTH, SOUTH), types: tuple[str, ...] | None = None) -> DiscoverySection:
+    return DiscoverySection(datalog_sns=list(loggers), interval="60s", types=list(types) if types else None)  # type: ignore[arg-type]
 
 
 class Bench:
     def __init__(self, cloud: FaultyCloud, served: ServedCloud) -> None:
-        clock = Clock()
+        self.clock = clock = FakeClock()
         token = Token(value="made-up")
         client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
         self.cloud = cloud
         self.metrics = SelfMetrics("0", REASONS, [])
         self.account = CircuitBreaker(clock)
         self.calls: list[set[tuple[str, str]]] = []
-        self.asked = Asked(client, token, RateLimiter(1e8, clock), self.account, self.metrics)
-        self.discovery = Discovery(self.asked, self.found)
-        self.search = DiscoveryPlan((NORTH, SOUTH), TYPES, 60)
-        self.discovery.configure(self.search)
-
+        self.asked = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.metrics)
+        self.discovery = Discovery(self.found)
+        self.scheduler = Scheduler(self.asked, clock, 1, lambda: None)
+        self.workers = self.scheduler.workers = InlineWorkers(self.scheduler.work)
+        self.configure(config(discovery=search()))
         self.url = served.url
         self._token = token
 
@@ -56,8 +64,17 @@ class Bench:
     def known(self) -> set[tuple[str, str]]:
         return {(listing.type, listing.sn) for listing in self.discovery.known.values()}
 
+    def configure(self, plan: Config) -> None:
+        self.discovery.configure(plan)
+        self.scheduler.apply(self.discovery.jobs, 60_000)
+
     def round(self) -> set[tuple[str, str]]:
-        self.discovery.round(self.search)
+        """Read what is due now, which are all lists at first and an interval after the round before."""
+        # the first round takes a millisecond a list
+        self.clock.advance(1)
+        self.scheduler.tick()
+        self.workers.drain()
+        self.clock.advance(INTERVAL - 1)
         return self.known()
 
 
@@ -79,7 +96,7 @@ ALL = {(type, f"{type}-{n}") for type in load_catalogue() for n in range(2)}
 
 def test_it_finds_all_devices_of_all_types_on_all_loggers(bench: Bench) -> None:
     assert bench.round() == ALL
-    assert bench.calls == [ALL]
+    assert bench.calls[-1] == ALL
     listing = bench.discovery.known["pbd", "pbd-1"]
     assert listing.datalog_sn == SOUTH
     assert listing.info.keys() == {"datalogSn", "firmwareVersion"}
@@ -88,8 +105,9 @@ def test_it_finds_all_devices_of_all_types_on_all_loggers(bench: Bench) -> None:
 
 def test_a_round_that_changes_nothing_tells_nobody(bench: Bench) -> None:
     bench.round()
+    told = len(bench.calls)
     bench.round()
-    assert len(bench.calls) == 1
+    assert len(bench.calls) == told
 
 
 def test_a_new_device_appears_and_one_that_is_gone_leaves_after_two_misses(bench: Bench) -> None:
@@ -111,11 +129,12 @@ def test_one_miss_is_forgiven(bench: Bench) -> None:
 
 def test_a_device_that_moves_to_another_logger_stays(bench: Bench) -> None:
     bench.round()
+    told = len(bench.calls)
     bench.cloud.move("pbd", "pbd-0", SOUTH)
     for _ in range(3):
         assert bench.round() == ALL
     assert bench.discovery.known["pbd", "pbd-0"].datalog_sn == SOUTH
-    assert bench.calls[1] == ALL
+    assert bench.calls[told:] == [ALL]
 
 
 @pytest.mark.parametrize("fault", ["html", "code_500", "http_503", "timeout", "truncated_json", "empty_data", "http_404"])
@@ -151,8 +170,7 @@ def test_a_type_whose_inferred_path_is_not_found_is_switched_off_once_until_the_
     fixed = pcs.model_copy(
         update={"paths": pcs.paths.model_copy(update={"list": pcs.paths.list.model_copy(update={"evidence": "C"})})}
     )
-    bench.search = replace(bench.search, types=(*[device_type for device_type in TYPES if device_type.type != "pcs"], fixed))
-    bench.discovery.configure(bench.search)
+    bench.configure(config(discovery=search(), types=dict(load_catalogue()) | {"pcs": fixed}))
     assert bench.round() == ALL
 
 
@@ -172,17 +190,15 @@ def test_an_offline_device_is_lost(bench: Bench) -> None:
 
 def test_what_a_changed_search_no_longer_covers_is_forgotten(bench: Bench) -> None:
     bench.round()
-    bench.search = DiscoveryPlan((SOUTH,), TYPES[:2], 60)
-    bench.discovery.configure(bench.search)
-    assert bench.round() == {(device_type.type, f"{device_type.type}-1") for device_type in TYPES[:2]}
-    bench.discovery.configure(None)
+    bench.configure(config(discovery=search((SOUTH,), TYPES[:2])))
+    assert bench.round() == {(device_type, f"{device_type}-1") for device_type in TYPES[:2]}
+    bench.configure(config())
     assert not bench.discovery.known
 
 
 def test_a_suspended_account_is_not_asked(bench: Bench) -> None:
     bench.account.record(("pbd", "x"), Unauthorized("no"))
-    with pytest.raises(CircuitOpenError):
-        bench.round()
+    bench.round()
     assert not bench.cloud.requests
 
 
@@ -193,7 +209,8 @@ def test_a_type_without_a_list_is_left_alone(bench: Bench) -> None:
         title="own",
         paths=pbd.paths.model_copy(update={"list": None, "realtime": ApiPath(path="x", evidence=Evidence.CONFIGURED)}),
     )
-    assert bench.discovery.read_list(bare, NORTH) == []
+    bench.configure(config(discovery=search(), types={"own": bare}))
+    assert not bench.discovery.jobs
 
 
 def test_a_list_that_goes_on_failing_is_told_once_and_so_is_its_recovery(bench: Bench, cloud: FaultyCloud) -> None:
@@ -232,6 +249,7 @@ def test_a_serial_number_in_another_spelling_is_the_same_device(bench: Bench) ->
     bench.cloud.add(SimDevice("pbd", "TWO", datalog_sn=NORTH))
     bench.cloud.add(SimDevice("pbd", "two", datalog_sn=SOUTH))
     known = bench.round()
+    told = len(bench.calls)
     assert len({sn for _, sn in known if sn.lower() == "two"}) == 1
     for fault in ("other_spelling", None, "other_spelling"):
         for logger in (NORTH, SOUTH):
@@ -240,41 +258,42 @@ def test_a_serial_number_in_another_spelling_is_the_same_device(bench: Bench) ->
                 bench.cloud.faults.set("pbd", logger, fault)
         assert bench.round() == known
     # and so nobody was told of a change
-    assert len(bench.calls) == 1
+    assert len(bench.calls) == told
 
 
 class Interrupted(Exception):
-    """Nothing that discovery knows."""
+    """Nothing that anybody foresaw."""
 
 
-@pytest.mark.parametrize("error", [CircuitOpenError(), Closed(), Interrupted()])
+@pytest.mark.parametrize("error", [CircuitOpenError(), Interrupted()])
 @pytest.mark.parametrize("lists", [1, 2, 7])
-def test_what_was_found_before_a_list_that_is_not_asked_is_announced(
+def test_what_was_found_is_announced_when_the_lists_of_a_type_were_asked(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, lists: int
 ) -> None:
-    ask, asked = bench.discovery.read_list, 0
+    get, asked = bench.asked.get, 0
 
-    def some(device_type: DeviceType, datalog_sn: str) -> list[ListedDevice]:
+    def some(*args: Any, **kwargs: Any) -> Any:
         nonlocal asked
         asked += 1
         if asked > lists:
             raise error
-        return ask(device_type, datalog_sn)
+        return get(*args, **kwargs)
 
-    monkeypatch.setattr(bench.discovery, "read_list", some)
-    with pytest.raises(type(error)):
-        bench.round()
-    asked_first = [(entry.type, f"{entry.type}-{n}") for entry in TYPES for n in range(2)][:lists]
-    assert bench.calls == [set(asked_first)]
-    # and what was not asked has lost nothing
+    monkeypatch.setattr(bench.asked, "get", some)
+    found = {(device_type, f"{device_type}-{n}") for device_type, n in [(t, n) for t in TYPES for n in range(2)][:lists]}
+    assert bench.round() == found
+    # a list that fails was asked, one that is not asked yet is waited for
+    all_asked = isinstance(error, Interrupted)
+    whole = {(device_type, sn) for device_type, sn in found if all_asked or (device_type, f"{device_type}-1") in found}
+    assert (bench.calls[-1] if bench.calls else set()) == whole
     monkeypatch.undo()
-    bench.round()
+    assert bench.round() == ALL
+    assert bench.calls[-1] == ALL
+    # and what was not asked has lost nothing
     for _ in range(3):
         asked = 0
-        monkeypatch.setattr(bench.discovery, "read_list", some)
-        with pytest.raises(type(error)):
-            bench.round()
-        assert bench.known() == ALL
+        monkeypatch.setattr(bench.asked, "get", some)
+        assert bench.round() == ALL
 
 
 def test_an_account_that_is_suspended_in_the_middle_of_a_round(bench: Bench) -> None:
@@ -288,26 +307,58 @@ def test_an_account_that_is_suspended_in_the_middle_of_a_round(bench: Bench) -> 
         return get(path, query)
 
     bench.asked.client.get = suspending  # type: ignore[method-assign]
-    with pytest.raises(CircuitOpenError):
-        bench.round()
-    assert bench.calls == [
-        {(device_type.type, f"{device_type.type}-{n}") for device_type in TYPES[:2] for n in range(2)}
-        - {(TYPES[1].type, f"{TYPES[1].type}-1")}
-    ]
+    bench.round()
+    assert asked == 3
+    assert bench.calls == [{(TYPES[0], f"{TYPES[0]}-{n}") for n in range(2)}]
+    # there is nothing else to probe with, and all that was missed is asked soon after it
+    bench.clock.advance(1)
+    bench.scheduler.tick()
+    bench.workers.drain()
+    assert bench.account.allow_request()
+    bench.scheduler.tick()
+    bench.clock.advance(1)
+    assert bench.round() == ALL
+    assert bench.calls[-1] == ALL
 
 
 def test_what_could_not_be_announced_is_announced_in_the_next_round(bench: Bench) -> None:
-    def broken(listings: Mapping[tuple[str, str], ListedDevice]) -> None:
-        raise Interrupted
+    failures = iter([Interrupted()] * len(TYPES))
 
-    discovery = Discovery(bench.asked, broken)
-    discovery.configure(bench.search)
-    for _ in range(2):
-        with pytest.raises(Interrupted):
-            discovery.round(bench.search)
+    def broken_once(listings: Mapping[tuple[str, str], ListedDevice]) -> None:
+        for failure in failures:
+            raise failure
+        bench.found(listings)
+
+    bench.discovery._found = broken_once
+    with structlog.testing.capture_logs() as log:
+        assert bench.round() == ALL
+    assert not bench.calls
+    failed = [line["error"] for line in log if line["event"] == "cannot read a device list"]
+    assert failed == ["internal error: Interrupted: "] * len(TYPES)
+    bench.round()
+    assert bench.calls[-1] == ALL
+
+
+def test_an_inferred_path_that_has_answered_stays_on_when_its_lists_are_not_found(bench: Bench) -> None:
+    bench.round()
+    for logger in (NORTH, SOUTH):
+        bench.cloud.faults.set("pcs", logger, "code_400")
+    for _ in range(3):
+        assert bench.round() == ALL
+    bench.cloud.faults.clear_all()
+    bench.cloud.add(SimDevice("pcs", "NEW", datalog_sn=NORTH))
+    assert bench.round() == ALL | {("pcs", "NEW")}
+
+
+def test_a_list_that_fails_is_asked_again_at_its_interval_however_often_it_failed(bench: Bench) -> None:
+    bench.cloud.faults.set("pbd", NORTH, "code_500")
+    for _ in range(8):
+        bench.round()
+    asked = samples(bench.metrics.render(openmetrics=False))
+    assert asked['atess_exporter_api_requests_total{type="pbd"}'] == 16
 
 
 def test_a_data_logger_in_another_spelling_keeps_its_devices(bench: Bench) -> None:
     bench.round()
-    bench.discovery.configure(DiscoveryPlan(("north", SOUTH), TYPES, 60))
+    bench.configure(config(discovery=search(("north", SOUTH))))
     assert bench.known() == ALL

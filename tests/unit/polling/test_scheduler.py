@@ -1,13 +1,12 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -16,19 +15,28 @@ import time_machine
 from exporter.api.circuit_breaker import Cause, Transition
 from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.reading import read
+from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import Device
-from exporter.config.field_filter import FieldFilter
+from exporter.config.schema import ApiSection, FieldFilterEntry, PollSection
 from exporter.config.token import Token
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Row, Series
-from exporter.polling.scheduler import TICK, PollingPlan
-from tests.helpers.fakes import FakeClient, FakeClock, InlinePool, TellingLock, device, samples
+from exporter.polling.scheduler import TICK
+from exporter.polling.status import PollResult
+from tests.helpers.fakes import FakeClient, FakeClock, InlineWorkers, TellingLock, device, samples
 from tests.helpers.fleet import Fleet, devices, failing
 
 
 def next_polls(fleet: Fleet) -> dict[str, float]:
     """When each device is to be polled next, by the exporter's clock."""
-    return {status.sn: status.next_poll for status in fleet.scheduler.statuses() if status.next_poll is not None}
+    return {status.sn: status.next_poll for status in fleet.readings.statuses() if status.next_poll is not None}
+
+
+def polls(fleet: Fleet) -> Sequence[PollResult]:
+    """The last polls of the first device, the latest first."""
+    found = fleet.readings.detail(("pbd", serial_key("S0")))
+    assert found is not None
+    return found.polls
 
 
 def gaps(times: list[float]) -> list[float]:
@@ -114,11 +122,11 @@ def test_a_device_whose_last_poll_still_runs_is_skipped_and_counts_as_late(clock
     fleet = Fleet(clock, devices(1, 10))
     fleet.run(30)
     assert fleet.scheduler.lag() <= TICK
-    fleet.pool.drain = lambda: None  # type: ignore[method-assign]
+    fleet.workers.drain = lambda: None  # type: ignore[method-assign]
     fleet.run(35)
-    assert len(fleet.pool.queue) == 1
+    assert len(fleet.workers.queue) == 1
     assert 20 < fleet.scheduler.lag() <= 35
-    InlinePool.drain(fleet.pool)
+    InlineWorkers.drain(fleet.workers)
     assert fleet.scheduler.lag() <= TICK
 
 
@@ -150,7 +158,7 @@ def test_one_failing_device_backs_off_and_leaves_the_others_alone(clock: FakeClo
 def test_as_many_slots_are_left_out_as_the_target_says(clock: FakeClock, skip: int) -> None:
     fleet = Fleet(clock, devices(1, 10))
     fleet.run(35)
-    fleet.poller.targets["S0"].backoff.slots = skip
+    fleet.job("S0").skips = skip
     last = fleet.times("S0")[-1]
     fleet.run(90)
     assert next(time for time in fleet.times("S0") if time > last) == pytest.approx(last + 10 * (1 + skip), abs=2 * TICK)
@@ -302,7 +310,7 @@ def test_a_long_sleep_ends_without_a_burst_and_old_values_are_gone_at_once(clock
     fleet = Fleet(clock, devices(100), rate=60)
     fleet.run(1000)
     clock.advance(8 * 3600)
-    fleet.scheduler.mark_stale()
+    fleet.readings.mark_stale()
     assert fleet.value("ppv", "S0") is None
     fleet.sent.clear()
     fleet.run(400)
@@ -376,20 +384,23 @@ def test_a_hundred_reloads_are_no_burst(clock: FakeClock) -> None:
 def test_a_late_plan_runs_in_the_order_of_what_was_due_first(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(20))
     fleet.run(1000)
-    polls = next_polls(fleet)
-    due = sorted(polls, key=polls.__getitem__)
+    planned = next_polls(fleet)
+    due = sorted(planned, key=planned.__getitem__)
     clock.advance(400)
     fleet.sent.clear()
     fleet.scheduler.tick()
-    fleet.pool.drain()
+    fleet.workers.drain()
     assert [sn for _, sn in fleet.sent] == due
 
 
 def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "time": "2026-11-22 10:00:00"}
-    fleet.scheduler.apply(
-        PollingPlan(tuple(devices(1)), 1.0, 40.0, 6000, ZoneInfo("Asia/Bangkok"), {"pbd": FieldFilter(["*"], ["vbat"])})
+    fleet.apply(
+        devices(1),
+        poll=PollSection.model_validate({"stale_after": "40s"}),
+        api=ApiSection(timezone="Asia/Bangkok"),
+        fields={"pbd": FieldFilterEntry(exclude=["vbat"])},
     )
     fleet.run(1)
     assert fleet.value("device_data_timestamp_seconds", "S0") == 1795316400
@@ -401,7 +412,7 @@ def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: Fak
 def test_fields_that_are_not_chosen_have_no_series(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "vbat": 2}
-    fleet.scheduler.apply(PollingPlan(tuple(devices(1)), 1.0, None, 6000, None, {"pbd": FieldFilter(["*"], ["vbat"])}))
+    fleet.apply(devices(1), fields={"pbd": FieldFilterEntry(exclude=["vbat"])})
     fleet.run(1)
     assert fleet.value("ppv", "S0") == 1
     assert fleet.value("vbat", "S0") is None
@@ -444,7 +455,8 @@ def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: Fak
 
     monkeypatch.setattr(fleet.scheduler, "tick", tick)
     with structlog.testing.capture_logs() as lines:
-        assert [fleet.scheduler.run_step() for _ in range(6)] == [TICK] * 6
+        for _ in range(6):
+            fleet.scheduler.run_step()
     event = "internal error in the scheduler"
     assert [(line["event"], line["error"], line["log_level"]) for line in lines] == [
         (event, "RuntimeError: one", "error"),
@@ -462,7 +474,7 @@ def test_health_is_about_the_loop_and_the_workers(clock: FakeClock) -> None:
     assert fleet.scheduler.problems() == ["the scheduler loop has not ticked for 10 s"]
     fleet.scheduler.tick()
     assert fleet.scheduler.problems() == []
-    fleet.pool.alive = 0
+    fleet.workers.alive = 0
     assert fleet.scheduler.problems() == ["no worker is alive"]
 
 
@@ -487,10 +499,10 @@ def test_the_lag_does_not_grow_while_a_device_backs_off_whose_poll_outlasted_its
         raise InvalidPayload("x")
 
     fleet.answer = slow
-    while not (fleet.pool.queue or fleet.up("S0") == 0):
+    while not (fleet.workers.queue or fleet.up("S0") == 0):
         fleet.run(TICK)
     for _ in range(3):
-        fleet.poller.targets["S0"].backoff.slots = 5
+        fleet.job("S0").skips = 5
         for _ in range(160):
             clock.advance(TICK)
             fleet.scheduler.tick()
@@ -508,10 +520,10 @@ def test_a_poll_that_ends_in_an_internal_error_leaves_nothing_to_the_next(clock:
         raise RuntimeError("not foreseen")
 
     fleet.answer = broken
-    with pytest.raises(RuntimeError):
-        fleet.run(10)
-    target = fleet.poller.targets["S0"]
-    assert (target.in_flight, target.overdue_since) == (False, None)
+    fleet.run(10)
+    job = fleet.job("S0")
+    assert (job.in_flight, job.overdue_since) == (False, None)
+    assert fleet.up("S0") == 0
 
     def answer(sn: str) -> Any:
         clock.advance(2)
@@ -519,7 +531,7 @@ def test_a_poll_that_ends_in_an_internal_error_leaves_nothing_to_the_next(clock:
 
     fleet.answer = answer
     fleet.run(10)
-    assert [poll.duration for poll in target.detail(None).polls] == [2]
+    assert [(poll.duration, poll.reason) for poll in polls(fleet)] == [(2, None), (12, "invalid_payload")]
 
 
 def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clock: FakeClock) -> None:
@@ -536,8 +548,7 @@ def test_a_slot_that_comes_while_a_probe_is_under_way_leaves_the_probe_alone(clo
 
     fleet.answer = slow
     fleet.run(70)
-    target = fleet.poller.targets["S0"]
-    assert [poll.duration for poll in target.detail(None).polls if poll.reason is None][-1] == 12
+    assert [poll.duration for poll in polls(fleet) if poll.reason is None][-1] == 12
 
 
 def test_a_reload_that_only_spells_a_device_otherwise_leaves_it_one_with_its_reading(clock: FakeClock) -> None:
@@ -634,13 +645,14 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     fleet = Fleet(clock, devices(2))
     fleet.run(31)
     settled = threading.Event()
-    monkeypatch.setattr(fleet.poller, "_lock", TellingLock(settled), raising=False)
-    one, other = fleet.poller.targets.values()
+    monkeypatch.setattr(fleet.scheduler, "_outcome_lock", TellingLock(settled))
+    one, other = fleet.jobs
     record = fleet.account.record
 
     def recover() -> None:
         fleet.answer = lambda sn: {"ppv": 1}
-        fleet.poller.poll(other, probe=True)
+        other.enqueue(probe=True)
+        fleet.scheduler.work(other)
         settled.set()
 
     recovery = threading.Thread(target=recover)
@@ -656,7 +668,7 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     monkeypatch.setattr(fleet.account, "record", late)
     fleet.account.configure(1)
     fleet.answer = failing(Unauthorized("no"))
-    fleet.poller.poll(one)
+    fleet.scheduler.work(one)
     recovery.join(30)
     assert fleet.account.allow_request()
     page = samples(fleet.metrics.render(openmetrics=False))
@@ -759,7 +771,7 @@ def test_an_exception_while_reading_an_answer_is_a_failed_poll(clock: FakeClock,
         return read(data, sn, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exporter.polling.poller.read", fail)
+        patch.setattr("exporter.polling.target.read", fail)
         fleet.run(7200)
         failed = internal_errors(fleet)
         assert failed == len(fleet.times("S0")) > 2

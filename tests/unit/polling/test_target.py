@@ -1,4 +1,3 @@
-import random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,10 +6,13 @@ from exporter.api.errors import TimedOut
 from exporter.api.reading import Reading
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.polling.target import Target
+from exporter.polling.status import PollResult
+from exporter.polling.target import KEPT_POLLS, Target
 from tests.helpers.fakes import FakeClock, device, samples
 
 FAILURE = TimedOut("no whole answer within 15 s")
+FAILED = PollResult(1_790_000_000.0, 15.0, FAILURE.reason)
+POLLED = PollResult(1_790_000_300.0, 0.5, None)
 KEY = '{deviceSn="UMD0D23202",type="pbd"'
 
 
@@ -22,11 +24,11 @@ class Bench:
     ) -> None:
         self.clock = clock
         self.series = Series(metric_name, lambda name: name)
-        self.target = Target(device(interval=interval), self.series, clock, random.Random(1))
+        self.target = Target(device(interval=interval), self.series, clock)
         self.target.configure(device(interval=interval), 1.0, stale_after, ZoneInfo(zone) if zone else None)
 
     def read(self, time: str | None = None, **fields: float) -> None:
-        self.target.record_success(Reading(fields or {"ppv": 1}, time))
+        self.target.record_success(Reading(fields or {"ppv": 1}, time), PollResult(self.clock.wall(), 0.5, None))
 
     def shown(self, name: str, labels: str = "") -> float | None:
         self.target.mark_stale()
@@ -69,7 +71,7 @@ def test_a_failing_device_keeps_its_values_until_they_are_stale_and_then_only_th
     bench.read("t1", ppv=5)
     success = clock.wall()
     clock.advance(899)
-    bench.target.record_failure(FAILURE, back_off=True)
+    bench.target.record_failure(FAILURE, FAILED)
     assert bench.shown("ppv") == 5
     assert bench.shown("device_up") == 0
     assert bench.stale() == {"failing": 0, "frozen": 0}
@@ -123,7 +125,7 @@ def test_a_frozen_device_that_then_fails_is_failing(clock: FakeClock) -> None:
     bench.read("t1")
     assert bench.stale() == {"failing": 0, "frozen": 1}
     clock.advance(900)
-    bench.target.record_failure(FAILURE, back_off=True)
+    bench.target.record_failure(FAILURE, FAILED)
     assert bench.stale() == {"failing": 1, "frozen": 0}
 
 
@@ -162,56 +164,44 @@ def test_changed_info_replaces_the_old(clock: FakeClock) -> None:
     assert lines == [f'atess_device_info{KEY},site="South"}}']
 
 
-def test_failures_back_off_in_whole_slots_up_to_eight_intervals_and_success_ends_it(clock: FakeClock) -> None:
-    seen: list[set[int]] = [set() for _ in range(8)]
-    for seed in range(200):
-        series = Series(metric_name, lambda name: name)
-        target = Target(device(), series, clock, random.Random(seed))
-        for failures in range(8):
-            target.record_failure(FAILURE, back_off=True)
-            seen[failures].add(target.backoff.slots + 1)
-    assert seen[:3] == [{1}, {2}, {3, 4}]
-    assert all(intervals == {5, 6, 7, 8} for intervals in seen[3:])
-    target.record_success(Reading({"ppv": 1}, None))
-    assert target.backoff.slots == 0
-    target.record_failure(FAILURE, back_off=True)
-    assert target.backoff.slots == 0
-
-
-def test_a_hundred_thousand_failures_are_no_problem(clock: FakeClock) -> None:
-    bench = Bench(clock)
-    for _ in range(100_000):
-        bench.target.record_failure(FAILURE, back_off=True)
-    assert 4 <= bench.target.backoff.slots <= 7
-
-
-def test_the_account_s_failures_are_not_the_device_s(clock: FakeClock) -> None:
-    bench = Bench(clock)
-    for _ in range(5):
-        bench.target.record_failure(FAILURE, back_off=False)
-    assert bench.target.backoff.slots == 0
-    assert bench.shown("device_up") == 0
-
-
 def test_coming_up_and_going_down_is_news_once(clock: FakeClock) -> None:
     target = Bench(clock).target
-    assert target.record_failure(FAILURE, back_off=True)
-    assert not target.record_failure(FAILURE, back_off=True)
-    assert target.record_success(Reading({"ppv": 1}, None))[0]
-    assert not target.record_success(Reading({"ppv": 1}, None))[0]
+    assert target.record_failure(FAILURE, FAILED)
+    assert not target.record_failure(FAILURE, FAILED)
+    assert target.record_success(Reading({"ppv": 1}, None), POLLED)[0]
+    assert not target.record_success(Reading({"ppv": 1}, None), POLLED)[0]
     target.record_suspension()
-    assert target.record_success(Reading({"ppv": 1}, None))[0]
+    assert target.record_success(Reading({"ppv": 1}, None), POLLED)[0]
 
 
-def test_who_is_polled_soon_when_the_account_is_open_again(clock: FakeClock) -> None:
+def test_the_latest_polls_are_kept_latest_first(clock: FakeClock) -> None:
     target = Bench(clock).target
-    assert not target.resume()
-    target.record_success(Reading({"ppv": 1}, None))
-    assert not target.resume()
-    target.record_suspension()
-    assert target.resume()
-    for _ in range(4):
-        target.record_failure(FAILURE, back_off=True)
-    assert target.backoff.slots > 0
-    assert target.resume()
-    assert target.backoff.slots == 0
+    assert target.detail(None).polls == []
+    assert target.status(None).last_poll is None
+    polls = [
+        PollResult(1_790_000_000.5 + number, number / 8, FAILURE.reason if number % 3 else None)
+        for number in range(3 * KEPT_POLLS)
+    ]
+    for number, poll in enumerate(polls, 1):
+        if poll.reason:
+            target.record_failure(FAILURE, poll)
+        else:
+            target.record_success(Reading({"ppv": 1}, None), poll)
+        assert target.status(None).last_poll == poll
+        assert target.detail(None).polls == polls[max(0, number - KEPT_POLLS) : number][::-1]
+
+
+def test_a_reading_that_cannot_be_shown_is_one_failed_poll(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(clock)
+    bench.read("t1", ppv=5)
+
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr(bench.series, "update", broken)
+    before = bench.target.detail(None)
+    with pytest.raises(RuntimeError):
+        bench.read("t2", ppv=6)
+    after = bench.target.detail(None)
+    assert after.polls == before.polls
+    assert (after.state, after.reason) == (before.state, None)

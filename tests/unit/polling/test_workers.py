@@ -20,7 +20,7 @@ def test_every_item_is_worked_on_even_if_some_raise() -> None:
     workers: Workers[int] = Workers(work, 1)
     workers.maintain()
     for item in range(9):
-        workers.submit(item)
+        workers.submit(item, 0.0)
     assert finished.wait(10)
     assert done == [0, 2, 4, 6, 8]
     assert workers.alive == 1
@@ -38,7 +38,7 @@ def test_no_more_than_size_at_once() -> None:
     workers.maintain()
     assert workers.alive == 2
     for item in range(4):
-        workers.submit(item)
+        workers.submit(item, 0.0)
     # two workers and this thread make the barrier's three, twice
     barrier.wait()
     barrier.wait()
@@ -62,7 +62,7 @@ def test_a_dead_worker_is_replaced_and_surplus_ones_end() -> None:
     workers: Workers[str] = Workers(work, 3)
     workers.maintain()
     threads = [thread for thread in threads_of_workers() if thread not in others]
-    workers.submit("die")
+    workers.submit("die", 0.0)
     assert ended.acquire(timeout=10)
     while workers.alive == 3:
         os.sched_yield()
@@ -93,3 +93,42 @@ def test_a_thread_that_cannot_start_is_tried_again(monkeypatch: pytest.MonkeyPat
     workers.maintain()
     assert workers.alive == 2
     workers.resize(0)
+
+
+def test_the_earliest_deadline_goes_first_and_then_what_came_first() -> None:
+    done: list[str] = []
+    finished = threading.Event()
+
+    def work(item: str) -> None:
+        done.append(item)
+        if len(done) == 5:
+            finished.set()
+
+    workers: Workers[str] = Workers(work, 1)
+    for item, deadline in (("settings", 21600.0), ("slow", 600.0), ("b", 300.0), ("a", 300.0), ("probe", float("-inf"))):
+        workers.submit(item, deadline)
+    workers.maintain()
+    assert finished.wait(10)
+    assert done == ["probe", "b", "a", "slow", "settings"]
+    workers.resize(0)
+
+
+def test_a_surplus_worker_ends_though_much_is_queued() -> None:
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work(item: int) -> None:
+        begun.release()
+        go_on.acquire()
+
+    workers: Workers[int] = Workers(work, 2)
+    for item in range(100):
+        workers.submit(item, float(item))
+    workers.maintain()
+    assert begun.acquire(timeout=10)
+    assert begun.acquire(timeout=10)
+    workers.resize(1)
+    go_on.release(2)
+    while workers.alive > 1:
+        os.sched_yield()
+    workers.resize(0)
+    go_on.release(2)

@@ -1,7 +1,6 @@
 """What the pages are told, from the polls of a whole scheduler on a fake clock."""
 
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -9,7 +8,8 @@ import structlog
 from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import DeviceType, load_catalogue
-from exporter.polling.scheduler import TICK, PollingPlan
+from exporter.config.schema import ApiSection
+from exporter.polling.scheduler import TICK
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
 from exporter.web.overview import Overview
 from tests.helpers.fakes import FakeClock, device
@@ -21,7 +21,7 @@ class Bench(Fleet):
 
     @property
     def overview(self) -> Overview:
-        return Overview(self.scheduler, self.account, self.clock, load_catalogue())
+        return Overview(self.readings, self.account, self.clock, load_catalogue())
 
     def status(self, sn: str = "S0") -> DeviceStatus:
         return next(entry for entry in self.overview.devices() if entry.sn == sn)
@@ -118,7 +118,7 @@ def test_a_device_whose_reading_stands_still_is_stale(clock: FakeClock) -> None:
 
 def test_in_a_known_zone_the_age_is_that_of_the_readings_own_time(clock: FakeClock) -> None:
     bench = Bench(clock, [])
-    bench.scheduler.apply(PollingPlan(tuple(devices(1)), 1.0, None, 6000, ZoneInfo("Asia/Bangkok")))
+    bench.apply(devices(1), api=ApiSection(timezone="Asia/Bangkok"))
     bench.answer = lambda sn: {"ppv": 1, "time": "2026-09-22 00:00:00"}
     bench.run(1)
     status = bench.status()
@@ -219,7 +219,7 @@ def test_an_unknown_device_is_none(clock: FakeClock) -> None:
 def test_a_type_that_a_reload_has_just_removed_is_no_error(clock: FakeClock) -> None:
     bench = Bench(clock, devices(1))
     types: dict[str, DeviceType] = {}
-    assert Overview(bench.scheduler, bench.account, clock, types).device("pbd", "S0") is None
+    assert Overview(bench.readings, bench.account, clock, types).device("pbd", "S0") is None
 
 
 def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -> None:
@@ -230,7 +230,7 @@ def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -
     assert [field.field for field in bench.detail().fields] == ["vbat", "bmsProtection"]
     # a plan says what the fields of a type are
     kinds = {"pbd": Kinds({"bmsProtection"}, {"loggerSn": "instant"})}
-    bench.scheduler.apply(PollingPlan(tuple(devices(1)), 1.0, None, 6000, None, kinds=kinds))
+    bench.apply(devices(1), kinds=kinds)
     bench.run(600)
     assert bench.detail().texts == (("bmsProtection", "1E3"), ("note", "ok"))
     assert [field.field for field in bench.detail().fields] == ["vbat", "loggerSn"]

@@ -1,0 +1,82 @@
+"""The readings of devices: which are polled, and how they stand."""
+
+from collections.abc import Iterable
+
+import structlog
+
+from exporter.api.session import Session
+from exporter.catalogue.kinds import BY_NAME
+from exporter.catalogue.types import Device
+from exporter.clock import Clock
+from exporter.config.field_filter import EVERYTHING, FieldFilter
+from exporter.config.load import Config
+from exporter.logs import LogOnce
+from exporter.metrics.dropped_fields import DroppedFields
+from exporter.metrics.series import Series
+from exporter.polling.job import Job
+from exporter.polling.status import DeviceStatus
+from exporter.polling.target import ReadingJob, Target
+
+_log = structlog.get_logger()
+
+
+class Readings:
+    """The jobs that poll devices, and their targets."""
+
+    def __init__(self, session: Session, series: Series, clock: Clock, dropped_fields: DroppedFields) -> None:
+        self._session = session
+        self._series = series
+        self._clock = clock
+        self._dropped_fields = dropped_fields
+        self._log_once = LogOnce()
+        self._jobs: dict[tuple[str, str], ReadingJob] = {}
+
+    def apply(self, config: Config, devices: Iterable[Device], stretch: float) -> dict[Job, float]:
+        """Return the jobs that poll `devices`, with their intervals, which are `stretch` times those of the devices.
+
+        Devices that stay keep their job, readings and history.
+        """
+        filters = {name: FieldFilter(entry.include, entry.exclude) for name, entry in config.fields.items()}
+
+        def configure(target: Target, device: Device) -> None:
+            field_filter, kinds = filters.get(device.type, EVERYTHING), config.kinds.get(device.type, BY_NAME)
+            target.configure(device, stretch, config.poll.stale_after, config.api.zone, field_filter, kinds)
+
+        wanted = {device.key: device for device in devices}
+        for key in self._jobs.keys() - wanted.keys():
+            self._jobs.pop(key).target.remove()
+        for key, device in wanted.items():
+            if key in self._jobs:
+                configure(self._jobs[key].target, device)
+                continue
+            # nobody knows the target yet, so nobody holds its lock and waits for this one
+            with self._series.together():
+                target = Target(device, self._series, self._clock)
+                configure(target, device)
+            self._jobs[key] = ReadingJob(target, self._session, self._dropped_fields, self._log_once)
+        return {job: job.target.interval for job in self._jobs.values()}
+
+    def mark_stale(self) -> None:
+        """Mark values stale that have become too old; called before every scrape too, so that it needs no living loop."""
+        now = self._clock.now()
+        for job in list(self._jobs.values()):
+            # asked here, because a call for each of 10,000 devices would be felt in every scrape
+            cause = job.target.mark_stale() if job.target.stale_check_at <= now else None
+            if cause is not None:
+                device = job.target.device
+                _log.warning("device is stale, dropping its values", device_sn=device.sn, type=device.type, cause=cause.value)
+
+    def statuses(self) -> list[DeviceStatus]:
+        """Return the status of every device."""
+        self.mark_stale()
+        return [job.target.status(self._next_poll(job)) for job in list(self._jobs.values())]
+
+    def detail(self, key: tuple[str, str]) -> DeviceStatus | None:
+        """Return the status of the device of this key, with its latest reading and last polls; None if it is not polled."""
+        self.mark_stale()
+        job = self._jobs.get(key)
+        return job.target.detail(self._next_poll(job)) if job else None
+
+    def _next_poll(self, job: ReadingJob) -> float | None:
+        """Return when a device is to be polled next, by the exporter's clock; None while only probes are sent."""
+        return job.next_request() if self._session.circuit_breaker.allow_request() else None
