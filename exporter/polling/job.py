@@ -58,7 +58,7 @@ class Job(schedule.Job, ABC):
     start_gap: ClassVar[float] = 0.0
 
     interval: float  # type: ignore[assignment]  # `schedule` counts in whole seconds
-    scheduler: Jobs | None
+    _jobs: Jobs
 
     def __init__(self, key: tuple[str, str]) -> None:
         super().__init__(1)
@@ -101,7 +101,7 @@ class Job(schedule.Job, ABC):
     @property
     def should_run(self) -> bool:
         """Return whether it is due; for `schedule`."""
-        return self.scheduler is not None and self.scheduler.moment >= self.due
+        return self._jobs.moment >= self.due
 
     def __lt__(self, other: Any) -> bool:
         return bool(self.due < other.due)
@@ -109,13 +109,13 @@ class Job(schedule.Job, ABC):
     def run(self) -> Any:
         """Hand the request over, and go on to the next slot; for `schedule`."""
         result = super().run()  # type: ignore[no-untyped-call]
-        moment = self.scheduler.moment if self.scheduler else self.due
-        self.due, self.early = self._next_slot(max(self.due + self.interval, moment)), False
+        self.due, self.early = self._next_slot(max(self.due + self.interval, self._jobs.moment)), False
         return result
 
     def join(self, jobs: Jobs, interval: float, phase: float, hand_over: Callable[["Job"], None]) -> None:
         """Become one of `jobs`: `hand_over` is called when it is due. When that is first, `plan_early` says."""
-        self.scheduler, self.interval = jobs, interval
+        self.scheduler = self._jobs = jobs
+        self.interval = interval
         self._phase = None if self.rare else phase
         self.seconds.do(hand_over, self)
 
