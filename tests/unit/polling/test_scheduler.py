@@ -828,3 +828,15 @@ def test_a_higher_rate_hurries_those_whose_first_turn_is_yet_to_come(clock: Fake
     # nobody else's slot moved
     fleet.run(3500)
     assert len(fleet.sent) < 8
+
+
+def test_neighbours_are_polled_one_after_another_and_each_interval_is_spread(clock: FakeClock) -> None:
+    pairs = [[device(f"S{n}", interval=300), device(f"F{n}", interval=60)] for n in range(40)]
+    fleet = Fleet(clock, [one for pair in pairs for one in pair])
+    fleet.run(700)
+    polls = next_polls(fleet)
+    for kind, interval in (("S", 300), ("F", 60)):
+        slots = [polls[f"{kind}{n % 40}"] / interval for n in range(41)]
+        steps = [gap % 1 for gap in gaps(slots)]
+        assert max(steps) < 2 / 40
+        assert sum(steps) == pytest.approx(1)
