@@ -34,14 +34,6 @@ def local_time(seconds: int) -> datetime:
     return _EPOCH + timedelta(seconds=seconds)
 
 
-def parse_time(text: str) -> datetime:
-    """Return the naive local time of an ISO date (its midnight) or date and time. Raises ValueError for anything else."""
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is not None or time.microsecond:
-        raise ValueError("a zone or a fraction of a second")
-    return time
-
-
 @dataclass(frozen=True, slots=True)
 class Range:
     """Local time from `start` up to but not including `end`, in local_seconds()."""

@@ -1,11 +1,10 @@
 """Values of the command line's flags. Each function raises ArgumentTypeError with what was expected."""
 
 import argparse
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from exporter.config.sharding import Shard
 
 
@@ -28,14 +27,15 @@ def telemetry_path(text: str) -> str:
     return text
 
 
-def moment(text: str) -> "datetime":
-    """Return a date, or a date with time, without a zone."""
-    from exporter.backfill.plan import parse_time
-
+def moment(text: str) -> datetime:
+    """Return the local time of an ISO date (its midnight), or date and time, without a zone and fractions of a second."""
     try:
-        return parse_time(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, got {text!r}") from None
+        time = None
+    if time is None or time.tzinfo is not None or time.microsecond:
+        raise argparse.ArgumentTypeError(f"expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, got {text!r}")
+    return time
 
 
 def devices(text: str) -> list[tuple[str, str]]:

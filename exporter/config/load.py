@@ -2,8 +2,9 @@
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,6 @@ from exporter.config.errors import Key, problem_at, validate
 from exporter.config.schema import (
     ApiSection,
     ConfigFile,
-    DeviceEntry,
     DeviceFile,
     DeviceLists,
     DiscoverySection,
@@ -79,13 +79,12 @@ def load(
     file = validate(ConfigFile, source, source.data)
     problems: list[str] = []
     types = _resolve_types(file, source, problems)
-    devices = _DeviceLists(types, file.poll.interval, problems)
-    devices.add(source, file.devices, ("devices",))
-    for device_file, lists, prefix in _device_files(path.parent, file.device_files, source, problems):
-        devices.add(device_file, lists, prefix)
+    device_files = _device_files(path.parent, file.device_files, source, problems)
+    lists = chain([(source, file.devices, ("devices",))], device_files)
+    devices = _devices(lists, types, file.poll.interval, problems)
     token = _token(file.api, source, environment, problems)
     _check_type_names(file, types, source, problems)
-    if not problems and not devices.found and file.discovery is None and devices_needed:
+    if not problems and not devices and file.discovery is None and devices_needed:
         missing = "no devices; expected at least one deviceSn under a type, or discovery"
         problems.append(problem_at(source, ("devices",), missing))
     if problems or token is None:
@@ -97,7 +96,7 @@ def load(
         token=token,
         types=types,
         kinds=_kinds(file, types),
-        devices=tuple(device for device in devices.found.values() if shard.owns(*device.key)),
+        devices=tuple(device for device in devices if shard.owns(*device.key)),
         discovery=file.discovery,
         settings=file.settings,
         history=file.history,
@@ -106,41 +105,31 @@ def load(
     )
 
 
-class _DeviceLists:
-    """Collects the devices of all lists, and the mistakes in them."""
-
-    def __init__(self, types: Mapping[str, DeviceType], interval: float, problems: list[str]) -> None:
-        self.found: dict[tuple[str, str], Device] = {}
-        self._places: dict[tuple[str, str], str] = {}
-        self._types = types
-        self._interval = interval
-        self._problems = problems
-
-    def add(self, source: YamlFile, lists: DeviceLists, prefix: Key) -> None:
-        """Add the devices of `lists`, which are at `prefix` in `source`."""
-        for name, entries in lists.items():
-            device_type = self._types.get(name)
-            if device_type is None:
-                known = ", ".join(sorted(self._types))
-                self._report(source, (*prefix, name), f"unknown type; expected one of {known}, or one with a path under types")
+def _devices(
+    lists: Iterable[tuple[YamlFile, DeviceLists, Key]], types: Mapping[str, DeviceType], interval: float, problems: list[str]
+) -> list[Device]:
+    """Return the devices of all `lists`, each given with its file and its key there."""
+    found: dict[tuple[str, str], Device] = {}
+    places: dict[tuple[str, str], str] = {}
+    for source, by_type, prefix in lists:
+        for name, entries in by_type.items():
+            if name not in types:
+                problem = f"unknown type; expected one of {', '.join(sorted(types))}, or one with a path under types"
+                problems.append(problem_at(source, (*prefix, name), problem))
                 continue
+            path = types[name].paths.realtime
             for index, entry in enumerate(entries):
-                self._add_device(source, (*prefix, name, index), device_type, entry)
-
-    def _add_device(self, source: YamlFile, key: Key, device_type: DeviceType, entry: DeviceEntry) -> None:
-        path = device_type.paths.realtime
-        interval = entry.interval or self._interval
-        device = Device(device_type.type, entry.deviceSn, path.path, path.evidence, interval, dict(entry.info))
-        first = self.found.get(device.key)
-        if first is not None:
-            spelled = "" if first.sn == device.sn else f" as {first.sn!r}"
-            self._report(source, key, f"deviceSn {device.sn!r} is listed twice (first at {self._places[device.key]}{spelled})")
-            return
-        self.found[device.key] = device
-        self._places[device.key] = source.place(key)
-
-    def _report(self, source: YamlFile, key: Key, problem: str) -> None:
-        self._problems.append(problem_at(source, key, problem))
+                key = (*prefix, name, index)
+                own = entry.interval or interval
+                device = Device(name, entry.deviceSn, path.path, path.evidence, own, dict(entry.info))
+                first = found.setdefault(device.key, device)
+                if first is device:
+                    places[device.key] = source.place(key)
+                else:
+                    spelled = "" if first.sn == device.sn else f" as {first.sn!r}"
+                    problem = f"deviceSn {device.sn!r} is listed twice (first at {places[device.key]}{spelled})"
+                    problems.append(problem_at(source, key, problem))
+    return list(found.values())
 
 
 def _resolve_types(file: ConfigFile, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:

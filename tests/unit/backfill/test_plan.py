@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.backfill.command import forecast
-from exporter.backfill.plan import BackfillError, Range, Source, count_pages, local_seconds, local_time, make_plan, parse_time
+from exporter.backfill.plan import BackfillError, Range, Source, count_pages, local_seconds, local_time, make_plan
 from exporter.backfill.progress import Progress, duration
 from exporter.backfill.spill import Spill
 from exporter.config.load import Config, load
@@ -56,26 +56,6 @@ def test_no_window_begins_in_an_hour_that_occurs_twice_or_never() -> None:
 def test_local_seconds_and_back() -> None:
     for time in (MAY, datetime(1969, 12, 31, 23, 59, 59), datetime(2100, 2, 28, 1, 2, 3)):
         assert local_time(local_seconds(time)) == time
-
-
-@pytest.mark.parametrize(
-    ("text", "time"),
-    [
-        ("2026-10-01", datetime(2026, 10, 1)),
-        ("2026-10-01T08:30", datetime(2026, 10, 1, 8, 30)),
-        ("2026-10-01 08:30:59", datetime(2026, 10, 1, 8, 30, 59)),
-    ],
-)
-def test_a_time_is_a_date_or_a_date_with_time(text: str, time: datetime) -> None:
-    assert parse_time(text) == time
-
-
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-02-30", "2026-10-01T08:30Z", "2026-10-01T08:30+07:00", "2026-10-01T08:30:00.5"]
-)
-def test_anything_else_is_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
-        parse_time(text)
 
 
 def test_the_devices_of_the_config_by_the_paths_of_their_types(tmp_path: Path) -> None:
