@@ -76,7 +76,9 @@ class App:
         self.metrics.show_shard(config.shard.index, config.shard.total)
         self.metrics.watch(self._scheduler.lag, lambda: self._session.rate_limiter.requests_per_minute)
         self._overview = Overview(self._readings, self._session.circuit_breaker, self._clock, config.types)
-        self._server = Server(*options.listen, Rotation(options.web_config))
+        rotation = Rotation(options.web_config)
+        self.metrics.web_reload_successful.set_function(lambda: rotation.problem is None)
+        self._server = Server(*options.listen, rotation)
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,

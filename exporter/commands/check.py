@@ -19,6 +19,8 @@ def run(path: Path, shard: Shard, web_path: Path | None) -> int:
     print(format_table(config))
     if web is not None:
         print(f"{web_path} is valid: {web}.")
+        for note in web.notes:
+            print(f"{web_path}: {note}.")
     return 0
 
 

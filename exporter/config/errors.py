@@ -1,6 +1,5 @@
 """Mistakes in the files that users write, each as one line: the place, the key and what was expected."""
 
-from collections.abc import Collection
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -15,7 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 Key = tuple[str | int, ...]
 
 #: Keys whose values are never shown.
-_SECRETS: Final = frozenset({"token", "basic_auth_users"})
+_SECRETS: Final = frozenset({"token", "basic_auth_users", "key", "key_file"})
 
 
 class ConfigError(ValueError):
@@ -26,11 +25,10 @@ class ConfigError(ValueError):
         self.problems = problems
 
 
-def validate(model: type[M], source: "YamlFile", data: Any, *, unsupported: Collection[str] = (), bare: bool = False) -> M:
+def validate(model: type[M], source: "YamlFile", data: Any, *, bare: bool = False) -> M:
     """Return `data`, which was read from `source`, as a `model`. Raises ConfigError.
 
-    `unsupported` are keys that the format has but the exporter does not. `bare` means that the model's only key is not in the
-    file, which has that key's value at the top.
+    `bare` means that the model's only key is not in the file, which has that key's value at the top.
     """
     try:
         return model.model_validate(data)
@@ -40,7 +38,7 @@ def validate(model: type[M], source: "YamlFile", data: Any, *, unsupported: Coll
             key: Key = mistake["loc"][1:] if bare else mistake["loc"]
             if key and key[-1] == "[key]":
                 key = key[:-1]
-            problems.append(problem_at(source, key, _expectation(model, mistake, unsupported)))
+            problems.append(problem_at(source, key, _expectation(model, mistake)))
         raise ConfigError(problems) from None
 
 
@@ -56,12 +54,11 @@ def _dotted(key: Key) -> str:
     return text or "the file"
 
 
-def _expectation(model: type[BaseModel], mistake: Any, unsupported: Collection[str]) -> str:
+def _expectation(model: type[BaseModel], mistake: Any) -> str:
     kind = mistake["type"]
     given = mistake["input"]
     if kind == "extra_forbidden":
-        what = "not supported here" if mistake["loc"][-1] in unsupported else "unknown key"
-        return f"{what}; expected one of {', '.join(_keys_at(model, mistake['loc']))}"
+        return f"unknown key; expected one of {', '.join(_keys_at(model, mistake['loc']))}"
     if kind == "missing":
         return "missing"
     shown = "" if _SECRETS.intersection(mistake["loc"]) else f", got {_shown(given)}"
@@ -89,6 +86,9 @@ _EXPECTED: Final = {
     "model_type": "expected a mapping of keys to values",
     "model_attributes_type": "expected a mapping of keys to values",
     "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
     "string_type": "expected text",
     "int_parsing": "expected a whole number",
     "int_type": "expected a whole number",

@@ -83,6 +83,11 @@ class SelfMetrics:
             "atess_exporter_config_last_reload_success_timestamp_seconds",
             "Unix time of the last attempt to load the config that succeeded.",
         )
+        self.web_reload_successful = gauge(
+            "atess_exporter_web_config_last_reload_successful",
+            "1 if the web config's files were loaded as they are now, or there are none; 0 if they were refused and the previous "
+            "ones stay in use.",
+        )
         build = gauge(
             "atess_exporter_build_info",
             "Always 1; the labels say what is running.",

@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from exporter.web.connection import Connection
 from exporter.web.limits import Limits
+from exporter.web.webconfig import WebConfig
 
 _log = structlog.get_logger()
 
@@ -38,13 +39,11 @@ _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
 
 
 class Acceptor:
-    """Serve `app` on the listening `sockets`. `tls` is called for each new connection's SSL context (None: no TLS)."""
+    """Serve `app` on the listening `sockets`. `web` is called for each new connection's TLS."""
 
-    def __init__(
-        self, app: ASGIApp, sockets: Sequence[socket.socket], tls: Callable[[], ssl.SSLContext | None], limits: Limits
-    ) -> None:
+    def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket], web: Callable[[], WebConfig], limits: Limits) -> None:
         self._sockets = sockets
-        self._tls = tls
+        self._web = web
         self._limits = limits
         self._config = uvicorn.Config(
             app,
@@ -137,9 +136,10 @@ class Acceptor:
                 sock.close()
                 return
             self._evict(spare, "connection limit reached")
-        connection = Connection(self._config, self._state, self._limits, sock, peer, self._on_lost)
+        web = self._web()
+        connection = Connection(self._config, self._state, self._limits, sock, peer, self._on_lost, web.allowed_sans)
         self._connections.add(connection)
-        task = self._loop.create_task(self._connect(sock, connection))
+        task = self._loop.create_task(self._connect(sock, connection, web.context))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
@@ -150,8 +150,7 @@ class Acceptor:
         self._connections.discard(victim)
         victim.drop(f"evicted: {reason}")
 
-    async def _connect(self, sock: socket.socket, connection: Connection) -> None:
-        tls = self._tls()
+    async def _connect(self, sock: socket.socket, connection: Connection, tls: ssl.SSLContext | None) -> None:
         timeout = self._limits.handshake if tls else None
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from exporter.web.limits import Limits
+from exporter.web.tls import has_allowed_san
 
 _log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Connection(H11Protocol):
         sock: socket.socket,
         peer: str,
         lost: Callable[["Connection"], None],
+        allowed_sans: Collection[str] = (),
     ) -> None:
         super().__init__(config, state, {"connection": self}, asyncio.get_running_loop())
         self.logger = _uvicorn_log
@@ -57,6 +59,7 @@ class Connection(H11Protocol):
         self._limits = limits
         self._socket = sock
         self._lost = lost
+        self._allowed_sans = allowed_sans
         self._phase = _Phase.HANDSHAKE
         self._answered: Any = None
         self._refused = False
@@ -96,6 +99,8 @@ class Connection(H11Protocol):
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
         super().connection_made(transport)
         self._update_deadline()
+        if self._allowed_sans and not has_allowed_san(transport.get_extra_info("peercert"), self._allowed_sans):
+            self.drop("no allowed SAN in the client's certificate")
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client has sent."""

@@ -1,5 +1,7 @@
-"""The limits for clients of the web side: time, connections and memory."""
+"""The limits for clients of the web side: time, connections, memory and the rate of requests."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -53,3 +55,24 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+class TokenBucket:
+    """A rate limit as Go has it (golang.org/x/time/rate): `burst` tokens, and another every `interval` seconds."""
+
+    def __init__(self, interval: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._interval = interval
+        self._burst = burst
+        self._now = now
+        self._tokens = float(burst)
+        self._since = now()
+
+    def take(self) -> bool:
+        """Take a token. Return False if there is none."""
+        now = self._now()
+        self._tokens = min(self._burst, self._tokens + (now - self._since) / self._interval)
+        self._since = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

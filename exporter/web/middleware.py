@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.auth import Users, Verdict
 from exporter.web.connection import WRITE_BUFFER, Connection
-from exporter.web.limits import Limits
+from exporter.web.limits import Limits, TokenBucket
 from exporter.web.pending import PendingAnswers, Reader
 
 _log = structlog.get_logger()
@@ -69,10 +69,11 @@ class BrowserHeadersMiddleware:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The users who may see the pages (None: everybody may), and the operator's headers for every answer."""
+    """The users who may see the pages (None: everybody may), the operator's headers for every answer, and the rate limit."""
 
     users: Users | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    bucket: TokenBucket | None = None
 
 
 class AccessMiddleware:
@@ -91,7 +92,7 @@ class AccessMiddleware:
         answer = _Answer(scope, send, policy.headers, self._pending)
         headers = Headers(scope=scope)
         refusal = (
-            self._refusal(scope, headers) if well_formed else _Refusal(HTTPStatus.BAD_REQUEST)
+            self._refusal(scope, headers, policy.bucket) if well_formed else _Refusal(HTTPStatus.BAD_REQUEST)
         ) or await self._unauthorized(scope, headers, policy.users)
         if refusal is not None:
             await answer.refuse(refusal)
@@ -108,7 +109,9 @@ class AccessMiddleware:
         finally:
             answer.close()
 
-    def _refusal(self, scope: Scope, headers: Headers) -> "_Refusal | None":
+    def _refusal(self, scope: Scope, headers: Headers, bucket: TokenBucket | None) -> "_Refusal | None":
+        if bucket is not None and not bucket.take():
+            return _Refusal(HTTPStatus.TOO_MANY_REQUESTS)
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._limits.target_size:
             return _Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, close=True)
         if sum(len(name) + len(value) for name, value in headers.raw) > self._limits.head_size:

@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ import structlog
 
 from exporter.config.errors import ConfigError
 from exporter.web.auth import Users
-from exporter.web.limits import LIMITS, Limits
+from exporter.web.limits import LIMITS, Limits, TokenBucket
 from exporter.web.middleware import AccessPolicy
 from exporter.web.webconfig import WebConfig, load
 
@@ -31,7 +32,7 @@ class Rotation:
     def __init__(self, path: Path | None, limits: Limits = LIMITS) -> None:
         self._path = path
         self._limits = limits
-        self._config = WebConfig(None, "NoClientCert", {}, (), ())
+        self._config = WebConfig()
         self._stamps: tuple[_Stamp, ...] = ()
         if path is not None:
             self._config, self._stamps = _load(path, (path,))
@@ -41,22 +42,36 @@ class Rotation:
         self._stopped = threading.Event()
 
     @property
+    def config(self) -> WebConfig:
+        """Return the web config for the next connection."""
+        return self._config
+
+    @property
     def context(self) -> ssl.SSLContext | None:
         """Return the SSL context for the next connection; None: no TLS."""
         return self._config.context
+
+    @property
+    def problem(self) -> str | None:
+        """Return why the files as they are now were refused; None if they are in force."""
+        return self._problem
 
     @property
     def policy(self) -> AccessPolicy:
         """Return the access policy for the next request."""
         return self._policy
 
-    def run(self) -> None:
-        """Check the files every INTERVAL until stopped; for a thread of its own, as disks may be slow."""
+    def start(self) -> None:
+        """Check the files every INTERVAL until stopped, in a thread of its own, as disks may be slow."""
+        self._log_notes(())
+        threading.Thread(target=self._run, name="web-config", daemon=True).start()
+
+    def _run(self) -> None:
         while self._path is not None and not self._stopped.wait(INTERVAL):
             self.check()
 
     def stop(self) -> None:
-        """End run()."""
+        """End what start() began."""
         self._stopped.set()
 
     def check(self) -> None:
@@ -86,16 +101,29 @@ class Rotation:
             self._problem = problem
             return
         self._policy = self._policy_of(config, self._config)
-        self._config = config
+        before, self._config = self._config, config
         self._problem = None
         self._stamps = self._seen = stamps
         _log.info("web config reloaded", web=str(config))
+        self._log_notes(before.notes)
+
+    def _log_notes(self, known: Collection[str]) -> None:
+        for note in self._config.notes:
+            if note not in known:
+                _log.warning("web config", note=note)
 
     def _policy_of(self, config: WebConfig, before: WebConfig | None) -> AccessPolicy:
-        """Return the access policy of `config`; unchanged users are kept, with the passwords that were checked already."""
+        """Return the access policy of `config`. Users that are unchanged keep their checked passwords, a bucket its tokens."""
+        rate = config.rate_limit
         if before is not None and before.users == config.users:
-            return AccessPolicy(self._policy.users, config.headers)
-        return AccessPolicy(Users(config.users, self._limits) if config.users else None, config.headers)
+            users = self._policy.users
+        else:
+            users = Users(config.users, self._limits) if config.users else None
+        if before is not None and before.rate_limit == rate:
+            bucket = self._policy.bucket
+        else:
+            bucket = TokenBucket(rate.interval, rate.burst) if rate.interval else None
+        return AccessPolicy(users, config.headers, bucket)
 
 
 def _load(path: Path, files: tuple[Path, ...]) -> tuple[WebConfig, tuple[_Stamp, ...]]:

@@ -50,10 +50,10 @@ class Server:
         """Begin to answer, also the connections that were made since the constructor."""
         rotation = self._rotation
         middleware = AccessMiddleware(app, lambda: rotation.policy, self._limits)
-        self._acceptor = Acceptor(middleware, self._sockets, lambda: rotation.context, self._limits)
+        self._acceptor = Acceptor(middleware, self._sockets, lambda: rotation.config, self._limits)
         self._thread = threading.Thread(target=self._acceptor.run, name="web", daemon=True)
         self._thread.start()
-        threading.Thread(target=rotation.run, name="web-config", daemon=True).start()
+        rotation.start()
 
     def stop(self) -> None:
         """Stop listening, give answers under way GRACE seconds to finish, and end."""

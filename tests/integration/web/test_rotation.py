@@ -164,9 +164,11 @@ def test_a_bad_file_leaves_the_old_in_force_and_is_told_once(world: World, log: 
         for _ in range(10):
             rotation.check()
         assert not refused(url, world.context())
+        assert "server.key holds no private key" in str(rotation.problem)
         world.issue("new.example")
         look(rotation)
         assert "new.example" in names(url, world.context())
+        assert rotation.problem is None
     told = [(line["log_level"], line["event"]) for line in log if line["log_level"] != "debug"]
     assert told == [
         ("error", "web config reload failed, keeping the previous config"),
@@ -261,3 +263,38 @@ def test_a_bad_file_at_the_start_is_an_error(world: World) -> None:
     world.path.write_text("nonsense: 1\n")
     with pytest.raises(ConfigError, match=r"web.yaml:1: nonsense: unknown key"):
         Rotation(world.path)
+
+
+def test_allowed_sans_and_the_rate_limit_change_with_the_file(world: World) -> None:
+    verified = ("client_auth_type: RequireAndVerifyClientCert", "client_ca_file: ca.pem")
+    limited = "rate_limit: {interval: 1h, burst: 3}\n"
+    rotation = Rotation(world.path)
+    with serving(rotation) as url:
+        world.write(*verified, "client_allowed_sans: [other]")
+        look(rotation)
+        assert refused(url, world.context(world.clients))
+        world.write(*verified, "client_allowed_sans: [prometheus]", users=limited)
+        look(rotation)
+        bucket = rotation.policy.bucket
+        assert not refused(url, world.context(world.clients))
+        world.write(*verified, "client_allowed_sans: [prometheus, other]", users=limited)
+        look(rotation)
+        # what it has in store is kept, as a reload must not be a way around it
+        assert rotation.policy.bucket is bucket
+        world.write(*verified)
+        look(rotation)
+        assert rotation.policy.bucket is None
+
+
+def test_what_is_not_as_expected_is_told_once(world: World, log: list[EventDict]) -> None:
+    world.write("client_auth_type: VerifyClientCertIfGiven")
+    rotation = Rotation(world.path)
+    with serving(rotation):
+        world.write("client_auth_type: VerifyClientCertIfGiven", headers="http_server_config: {http2: true}\n")
+        look(rotation)
+        world.issue()
+        look(rotation)
+    assert [line["note"] for line in log if line["event"] == "web config"] == [
+        "without client_ca_file, client certificates are verified against the system's authorities",
+        "http_server_config.http2 is on, but this server speaks HTTP/1.1 only",
+    ]

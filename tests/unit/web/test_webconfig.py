@@ -1,4 +1,3 @@
-import re
 import ssl
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.config.errors import ConfigError
-from exporter.web.webconfig import UNSUPPORTED, load
+from exporter.web.tls import CIPHERS, has_allowed_san
+from exporter.web.webconfig import load
 
 #: bcrypt of "made up".
 HASH = "$2y$04$RbvKdmJ/ykXTYHtu2Y523ekbrqcP62aW4qia88.lqKH621svk3qBG"
@@ -88,23 +88,75 @@ def test_who_needs_a_certificate(folder: Path, auth: str, mode: ssl.VerifyMode) 
     assert context.verify_mode is mode
 
 
-KEYS = "cert_file, key_file, client_auth_type, client_ca_file, min_version"
+KEYS = (
+    "cert, key, client_ca, cert_file, key_file, client_auth_type, client_ca_file, client_allowed_sans, min_version, max_version, "
+    "cipher_suites, prefer_server_cipher_suites, curve_preferences"
+)
+SECTIONS = "tls_server_config, http_server_config, basic_auth_users, rate_limit"
+SUITES = (
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, "
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, "
+    "TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256"
+)
+GCM = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+UNVERIFIED = (
+    "not supported here: Python's TLS verifies every certificate that it asks for, and anybody can make one that is not verified; "
+    "expected NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert"
+)
+DURATION = "expected a duration such as 1s or 500ms, or 0 for no limit"
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("tls_config: {}\n", "web.yaml:1: tls_config: unknown key; expected one of tls_server_config, http_server_config, basic_auth_users"),
-        ("rate_limit: {}\n", "web.yaml:1: rate_limit: not supported here; expected one of tls_server_config, http_server_config, basic_auth_users"),
+        ("tls_config: {}\n", f"web.yaml:1: tls_config: unknown key; expected one of {SECTIONS}"),
+        ("tls_config:\n", f"web.yaml:1: tls_config: unknown key; expected one of {SECTIONS}"),
         ("a: [\n", "web.yaml:2: not YAML: did not find expected node content (while parsing a flow node)"),
         ("- a\n", "web.yaml:1: the file: expected a mapping of keys to values, got a list"),
-        ("tls_server_config:\n  cert_file: server.pem\n", "web.yaml:1: tls_server_config.key_file: missing"),
-        (TLS + "  max_version: TLS13\n", f"web.yaml:4: tls_server_config.max_version: not supported here; expected one of {KEYS}"),
-        (TLS + "  cipher_suites: []\n", f"web.yaml:4: tls_server_config.cipher_suites: not supported here; expected one of {KEYS}"),
-        (TLS + "  cert: x\n", f"web.yaml:4: tls_server_config.cert: not supported here; expected one of {KEYS}"),
-        (TLS + "  client_ca: x\n", f"web.yaml:4: tls_server_config.client_ca: not supported here; expected one of {KEYS}"),
+        ("tls_server_config:\n  cert_file: server.pem\n", "web.yaml:1: tls_server_config.key_file: missing; expected key_file, or key with the text itself"),
+        ("tls_server_config:\n  key_file: server.key\n  cert: ''\n", "web.yaml:1: tls_server_config.cert_file: missing; expected cert_file, or cert with the text itself"),
+        (TLS + "  cert: x\n", "web.yaml:4: tls_server_config.cert: expected either it or cert_file"),
+        (TLS + "  key: x\n", "web.yaml:4: tls_server_config.key: expected either it or key_file"),
+        (TLS.replace("cert_file: server.pem", "cert: x"), "web.yaml:2: tls_server_config.cert: the text holds no certificates in PEM form"),
+        (TLS.replace("key_file: server.key", "key: x"), "web.yaml:3: tls_server_config.key: the text holds no private key in PEM form"),
+        (TLS + "  client_auth_type: VerifyClientCertIfGiven\n  client_ca: x\n", "web.yaml:5: tls_server_config.client_ca: the text holds no certificates in PEM form"),
+        (TLS + "  client_ca: x\n", "web.yaml:4: tls_server_config.client_ca: expected client_auth_type beside it; without it no certificate is asked for"),
+        (TLS + "  client_allowed_sans: [a]\n", "web.yaml:4: tls_server_config.client_allowed_sans: expected client_auth_type beside it; without it no certificate is asked for"),
+        (
+            TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: []\n",
+            "web.yaml:5: tls_server_config.client_allowed_sans: expected at least one name, or no such key; with none, nobody's certificate would do, got a list",
+        ),
+        (TLS + "  client_allowed_sans: a\n", "web.yaml:4: tls_server_config.client_allowed_sans: expected a list, got 'a'"),
+        (TLS + "  min_version: TLS13\n  max_version: TLS12\n", "web.yaml:4: tls_server_config.min_version: expected at most max_version, TLS12"),
+        (TLS + "  max_version: TLS11\n", "web.yaml:4: tls_server_config.max_version: not supported here: TLS before 1.2 is broken (RFC 8996); expected TLS12 or TLS13, got 'TLS11'"),
+        (TLS + "  cipher_suites: [TLS_RSA]\n", f"web.yaml:4: tls_server_config.cipher_suites[0]: unknown cipher suite; expected {SUITES}, got 'TLS_RSA'"),
+        (
+            TLS + "  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA]\n",
+            f"web.yaml:4: tls_server_config.cipher_suites: expected {GCM} or {GCM.replace('RSA', 'ECDSA')} too, as HTTP/2 has it, or http_server_config.http2: false",
+        ),
+        (
+            TLS + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\nhttp_server_config: {http2: false}\n",
+            "web.yaml:4: tls_server_config.cipher_suites: expected one of TLS 1.2, which max_version is",
+        ),
+        (TLS + "  prefer_server_cipher_suites: perhaps\n", "web.yaml:4: tls_server_config.prefer_server_cipher_suites: expected true or false, got 'perhaps'"),
+        (
+            TLS + "  curve_preferences: [X25519, CurveP256]\n",
+            "web.yaml:4: tls_server_config.curve_preferences: not supported here: Python's TLS takes one curve, no list; expected one, or no such key to allow them all, got a list",
+        ),
+        (
+            TLS + "  curve_preferences: [P-256]\n",
+            "web.yaml:4: tls_server_config.curve_preferences: unknown curve 'P-256'; expected one of CurveP256, CurveP384, CurveP521, X25519, got a list",
+        ),
+        ("rate_limit: {interval: 1x}\n", f"web.yaml:1: rate_limit.interval: {DURATION}, got '1x'"),
+        ("rate_limit: {interval: -1s}\n", f"web.yaml:1: rate_limit.interval: {DURATION}, got '-1s'"),
+        (f"rate_limit: {{interval: {'9' * 400}s}}\n", f"web.yaml:1: rate_limit.interval: expected a duration of at most 292 years, got '{'9' * 56}..."),
+        ("rate_limit: {burst: many}\n", "web.yaml:1: rate_limit.burst: expected a whole number, got 'many'"),
+        ("rate_limit: {burst: -1}\n", "web.yaml:1: rate_limit.burst: expected a whole number from 0, got '-1'"),
+        ("rate_limit: {every: 1s}\n", "web.yaml:1: rate_limit.every: unknown key; expected one of interval, burst"),
         (TLS + "  nonsense: x\n", f"web.yaml:4: tls_server_config.nonsense: unknown key; expected one of {KEYS}"),
-        (TLS + "  min_version: TLS10\n", "web.yaml:4: tls_server_config.min_version: expected 'TLS12' or 'TLS13', got 'TLS10'"),
+        (TLS + "  min_version: TLS1\n", "web.yaml:4: tls_server_config.min_version: expected 'TLS12' or 'TLS13', got 'TLS1'"),
         (
             TLS + "  client_auth_type: Never\n",
             "web.yaml:4: tls_server_config.client_auth_type: expected 'NoClientCert', 'VerifyClientCertIfGiven' or "
@@ -112,12 +164,7 @@ KEYS = "cert_file, key_file, client_auth_type, client_ca_file, min_version"
         ),
         (
             TLS + "  client_auth_type: RequireAnyClientCert\n",
-            "web.yaml:4: tls_server_config.client_auth_type: not supported here: anybody can make a certificate that is not verified; "
-            "expected NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert, got 'RequireAnyClientCert'",
-        ),
-        (
-            TLS + "  client_auth_type: RequireAndVerifyClientCert\n",
-            "web.yaml:4: tls_server_config.client_auth_type: expected client_ca_file beside it, to verify against",
+            f"web.yaml:4: tls_server_config.client_auth_type: {UNVERIFIED}, got 'RequireAnyClientCert'",
         ),
         (
             TLS + "  client_ca_file: ca.pem\n",
@@ -138,7 +185,7 @@ KEYS = "cert_file, key_file, client_auth_type, client_ca_file, min_version"
         (f"basic_auth_users:\n  alice: {HASH}\n  alice: {HASH}\n", "web.yaml:3: the key alice is given twice (first on line 2)"),
         (f"basic_auth_users:\n  'a:b': {HASH}\n", "web.yaml:2: basic_auth_users.a:b: expected a user's name without a colon"),
         ("basic_auth_users: [alice]\n", "web.yaml:1: basic_auth_users: expected a mapping of keys to values"),
-        ("http_server_config: {http2: true}\n", "web.yaml:1: http_server_config.http2: not supported here; expected one of headers"),
+        ("http_server_config: {http2: 2}\n", "web.yaml:1: http_server_config.http2: expected true or false, got '2'"),
         (
             "http_server_config:\n  headers:\n    Server: x\n",
             "web.yaml:3: http_server_config.headers.Server: unknown key; expected one of Strict-Transport-Security, "
@@ -187,15 +234,125 @@ def test_the_example_in_the_readme(folder: Path) -> None:
     )
     (folder / "clients.pem").write_bytes((folder / "ca.pem").read_bytes())
     config = load(write(folder, example))
-    assert str(config) == "TLS, client certificates required, basic authentication of 1"
+    assert str(config) == (
+        "TLS, client certificates required, allowed SANs: 1, basic authentication of 1, a request every 0.1 s after a burst of 50"
+    )
     assert len(config.headers) == 2
 
 
-def test_all_that_the_readme_says_is_refused_is(folder: Path) -> None:
-    text = (
-        Path("README.md")
-        .read_text(encoding="utf-8")
-        .partition("- Refused rather than ignored")[2]
-        .partition("versions before")[0]
+def test_a_key_in_the_place_of_its_file_is_not_shown(folder: Path) -> None:
+    key = (folder / "server.key").read_text()
+    for place in ("key_file", "cert_file"):
+        found = problems(folder, f"tls_server_config: {{cert: x, {place}: {key!r}}}\n".replace("'", '"'))
+        assert "expected a file's path; the text itself goes into the key without _file" in found[0]
+        assert key.splitlines()[1] not in "".join(found)
+    assert key.splitlines()[1] not in "".join(
+        problems(folder, f"tls_server_config: {{cert: x, key: [{key!r}]}}\n".replace("'", '"'))
     )
-    assert set(re.findall(r"`([a-z_0-9]+)`", text)) == UNSUPPORTED
+
+
+def indented(path: Path) -> str:
+    return "|\n" + "".join(f"    {line}\n" for line in path.read_text().splitlines())
+
+
+def test_certificates_and_the_key_may_be_in_the_file_itself(folder: Path) -> None:
+    text = "".join(
+        f"  {key}: {indented(folder / name)}"
+        for key, name in (("cert", "server.pem"), ("key", "server.key"), ("client_ca", "ca.pem"))
+    )
+    config = load(write(folder, f"tls_server_config:\n{text}  client_auth_type: RequireAndVerifyClientCert\n"))
+    assert config.context is not None
+    assert len(config.context.get_ca_certs()) == 1
+    assert config.files == (folder / "web.yaml",)
+
+
+def test_keys_without_a_value_are_as_absent(folder: Path) -> None:
+    empty = "".join(f"  {key}:\n" for key in KEYS.split(", ") if key not in ("cert_file", "key_file"))
+    assert load(write(folder, TLS + empty + "rate_limit:\n  interval:\nhttp_server_config:\n  http2:\n")).context is not None
+    assert (
+        load(write(folder, "tls_server_config: {cert_file: , key_file: }\n".replace(" ,", "").replace("key_file: ", ""))).context
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("1s", 1),
+        ("1m30s", 90),
+        ("1.5h", 5400),
+        (".5s", 0.5),
+        ("100ms", 0.1),
+        ("5us", 5e-6),
+        ("5µs", 5e-6),
+        ("1000000000", 1),
+    ],
+)
+def test_durations_are_go_s(folder: Path, text: str, seconds: float) -> None:
+    config = load(write(folder, f"rate_limit: {{interval: {text}, burst: 5}}\n"))
+    assert config.rate_limit.interval == pytest.approx(seconds)
+    assert config.rate_limit.burst == 5
+
+
+def test_versions_ciphers_and_their_order(folder: Path) -> None:
+    config = load(
+        write(
+            folder,
+            TLS + "  max_version: TLS12\n  prefer_server_cipher_suites: false\n"
+            "  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n",
+        )
+    )
+    assert config.context is not None
+    assert config.context.maximum_version is ssl.TLSVersion.TLSv1_2
+    names = [cipher["name"] for cipher in config.context.get_ciphers() if not cipher["name"].startswith("TLS_")]
+    assert names == ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"]
+    assert not config.context.options & ssl.OP_CIPHER_SERVER_PREFERENCE
+
+
+def test_a_cipher_that_this_machine_has_not_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CIPHERS, GCM, "ECDHE-RSA-MADE-UP")
+    assert problems(folder, f"{TLS}  cipher_suites: [{GCM}]\n") == [
+        "web.yaml:4: tls_server_config.cipher_suites: the TLS library of this machine has no ECDHE-RSA-MADE-UP"
+    ]
+
+
+def test_with_ciphers_of_tls_1_3_alone_there_is_nothing_older(folder: Path) -> None:
+    config = load(write(folder, TLS + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\nhttp_server_config: {http2: false}\n"))
+    assert config.context is not None
+    assert config.context.minimum_version is ssl.TLSVersion.TLSv1_3
+
+
+def test_what_an_operator_may_not_expect_is_noted(folder: Path) -> None:
+    config = load(
+        write(
+            folder,
+            TLS + "  client_auth_type: VerifyClientCertIfGiven\n  client_allowed_sans: ['0:0::1', a]\n"
+            "http_server_config: {http2: true}\nrate_limit: {interval: 1s}\n",
+        )
+    )
+    assert config.notes == (
+        "http_server_config.http2 is on, but this server speaks HTTP/1.1 only",
+        "without client_ca_file, client certificates are verified against the system's authorities",
+        "rate_limit.burst is 0, so every request is refused",
+    )
+    assert str(config) == (
+        "TLS, client certificates verified if given, allowed SANs: 2, no authentication, a request every 1 s after a burst of 0"
+    )
+    assert load(write(folder, TLS)).notes == ()
+
+
+def test_sans_are_compared_as_go_does() -> None:
+    def allowed(kind: str, name: str) -> bool:
+        return has_allowed_san(
+            {"subjectAltName": (("othername", "<unsupported>"), (kind, name))}, {"a.example", "::1", "192.0.2.1"}
+        )
+
+    assert allowed("DNS", "a.example")
+    assert not allowed("DNS", "A.example")
+    assert not allowed("Registered ID", "a.example")
+    assert allowed("IP Address", "0:0:0:0:0:0:0:1")
+    assert allowed("IP Address", "0:0:0:0:0:FFFF:C000:201")
+    assert not has_allowed_san({}, {"a.example"})
+    assert not has_allowed_san(None, {"a.example"})
