@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from exporter.config.address import Address
     from exporter.config.sharding import Shard
 
 
-def address(text: str) -> tuple[str, int]:
-    """Return the host and port of an address to listen on."""
+def address(text: str) -> "Address":
+    """Return an address to listen on."""
     from exporter.config.address import parse_address
 
     try:

@@ -1,122 +1,114 @@
-"""One client's connection: uvicorn's HTTP/1.1, with a deadline for each thing that the client is to do."""
+"""One client's connection: uvicorn's HTTP/1.1, with a deadline for each thing that the client is to do and a place among others.
+
+The one module that builds on what uvicorn and asyncio do not document.
+"""
 
 import asyncio
-import logging
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from enum import Enum, auto
+from asyncio import sslproto
+from collections import Counter
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
 import h11
 import structlog
-from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from exporter.web.limits import Limits
 from exporter.web.tls import has_allowed_san
+from exporter.web.webconfig import WebConfig
 
 _log = structlog.get_logger()
 
 #: Bytes that a connection buffers for its client, beside the system's send buffer.
 WRITE_BUFFER: Final = 16 * 1024
 
-# uvicorn warns of every client that does not speak HTTP; send_400_response() logs that at debug instead
-_uvicorn_log: Final = logging.getLogger("exporter.web.uvicorn")
-_uvicorn_log.setLevel(logging.ERROR)
+#: Bytes of the system's send buffer for a client, enough for 10 Mbit/s across the world. By default it grows to 4 MB, which
+#: would take in a whole answer and hide that the client does not read.
+_SEND_BUFFER: Final = 256 * 1024
 
-
-class _Phase(Enum):
-    HANDSHAKE = auto()
-    HEAD = auto()
-    ANSWER = auto()
-    IDLE = auto()
-    CLOSING = auto()
+# Bytes of asyncio's read buffer for a TLS connection; requests are smaller. Its own 256 KiB would be 100 MB for the clients of
+# test_hostile_connections_cost_little_and_are_dropped.
+sslproto.SSLProtocol.max_size = 4 * 1024
 
 
 class Connection(H11Protocol):
-    """Serve the client behind `sock`. `lost` is called when an established connection is gone."""
+    """Serve one client with the web config of this moment, by TLS if it has a context. `uvicorn` are H11Protocol's own arguments.
 
-    def __init__(
-        self,
-        config: Config,
-        state: ServerState,
-        limits: Limits,
-        sock: socket.socket,
-        peer: str,
-        lost: Callable[["Connection"], None],
-        allowed_sans: Collection[str] = (),
-    ) -> None:
-        super().__init__(config, state, {"connection": self}, asyncio.get_running_loop())
-        self.logger = _uvicorn_log
-        self.access_log = False
-        self.peer = peer
+    uvicorn alone waits for ever for a request, and for a client that does not read its answer (test_hostile_clients.py, of
+    "timeout: ..."), and has no way to let a scraper in when others hold all connections (test_hostile_network.py).
+    """
+
+    def __init__(self, limits: Limits, web: Callable[[], WebConfig], **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self.app_state = {"connection": self}
+        self.peer = ""
         #: When the client last made progress, by the loop's clock.
         self.since = self.loop.time()
         self._limits = limits
-        self._socket = sock
-        self._lost = lost
-        self._allowed_sans = allowed_sans
-        self._phase = _Phase.HANDSHAKE
-        self._answered: Any = None
+        self._web = web()
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
         self._refused = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._gone = False
+        self._head: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
+
+    @property
+    def answering(self) -> bool:
+        """Return True while an answer is made or sent."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def spare(self) -> bool:
         """Return True while the exporter waits for the client, so that nothing is lost by dropping it."""
-        return self._phase is not _Phase.ANSWER or self._stall is not None
-
-    @property
-    def shaking_hands(self) -> bool:
-        """Return True until the connection is established, TLS handshake included."""
-        return self._phase is _Phase.HANDSHAKE
+        return not self.answering or self._stall is not None
 
     def drop(self, reason: str) -> None:
         """Close the connection at once. `reason` is logged."""
         _log.debug("connection dropped", client=self.peer, reason=reason)
-        if self.shaking_hands:
-            # only asyncio has the transport yet; to it this looks as if the client hung up
-            self._shut()
-        elif self.transport is not None:
-            self.transport.abort()
-
-    def finish(self) -> None:
-        """Close after the answer under way, at once if there is none."""
-        if self.spare:
-            self.drop("server is shutting down")
-        else:
-            self.shutdown()
+        self.connections.discard(self)
+        self.transport.abort()
 
     # called by asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to serve: the connection is established, TLS handshake included."""
-        transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        super().connection_made(transport)
-        self._update_deadline()
-        if self._allowed_sans and not has_allowed_san(transport.get_extra_info("peercert"), self._allowed_sans):
-            self.drop("no allowed SAN in the client's certificate")
+        """Let the client in, if need be in place of another."""
+        self.transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        address = transport.get_extra_info("peername")
+        self.peer = str(address[0]) if isinstance(address, tuple) else "unix"
+        if not self._make_room():
+            _log.debug("connection refused", client=self.peer, reason="connection limit reached")
+            transport.abort()
+            return
+        self.connections.add(self)
+        if self._web.context is None:
+            self._begin(transport)
+        else:
+            transport.pause_reading()
+            self._handshake = self.loop.create_task(self._shake_hands(transport, self._web.context))
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client has sent."""
-        if self._refused:
-            return
-        super().data_received(data)
-        self._update_deadline()
+        if self._handshake is not None:
+            # it may come with the handshake's last bytes
+            self._early += data
+        elif not self._refused:
+            super().data_received(data)
+            self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after a connection that either side has closed."""
-        for timer in (self._deadline, self._stall):
+        self._gone = True
+        for timer in (self._head, self._stall):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        self._lost(self)
 
     def pause_writing(self) -> None:
         """Start the timeout for a client that does not read."""
@@ -136,22 +128,29 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Go on to the next request: an answer is written."""
         super().on_response_complete()
-        self._update_deadline()
+        self._watch_head()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection."""
-        if self.transport.get_write_buffer_size():
-            # an orderly close would wait for the client to read the rest
-            self.drop("timeout: client does not read the answer")
+        super().timeout_keep_alive_handler()
+        self._watch_head()
+
+    def shutdown(self) -> None:
+        """Close after the answer under way, at once if the client is waited for."""
+        if self.spare:
+            self.drop("server is shutting down")
         else:
-            super().timeout_keep_alive_handler()
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse a malformed or oversized request. Called while h11's exception is being handled."""
+        """Refuse a malformed or oversized request. Called while h11's exception is being handled.
+
+        uvicorn closes at once, which resets a connection with input unread, and the client may lose the answer
+        (test_a_refused_client_can_read_why_while_it_still_sends); and it knows no status but 400.
+        """
         error = sys.exception()
         status = HTTPStatus(getattr(error, "error_status_hint", 400))
-        if self.cycle is not None and not self.cycle.response_complete:
-            # stop the answer under way
+        if self.answering:
             self.cycle.disconnected = True
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.drop(f"invalid request: {error}")
@@ -167,47 +166,87 @@ class Connection(H11Protocol):
         self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self._refused = True
         if self.transport.can_write_eof():
-            # closing with input unread would reset the connection, and the client might lose the answer
             self.transport.write_eof()
-            self._arm(self._limits.linger, self.transport.abort)
         else:
             self.transport.close()
+        self._await_head(self._limits.linger, self.transport.abort)
 
-    # deadlines
+    # the handshake, the deadline of the head, and the place among others
 
-    def _update_deadline(self) -> None:
-        """Set the deadline of the phase that the connection is in now. A phase that goes on keeps the one it has."""
-        phase, answered = self._current_phase()
-        if self._refused or (phase is self._phase and answered is self._answered):
+    async def _shake_hands(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
+        """Go on by TLS. The listening server knows nothing of it, so that the next client gets the context of its moment."""
+        timeout = self._limits.handshake
+        try:
+            secured = not plain.is_closing() and await self.loop.start_tls(
+                plain, self, context, server_side=True, ssl_handshake_timeout=timeout, ssl_shutdown_timeout=timeout
+            )
+        except OSError as error:
+            _log.debug("TLS handshake failed", client=self.peer, error=reason_of(error))
+            secured = None
+        self._handshake = None
+        if not secured or self._gone:
+            # asyncio tells of no connection that is lost in the handshake
+            self.connections.discard(self)
+            plain.abort()
             return
-        self._phase, self._answered = phase, answered
+        self._begin(secured)
+        sans = self._web.allowed_sans
+        if sans and not has_allowed_san(secured.get_extra_info("peercert"), sans):
+            self.drop("no allowed SAN in the client's certificate")
+        elif self._early:
+            self.data_received(self._early)
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self.since = self.loop.time()
-        limits = self._limits
-        if phase is _Phase.HEAD:
-            self._arm(limits.head, self.drop, "timeout: no complete request")
-        elif phase is _Phase.ANSWER:
-            self._arm(limits.answer, self.drop, "timeout: answer took too long")
-        elif phase is _Phase.CLOSING:
-            self._arm(limits.stall, self.transport.abort)
-        elif self._deadline is not None:
-            # the wait for the next request is timed by uvicorn
-            self._deadline.cancel()
+        super().connection_made(transport)
+        self._watch_head()
 
-    def _current_phase(self) -> tuple[_Phase, Any]:
+    def _watch_head(self) -> None:
+        """Set the deadline of a request's line and headers while they are awaited, and that of a connection which is closing."""
+        if self._refused or self._gone:
+            return
         if self.transport.is_closing():
-            return _Phase.CLOSING, self.cycle
-        if self.cycle is not None and not self.cycle.response_complete:
-            return _Phase.ANSWER, self.cycle
-        if self.cycle is None or self.conn.trailing_data[0]:
-            return _Phase.HEAD, self.cycle
-        return _Phase.IDLE, self.cycle
+            self._await_head(self._limits.stall, self.transport.abort)
+        elif self.answering or (self.cycle is not None and not self.conn.trailing_data[0]):
+            # answered in time by the middleware, or idle, which uvicorn times
+            if self._head is not None:
+                self.since = self.loop.time()
+                self._head.cancel()
+                self._head = None
+        elif self._head is None:
+            self.since = self.loop.time()
+            self._await_head(self._limits.head, self.drop, "timeout: no complete request")
 
-    def _arm(self, seconds: float, then: Callable[..., object], *arguments: Any) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, then, *arguments)
+    def _await_head(self, seconds: float, then: Callable[..., object], *arguments: Any) -> None:
+        if self._head is not None:
+            self._head.cancel()
+        self._head = self.loop.call_later(seconds, then, *arguments)
 
-    def _shut(self) -> None:
-        # the client may have hung up first
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+    def _make_room(self) -> bool:
+        """Evict another connection if there are too many. Return False if all of them are being answered."""
+        others = [other for other in self.connections if isinstance(other, Connection)]
+        handshakes = [other for other in others if other._handshake is not None]
+        if len(handshakes) >= self._limits.handshakes:
+            _evict(others, handshakes, "TLS handshake limit reached")
+        if len(self.connections) < self._limits.connections:
+            return True
+        spare = [other for other in others if other.spare]
+        if spare:
+            _evict(others, spare, "connection limit reached")
+        return bool(spare)
+
+
+def _evict(all_: Iterable[Connection], candidates: Iterable[Connection], reason: str) -> None:
+    """Drop the candidate that made no progress for longest, of the client with most connections."""
+    count = Counter(connection.peer for connection in all_)
+    min(candidates, key=lambda connection: (-count[connection.peer], connection.since)).drop(f"evicted: {reason}")
+
+
+def reason_of(error: OSError) -> str:
+    """Return why a connection failed, in the words of an operator."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    return error.strerror or str(error) or "client hung up"

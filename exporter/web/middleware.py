@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
@@ -87,6 +86,15 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        connection: Connection = scope["state"]["connection"]
+        reason = "timeout: answer took too long"
+        deadline = asyncio.get_running_loop().call_later(self._limits.answer, connection.drop, reason)
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            deadline.cancel()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         policy = self._policy()
         well_formed = _to_origin_form(scope)
         answer = _Answer(scope, send, policy.headers, self._pending)
@@ -205,9 +213,8 @@ class _Answer:
         await self.send({"type": "http.response.body", "body": body})
 
     def _common(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-        """Yield the date, the application's headers and the operator's, which override those of the same name."""
+        """Yield the application's headers and the operator's, which override those of the same name."""
         overridden = {name.lower() for name, _ in self._headers}
-        yield (b"date", formatdate(usegmt=True).encode())
         yield from ((name, value) for name, value in headers if name.lower() not in overridden)
         yield from self._headers
 

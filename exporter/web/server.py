@@ -1,123 +1,123 @@
-"""The listening sockets and the server behind them, in a thread of its own."""
+"""The web server: uvicorn's on sockets of ours, in a thread of its own."""
 
+import asyncio
 import errno
-import os
-import socket
 import threading
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
+import structlog
+import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.web.acceptor import GRACE, Acceptor
+from exporter.web.connection import Connection, reason_of
 from exporter.web.limits import LIMITS, Limits
+from exporter.web.listener import Listener, listen
 from exporter.web.middleware import AccessMiddleware
 from exporter.web.rotation import Rotation
 
+_log = structlog.get_logger()
 
-class ListenError(OSError):
-    """The server cannot listen on the address; the message says why."""
+#: Seconds that answers under way get to finish at shutdown.
+GRACE: Final = 0.7
+
+#: Seconds for which it is not told again that the system is out of resources for another connection.
+_STARVED: Final = 60.0
+
+_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Server:
-    """Serve an application on `host` and `port` (0: any free one) from start() to stop(). Raises ListenError.
+    """Serve an application on `host` and `port` (0: any free one), or on `listeners`, from start() to stop().
 
-    `host` is a name or an address; "" and "::" are every address of the machine, of IPv4 too.
+    Raises ListenError.
     """
 
-    def __init__(self, host: str, port: int, rotation: Rotation | None = None, limits: Limits = LIMITS) -> None:
-        try:
-            self._sockets = _listen(host, port)
-        except (OSError, UnicodeError) as error:
-            # create_server() adds words of its own to the errors of bind()
-            number = getattr(error, "errno", None)
-            reason = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
-            raise ListenError(f"cannot listen on {_show(host, port)}: {reason}") from None
-        self._host = host
+    def __init__(
+        self,
+        host: str = "",
+        port: int = 0,
+        rotation: Rotation | None = None,
+        limits: Limits = LIMITS,
+        *,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self._listeners = listeners or [listen((host, port))]
         self._rotation = rotation or Rotation(None)
         self._limits = limits
-        self._acceptor: Acceptor | None = None
+        self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self._starved: float | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        """Return how each of its addresses is reached from this machine."""
+        return [listener.url("https" if self._rotation.context else "http") for listener in self._listeners]
 
     @property
     def url(self) -> str:
-        """Return a URL that reaches the server from this machine."""
-        port = self._sockets[0].getsockname()[1]
-        host = self._host if self._host not in ("", "0.0.0.0", "::") else "localhost"  # noqa: S104 - compared, not bound
-        return f"{'https' if self._rotation.context else 'http'}://{_show(host, port)}"
+        """Return the first of `urls`."""
+        return self.urls[0]
 
     def start(self, app: ASGIApp) -> None:
         """Begin to answer, also the connections that were made since the constructor."""
-        rotation = self._rotation
-        middleware = AccessMiddleware(app, lambda: rotation.policy, self._limits)
-        self._acceptor = Acceptor(middleware, self._sockets, lambda: rotation.config, self._limits)
-        self._thread = threading.Thread(target=self._acceptor.run, name="web", daemon=True)
+        rotation, limits = self._rotation, self._limits
+        config = uvicorn.Config(
+            AccessMiddleware(app, lambda: rotation.policy, limits),
+            # annotated as a class, but only called
+            http=partial(Connection, limits, lambda: rotation.config),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            # what it would say, clients cause, or connection.py and the middleware say
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=128,
+            # these two are annotated as int, but only passed on to asyncio
+            timeout_keep_alive=limits.idle,  # type: ignore[arg-type]
+            timeout_graceful_shutdown=GRACE,  # type: ignore[arg-type]
+            h11_max_incomplete_event_size=limits.head_size,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
         self._thread.start()
         rotation.start()
 
     def stop(self) -> None:
         """Stop listening, give answers under way GRACE seconds to finish, and end."""
         self._rotation.stop()
-        if self._acceptor is not None and self._thread is not None:
-            self._acceptor.stop()
-            self._thread.join(2 * GRACE + 0.1)
-        for sock in self._sockets:
-            sock.close()
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(2 * GRACE + 0.3)
+        for listener in self._listeners:
+            listener.close()
 
+    async def _serve(self) -> None:
+        server = self._server
+        assert server is not None  # noqa: S101 - for mypy; start() has set it
+        asyncio.get_running_loop().set_exception_handler(self._log_exception)
+        await server.serve([sock for listener in self._listeners for sock in listener.sockets])
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.drop("server is shutting down")
+        # asyncio takes a few rounds to close what was dropped
+        for _ in range(5):
+            await asyncio.sleep(0)
 
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on what `host` stands for, as Prometheus' own programs do; `localhost` stands for both of its addresses."""
-    if host in ("", "::"):
-        # one socket for IPv4 and IPv6, where the system has both
-        both = ["::"] if socket.has_dualstack_ipv6() else []
-        return [_first([*both, "0.0.0.0"], port)]  # noqa: S104 - the user asked for it
-    if host == "localhost":
-        return _both(port)
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return [_first([socket.getnameinfo(entry[4], _NUMERIC)[0] for entry in found], port)]
-
-
-def _first(addresses: Sequence[str], port: int) -> socket.socket:
-    """Listen on the first address that this machine has."""
-    for address in addresses[:-1]:
-        try:
-            return _create(address, port)
-        except OSError as error:
-            if error.errno not in _NOT_HERE:
-                raise
-    return _create(addresses[-1], port)
-
-
-def _both(port: int) -> list[socket.socket]:
-    """Listen on both loopback addresses, or the one that exists, whatever the resolver says (RFC 6761 6.3)."""
-    first = _first(["127.0.0.1", "::1"], port)
-    try:
-        return [first, _create("::1", first.getsockname()[1])] if first.family == socket.AF_INET else [first]
-    except OSError as error:
-        if error.errno in _NOT_HERE:
-            return [first]
-        try:
-            # the port is free on IPv4 but taken on IPv6; keeping it until the retry makes the system pick another
-            if port == 0 and error.errno == errno.EADDRINUSE:
-                return _both(port)
-            raise
-        finally:
-            first.close()
-
-
-def _create(address: str, port: int) -> socket.socket:
-    family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
-    sock = socket.create_server(where, family=family, backlog=512, dualstack_ipv6=address == "::")
-    # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP, and create_server() leaves 0; without it the last,
-    # partly filled packet of an answer waits for the client's delayed acknowledgement
-    return socket.socket(sock.family, sock.type, socket.IPPROTO_TCP, fileno=sock.detach())
-
-
-_NUMERIC: Final = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-
-#: The machine has no such address, or no address of that family, as with IPv6 switched off.
-_NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-
-
-def _show(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    def _log_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
+            if self._starved is None or loop.time() - self._starved > _STARVED:
+                self._starved = loop.time()
+                _log.error("cannot accept connections, retrying", error=error.strerror)
+        elif isinstance(error, OSError):
+            # the client has hung up, which shows as many different errors
+            _log.debug("connection lost", error=reason_of(error))
+        else:
+            _log.error(
+                "internal error in the web server", error=f"{type(error).__name__}: {error}" if error else context["message"]
+            )

@@ -3,8 +3,13 @@
 import asyncio
 import socket
 import struct
+from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.importer import import_from_string
+
+#: uvicorn's HTTP/1.1 by the name that its options have for it.
+_H11Protocol: Any = import_from_string(HTTP_PROTOCOLS["h11"])
 
 
 class ClientGone(Exception):
@@ -49,12 +54,12 @@ class Wire:
         self._gone.set()
 
 
-class WireProtocol(H11Protocol):
+class WireProtocol(_H11Protocol):  # type: ignore[misc]
     """uvicorn's protocol, giving each request its connection's `Wire` as `scope["state"]["wire"]`."""
 
     _wire: Wire | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Note a new client."""
         super().connection_made(transport)
         self._wire = Wire(transport)
