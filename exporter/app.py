@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from exporter.api.device_list import ListedDevice
 from exporter.api.session import open_session
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
+from exporter.config.address import Address
 from exporter.config.load import Config, ConfigError, load
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.exposition import Snapshot
@@ -31,7 +32,7 @@ from exporter.polling.scheduler import Scheduler
 from exporter.process.malloc import limit_malloc
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
-from exporter.web import Rotation, Server, Site, create_app
+from exporter.web import Rotation, Server, Site, create_app, listen_all, systemd_listeners
 from exporter.web.overview import Overview
 
 _log = structlog.get_logger()
@@ -45,10 +46,11 @@ _TURN: Final = 0.00005
 class AppOptions:
     """The command line's options beside the config file."""
 
-    listen: tuple[str, int]
+    listen: Sequence[Address]
     telemetry_path: str = "/metrics"
     web_config: Path | None = None
     simulated: bool = False
+    systemd_socket: bool = False
 
 
 class App:
@@ -78,7 +80,8 @@ class App:
         self._overview = Overview(self._readings, self._session.circuit_breaker, self._clock, config.types)
         rotation = Rotation(options.web_config)
         self.metrics.web_reload_successful.set_function(lambda: rotation.problem is None)
-        self._server = Server(*options.listen, rotation)
+        listeners = systemd_listeners() if options.systemd_socket else listen_all(options.listen)
+        self._server = Server(rotation=rotation, listeners=listeners)
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,
@@ -111,6 +114,8 @@ class App:
         devices = len(self._config.devices)
         shard = self._config.shard
         _log.info("started", version=__version__, address=self.url, devices=devices, shard=shard.index, total_shards=shard.total)
+        for url in self._server.urls[1:]:
+            _log.info("listening", address=url)
 
     def run(self, signals: Signals) -> int:
         """Run until SIGTERM or SIGINT; reload on SIGHUP. For the main thread. Return the exit code."""

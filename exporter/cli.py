@@ -99,19 +99,27 @@ def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_listen_flag(parser: argparse.ArgumentParser) -> None:
+def _add_listen_flag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
         type=arguments.address,
-        default=":9837",
+        action=arguments.Addresses,
+        default=[("", 9837)],
         metavar="ADDRESS",
-        help="host:port, :port or [v6]:port (default: %(default)s)",
+        help="host:port, :port, [v6]:port or unix:/path; may be repeated (default: :9837)",
     )
 
 
 def _add_web_flags(parser: argparse.ArgumentParser) -> None:
-    _add_listen_flag(parser)
+    where = parser.add_mutually_exclusive_group()
+    _add_listen_flag(where)
+    where.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="listen on the sockets of a systemd .socket unit instead",
+    )
     parser.add_argument(
         "--web.telemetry-path",
         dest="telemetry_path",
@@ -185,7 +193,7 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
     with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import serve
-    web = AppOptions(options.listen, options.telemetry_path, options.web_config)
+    web = AppOptions(options.listen, options.telemetry_path, options.web_config, systemd_socket=options.systemd_socket)
     return serve.run(options.config, shard, web, options.log_level, options.log_format, signals)
 
 
@@ -193,5 +201,7 @@ def _demo(options: argparse.Namespace, signals: Signals) -> int:
     with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import demo
-    web = AppOptions(options.listen, options.telemetry_path, options.web_config, simulated=True)
+    web = AppOptions(
+        options.listen, options.telemetry_path, options.web_config, simulated=True, systemd_socket=options.systemd_socket
+    )
     return demo.run(web, options.log_level, options.log_format, signals)

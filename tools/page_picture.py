@@ -33,7 +33,7 @@ def main(folder: Path | None) -> int:
     with serve(cloud) as served, tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "config.yaml"
         write_config(path, _config(served.url, cloud))
-        app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), AppOptions(("127.0.0.1", 0), simulated=True))
+        app = App(load(path, {"ATESS_API_TOKEN": TOKEN}), AppOptions([("127.0.0.1", 0)], simulated=True))
         app.start()
         try:
             eventually(lambda: _states(app.url) == {"failing": 1, "stale": 1, "up": 7}, 120)

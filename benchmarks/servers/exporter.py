@@ -27,7 +27,7 @@ def main(devices: int) -> None:
         # a rate limit that lets intervals be as they are
         api = {"base_url": "http://127.0.0.1:9/", "token": "Basic bWFkZTp1cA==", "requests_per_minute": devices}
         path.write_text(json.dumps({"api": api, "devices": {TYPE: [serial(device) for device in range(devices)]}}))
-        app = App(load(path), AppOptions(("127.0.0.1", 0)))
+        app = App(load(path), AppOptions([("127.0.0.1", 0)]))
     app._apply(app._config)
     polled = {job.target.device.sn: job.target for job in app._readings._jobs.values()}
     # a poll that took no time

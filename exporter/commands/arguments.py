@@ -19,6 +19,17 @@ def address(text: str) -> "Address":
         raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from None
 
 
+class Addresses(argparse.Action):
+    """Collect the addresses of a flag that may be repeated; its default counts only without any."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        """Add one."""
+        found = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [values] if found is self.default else [*found, values])
+
+
 def telemetry_path(text: str) -> str:
     """Return a path for the metrics that no other page has, or may have one day."""
     if not text.startswith("/") or text.startswith("//") or any(c in text for c in "{}?# "):

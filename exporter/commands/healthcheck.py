@@ -1,8 +1,10 @@
 """The `healthcheck` subcommand: is the exporter on this machine healthy? For containers without a shell."""
 
 import http.client
+import socket
 import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import Final
 
 #: Seconds; an exporter that takes longer to answer is not healthy.
@@ -13,46 +15,73 @@ _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bou
 
 
 def run(options: Namespace) -> int:
-    """Print whether the exporter that listens on the address `options.listen` is healthy. Return 1 if it is not."""
-    found = find_problem(*options.listen)
+    """Print whether the exporter that listens on the first address of `options.listen` is healthy. Return 1 if it is not."""
+    address = options.listen[0]
+    found = find_problem(address) if isinstance(address, Path) else find_problem(*address)
     print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
     return 1 if found else 0
 
 
-def find_problem(host: str, port: int) -> str | None:
-    """Return what is wrong with the exporter that listens on `host` and `port`, with or without TLS; None if it is healthy."""
+def find_problem(host: str | Path, port: int = 0) -> str | None:
+    """Return what is wrong with the exporter that listens on `host` and `port`, or on a Unix socket, with or without TLS.
+
+    None if it is healthy.
+    """
     host = "127.0.0.1" if host in _ANY else host
+    where = f"unix:{host}" if isinstance(host, Path) else f"port {port}"
     try:
         try:
-            return _ask(http.client.HTTPConnection(host, port, timeout=_TIMEOUT))
+            return _ask(_connect(host, port))
         except (http.client.BadStatusLine, ConnectionResetError):
             # this is how a TLS server answers a request in plain HTTP
-            return _ask_by_tls(host, port)
+            return _find_problem_by_tls(host, port)
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer from port {port}: {error or type(error).__name__}"
+        return f"no answer from {where}: {error or type(error).__name__}"
 
 
-def _ask_by_tls(host: str, port: int) -> str | None:
+def _connect(host: str | Path, port: int) -> socket.socket:
+    if not isinstance(host, Path):
+        return socket.create_connection((host, port), timeout=_TIMEOUT)
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(_TIMEOUT)
+    try:
+        client.connect(str(host))
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def _find_problem_by_tls(host: str | Path, port: int) -> str | None:
     import ssl
 
     context = ssl.create_default_context()
     # the certificate names the host for others; this connection does not leave the machine
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
-    connection.connect()
+    # one that requires a client's certificate refuses the handshake (TLS 1.2) or hangs up after it: alive, and that is all
     try:
-        return _ask(connection)
+        client = context.wrap_socket(_connect(host, port))
+    except ssl.SSLError as error:
+        if "ALERT" in (error.reason or ""):
+            return None
+        raise
+    try:
+        return _ask(client)
     except (ssl.SSLError, ConnectionResetError):
-        # It hung up after the handshake because it requires a client certificate: alive, and no more can be known without one.
         return None
 
 
-def _ask(connection: http.client.HTTPConnection) -> str | None:
+def _ask(client: socket.socket) -> str | None:
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = client
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
         text = answer.read(1000).decode("utf-8", "replace").strip()
     finally:
         connection.close()
+    if answer.status == http.client.TOO_MANY_REQUESTS:
+        # by its rate limit: alive, and no more can be known
+        return None
     return None if answer.status == http.client.OK else text or f"HTTP status {answer.status}"

@@ -12,6 +12,7 @@ from exporter import cli
 from exporter.config.load import load
 
 UNIT: Final = Path("deploy/systemd/atess-exporter.service")
+SOCKET: Final = Path("deploy/systemd/atess-exporter.socket")
 PROGRAM: Final = "/opt/atess-exporter/bin/atess-exporter"
 
 
@@ -46,6 +47,18 @@ def test_systemd_finds_nothing_wrong_with_it(tmp_path: Path) -> None:
     copy.write_text(UNIT.read_text(encoding="utf-8").replace(PROGRAM, str(here)), encoding="utf-8")
     assert str(here) in copy.read_text(encoding="utf-8")
     assert _analyze("verify", "--recursive-errors=no", copy) == ""
+
+
+def test_systemd_finds_nothing_wrong_with_the_socket_beside_it(tmp_path: Path) -> None:
+    here = Path(sys.executable).with_name("atess-exporter")
+    service = UNIT.read_text(encoding="utf-8").replace(PROGRAM, str(here))
+    (tmp_path / UNIT.name).write_text(re.sub("(?m)^ExecStart=.*$", r"\g<0> --web.systemd-socket", service), encoding="utf-8")
+    copy = tmp_path / SOCKET.name
+    copy.write_text(SOCKET.read_text(encoding="utf-8"), encoding="utf-8")
+    assert _analyze("verify", "--recursive-errors=no", copy) == ""
+    # whom it passes the sockets to is the unit of its own name
+    assert SOCKET.stem == UNIT.stem
+    assert "\nListenStream=9837\n" in copy.read_text(encoding="utf-8")
 
 
 def test_the_exporter_takes_the_arguments() -> None:

@@ -34,23 +34,23 @@ class Parts(Overview):
         return None
 
 
-@contextmanager
-def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **site: Any) -> Iterator[str]:
-    server = Server(host, port)
-    server.start(
-        create_app(
-            Site(
-                version="1.2.3",
-                telemetry_path="/metrics",
-                exposition=parts.exposition,
-                overview=parts,
-                problems=lambda: parts.problems,
-                ready=lambda: parts.ready,
-                reload=lambda: parts.reload_problem,
-                **site,
-            )
-        )
+def site(parts: Parts, **more: Any) -> Site:
+    return Site(
+        version="1.2.3",
+        telemetry_path="/metrics",
+        exposition=parts.exposition,
+        overview=parts,
+        problems=lambda: parts.problems,
+        ready=lambda: parts.ready,
+        reload=lambda: parts.reload_problem,
+        **more,
     )
+
+
+@contextmanager
+def serving(parts: Parts, host: str = "127.0.0.1", port: int = 0, **more: Any) -> Iterator[str]:
+    server = Server(host, port)
+    server.start(create_app(site(parts, **more)))
     try:
         yield server.url
     finally:
