@@ -35,7 +35,8 @@ test-long:
 	$(SET_UP) test-set-up
 	$(PYTEST) --long
 
-test-set-up: $(VENV)/.dev $(TOOLS)/.wheelhouse $(TOOLS)/.prometheus $(TOOLS)/.systemd $(TOOLS)/.chromium
+test-set-up: $(VENV)/.dev $(TOOLS)/.wheelhouse $(TOOLS)/.prometheus $(TOOLS)/.prometheus3 $(TOOLS)/.systemd $(TOOLS)/.chromium \
+	$(TOOLS)/.nginx
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -56,7 +57,7 @@ test-container: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(PYTEST) tests/unit
 
-integration: $(VENV)/.dev $(TOOLS)/.prometheus
+integration: $(VENV)/.dev $(TOOLS)/.prometheus $(TOOLS)/.prometheus3 $(TOOLS)/.systemd $(TOOLS)/.nginx
 	$(PYTEST) tests/integration
 
 browser: $(VENV)/.dev $(TOOLS)/.chromium
@@ -136,7 +137,7 @@ $(TOOLS)/.wheelhouse: $(BIN)/python requirements/run.txt
 	$(PIP) download $(LOCKED) --requirement requirements/run.txt --dest $(TOOLS)/wheelhouse
 	touch $@
 
-# these three ask apt, which only one may do at a time
+# these ask apt, which only one may do at a time
 $(TOOLS)/.prometheus: tests/setup/prometheus.sh
 	sh tests/setup/prometheus.sh $(TOOLS)
 	touch $@
@@ -145,6 +146,15 @@ $(TOOLS)/.systemd: tests/setup/systemd.sh | $(TOOLS)/.prometheus
 	sh tests/setup/systemd.sh
 	touch $@
 
-$(TOOLS)/.chromium: tests/setup/chromium.sh | $(TOOLS)/.systemd
+$(TOOLS)/.chromium: tests/setup/chromium.sh | $(TOOLS)/.nginx
 	sh tests/setup/chromium.sh
+	touch $@
+
+$(TOOLS)/.nginx: tests/setup/nginx.sh | $(TOOLS)/.systemd
+	sh tests/setup/nginx.sh $(TOOLS)
+	touch $@
+
+# with lists of its own
+$(TOOLS)/.prometheus3: tests/setup/prometheus3.sh | $(TOOLS)/.prometheus
+	sh tests/setup/prometheus3.sh $(TOOLS)
 	touch $@

@@ -221,10 +221,13 @@ def prometheus(folder: Path, target: str, **options: Any) -> Iterator[Prometheus
 
 
 @contextmanager
-def prometheus_server(config: Path, data: Path, *arguments: str) -> Iterator[str]:
-    """Run Prometheus with this config and data folder, at a port that it takes itself. Gives its URL."""
-    binary = shutil.which("prometheus")
-    assert binary, "no prometheus: run the tests by make test"
+def prometheus_server(config: Path, data: Path, *arguments: str, program: str = "prometheus") -> Iterator[str]:
+    """Run Prometheus with this config and data folder, at a port that it takes itself. Gives its URL.
+
+    `program` is prometheus, whichever there is, or prometheus3.
+    """
+    binary = shutil.which(program)
+    assert binary, f"no {program}: run the tests by make test"
     command = [binary, f"--config.file={config}", f"--storage.tsdb.path={data}", "--web.listen-address=127.0.0.1:0", *arguments]
     with running(command) as process:
         address = process.wait_for(r'msg="Listening on".* address=(\S+)')[1]
