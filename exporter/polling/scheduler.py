@@ -88,9 +88,9 @@ class Scheduler:
             # those that were to come by a lower rate need not wait for it
             hurried = [job for job in self._all() if job.early] if self._spacing < spacing else []
             new = [job for job in intervals if job.scheduler is None]
-            # Neighbours, whose lines stand together in the series, are polled one after another. So when an outage makes the values
-            # of some devices stale, whole blocks of lines go, and not a line of nearly every block: to hold what is left of each
-            # in a smaller block takes memory that is not given back.
+            # Neighbours, whose lines stand together in the series, are polled one after another. So when an outage makes the
+            # values of some devices stale, whole blocks of lines go, and not a line of nearly every block: to hold what is left
+            # of each in a smaller block takes memory that is not given back.
             counts = Counter(intervals[job] for job in new)
             phases = {interval: iter(sorted(self._next_phase() for _ in range(count))) for interval, count in counts.items()}
             for job in new:
