@@ -89,6 +89,7 @@ def _scheduler(clock: _Clock) -> Scheduler:
         token=token,
         types={},
         kinds={},
+        fault_words={},
         devices=(),
         discovery=None,
         settings=None,

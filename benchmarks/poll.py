@@ -24,8 +24,10 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
+from exporter.metrics.unknown_fields import UnknownFields
+from exporter.polling.readings import ReadingJob
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import Target
 
 _SN = "UMD0D23202"
 _ROUNDS = 20
@@ -60,5 +62,7 @@ def _poller(url: str) -> Callable[[], None]:
     session = Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics)
     scheduler = Scheduler(session, clock, 1, lambda: None)
     device = Device("pbd", _SN, "pbd/data-last", Evidence.DOCUMENTED, 300.0)
-    job = ReadingJob(Target(device, Series(metric_name, str), clock), session, DroppedFields(metrics), LogOnce())
+    job = ReadingJob(
+        Target(device, Series(metric_name, str), clock), session, DroppedFields(metrics), UnknownFields(metrics), LogOnce()
+    )
     return lambda: scheduler.work(job)

@@ -28,7 +28,6 @@ _TEMPERATURES = (
     "pvInductanceTemp",
 )
 _FREQUENCIES = ("gridFreq", "fac", "vacFrequency", "bypassFreq")
-_STATUS_WORDS = (("disconnected", "red"), ("online", "green"), ("standby", "blue"), ("failure", "dark-red"))
 
 #: What is counted, and how the types spell it: by the day, and in total.
 _ENERGIES = (
@@ -60,9 +59,8 @@ def _state() -> Section:
         ),
         states(
             "Status as the device says",
-            f"{source('status')} The words are those that the vendor documents for its sibling platform.",
+            f"{source('status')} What a number stands for differs with the type: the metric's HELP says it.",
             [Query(shown(reading("status")), _SN)],
-            _STATUS_WORDS,
             width=12,
             none=_NO_FIELD,
         ),

@@ -169,7 +169,7 @@ def states(
     title: str,
     about: str,
     queries: Sequence[Query],
-    words: Sequence[tuple[str, str]],
+    words: Sequence[tuple[str, str]] = (),
     *,
     width: int = 24,
     height: int = 7,
@@ -177,7 +177,12 @@ def states(
 ) -> Panel:
     """Return a bar over time for each series, coloured by what its number means."""
     panel = _common(statetimeline.Panel(), title, about, "none", none, PLAIN)
-    panel = panel.mappings([_words(words)]).show_value(options.VisibilityMode.NEVER).merge_values(True).row_height(0.8)
+    panel = (
+        panel.mappings([_words(words)] if words else [])
+        .show_value(options.VisibilityMode.NEVER)
+        .merge_values(True)
+        .row_height(0.8)
+    )
     panel = panel.align_value(options.TimelineValueAlignment.LEFT).fill_opacity(80).line_width(0).interval("1m")
     panel = panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
     panel = panel.legend(

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 #: Fields that say which device or when, not how much.
-IDENTITY_FIELDS: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "selfTime", "updateTime", "firmwareVersion"})
+IDENTITY_FIELDS: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "updateTime", "firmwareVersion"})
 
 #: Identities whatever a user declares, because reading a device depends on them.
 _NEVER_VALUES: Final = frozenset({"deviceSn", "time"})

@@ -1,16 +1,17 @@
 """Devices, their types, and the catalogue of types that ships with the exporter: one YAML file a type in data/."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from exporter.catalogue.faults import FaultGroup, FaultWord
 from exporter.catalogue.serials import serial_key
 
 UNDOCUMENTED: Final = "Not documented by the vendor"
@@ -28,6 +29,7 @@ class Evidence(StrEnum):
     DOCUMENTED = "D"
     USED = "U"
     SIBLING = "S"
+    PROTOCOL = "P"
     INFERRED = "I"
     CONFIGURED = "C"
 
@@ -41,6 +43,7 @@ _EVIDENCE_WORDS: Final = {
     Evidence.DOCUMENTED: "documented by the vendor",
     Evidence.USED: "seen in public client code",
     Evidence.SIBLING: "documented for the sibling platform",
+    Evidence.PROTOCOL: "from the vendor's device protocol",
     Evidence.INFERRED: "inferred, never seen",
     Evidence.CONFIGURED: "set in the config",
 }
@@ -49,7 +52,11 @@ _BASIS_WORDS: Final = {
     "D": "",
     "app": " (as the vendor's app shows it)",
     "S": " (as on the sibling platform)",
+    "P": " (as in the vendor's device protocol)",
+    "I": " (inferred, never seen)",
     "name": " (judging by its name)",
+    # the meaning says who disagrees
+    "disputed": "",
     "C": " (says the config)",
 }
 
@@ -66,27 +73,32 @@ class ApiPath(_Data):
 
 
 class FieldInfo(_Data):
-    """What is known about one field. `basis` is how its `meaning` is known.
+    """What is known about one field. `basis` is how its `meaning` is known, `unit_basis` how its unit is where that differs.
 
-    `values` has the words for the numbers of a status, and `values_evidence` how they are known.
+    `values` has the words for the numbers of a status, by how they are known. `group` is where the field stands on the device's
+    page.
     """
 
     kind: str
     evidence: Evidence
+    group: str | None = None
     unit: str | None = None
+    unit_basis: str | None = None
     meaning: str | None = None
     basis: str | None = None
-    values: Mapping[int, str] | None = None
-    values_evidence: Evidence | None = None
+    values: Mapping[Evidence, Mapping[int, str]] = {}
 
     @property
     def words(self) -> str:
         """Return what the field means and how that is known, without the unit."""
         text = f"{self.meaning}{_BASIS_WORDS.get(self.basis or '', '')}" if self.meaning else UNDOCUMENTED
-        if self.values and self.values_evidence:
-            values = ", ".join(f"{value} {word}" for value, word in sorted(self.values.items()))
-            text += f" ({values}; {self.values_evidence.words})"
+        for evidence, known in self.values.items():
+            text += f" ({', '.join(f'{value} {word}' for value, word in sorted(known.items()))}; {evidence.words})"
         return text
+
+    def word(self, value: int | float) -> tuple[str, Evidence] | None:
+        """Return what `value` stands for and how that is known; None if it has no word."""
+        return next(((known[int(value)], of) for of, known in self.values.items() if value == int(value) in known), None)
 
 
 class Paths(_Data):
@@ -106,6 +118,13 @@ class DeviceType(_Data):
     paths: Paths
     fields: Mapping[str, FieldInfo] = {}
     settings: Mapping[str, FieldInfo] = {}
+    #: The fields that hold a fault word, whether or not they are among `fields`.
+    faults: Mapping[str, FaultWord] = {}
+
+    @property
+    def known_fields(self) -> frozenset[str]:
+        """Return the fields that are described, be it as a fault word."""
+        return frozenset({*self.fields, *self.faults})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +156,31 @@ class Device:
 @cache
 def load_catalogue() -> Mapping[str, DeviceType]:
     """Return the device types that ship with the exporter, by name."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    (states,) = _documents("words", "states")
     types = {}
-    for file in sorted((resources.files("exporter.catalogue") / "data").iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".yaml"):
-            # a safe loader either way: the C one where PyYAML was built with libyaml
-            found = DeviceType.model_validate(yaml.load(file.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506
-            types[found.type] = found
+    for document in _documents("data"):
+        for known in document["fields"].values():
+            if "words" in known:
+                known["values"] = states[known.pop("words")]
+        found = DeviceType.model_validate(document)
+        types[found.type] = found
     return MappingProxyType(types)
+
+
+@cache
+def load_fault_groups() -> Mapping[str, FaultGroup]:
+    """Return the named bits of fault words that ship with the exporter, by group."""
+    groups = (FaultGroup.model_validate(document) for document in _documents("words", "faults_"))
+    return MappingProxyType({found.group: found for found in groups})
+
+
+def _documents(folder: str, prefix: str = "") -> Iterator[Any]:
+    """Yield the YAML documents in a folder of the catalogue, in order of their names."""
+    # a safe loader either way: the C one where PyYAML was built with libyaml
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for file in sorted((resources.files("exporter.catalogue") / folder).iterdir(), key=lambda entry: entry.name):
+        if file.name.startswith(prefix) and file.name.endswith(".yaml"):
+            yield yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
 
 
 class HelpTexts:
@@ -186,7 +222,7 @@ def _source(key: str) -> str:
 
 
 def _meaning(known: FieldInfo) -> str:
-    return f"{known.words}, in {known.unit}" if known.unit else known.words
+    return f"{known.words}, in {known.unit}{_BASIS_WORDS.get(known.unit_basis or '', '')}" if known.unit else known.words
 
 
 def _joined(by_meaning: Mapping[str, list[str]]) -> str:

@@ -64,7 +64,7 @@ def _expectation(model: type[BaseModel], mistake: Any) -> str:
     shown = "" if _SECRETS.intersection(mistake["loc"]) else f", got {_shown(given)}"
     if kind == "value_error":
         return f"{mistake['ctx']['error']}{shown}"
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return f"expected {mistake['ctx']['expected']}{shown}"
     return f"{_EXPECTED.get(kind, mistake['msg'])}{shown}"
 

@@ -8,10 +8,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from exporter.catalogue.faults import FaultWords
 from exporter.catalogue.kinds import Kinds
-from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, FieldInfo, Paths, load_catalogue
+from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, FieldInfo, Paths, load_catalogue, load_fault_groups
 from exporter.config.errors import ConfigError as ConfigError
 from exporter.config.errors import Key, problem_at, validate
+from exporter.config.fault_words import fault_words
 from exporter.config.schema import (
     ApiSection,
     ConfigFile,
@@ -41,6 +43,7 @@ class Config:
     token: Token
     types: Mapping[str, DeviceType]
     kinds: Mapping[str, Kinds]
+    fault_words: Mapping[str, FaultWords]
     devices: tuple[Device, ...]
     discovery: DiscoverySection | None
     settings: SettingsSection | None
@@ -96,6 +99,7 @@ def load(
         token=token,
         types=types,
         kinds=_kinds(file, types),
+        fault_words={name: FaultWords(known.faults, load_fault_groups()) for name, known in types.items()},
         devices=tuple(device for device in devices if shard.owns(*device.key)),
         discovery=file.discovery,
         settings=file.settings,
@@ -151,8 +155,9 @@ def _resolve_types(file: ConfigFile, source: YamlFile, problems: list[str]) -> d
             known = DeviceType(type=name, title=name, paths=Paths(**paths))
         else:
             known = known.model_copy(update={"paths": known.paths.model_copy(update=paths)})
-        fields = {**known.fields, **{field: _field_info(given) for field, given in entry.fields.items()}}
-        types[name] = known.model_copy(update={"fields": fields})
+        fields = {**known.fields, **{field: _field_info(given, known.fields.get(field)) for field, given in entry.fields.items()}}
+        faults = fault_words(known.faults, entry.faults, source, ("types", name, "faults"), problems)
+        types[name] = known.model_copy(update={"fields": fields, "faults": faults})
     return types
 
 
@@ -162,21 +167,22 @@ def _kinds(file: ConfigFile, types: Mapping[str, DeviceType]) -> dict[str, Kinds
     codes = {name for name, known in fields if known.kind in ("status", "identifier")}
     declared = {
         # only kinds that the user wrote, not the default
-        name: {field: given.kind for field, given in entry.fields.items() if "kind" in given.model_fields_set}
+        name: dict.fromkeys(entry.faults, "status")
+        | {field: given.kind for field, given in entry.fields.items() if "kind" in given.model_fields_set}
         for name, entry in file.types.items()
     }
     return {name: Kinds(codes, declared.get(name)) for name in types}
 
 
-def _field_info(entry: FieldEntry) -> FieldInfo:
+def _field_info(entry: FieldEntry, known: FieldInfo | None) -> FieldInfo:
     return FieldInfo(
         kind=entry.kind,
         evidence=Evidence.CONFIGURED,
+        group=known.group if known else None,
         unit=entry.unit,
         meaning=entry.meaning,
         basis="C" if entry.meaning else None,
-        values=entry.values,
-        values_evidence=Evidence.CONFIGURED if entry.values else None,
+        values={Evidence.CONFIGURED: entry.values} if entry.values else {},
     )
 
 

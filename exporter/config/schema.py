@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from exporter.catalogue.faults import UNKNOWN, Severity
 from exporter.catalogue.serials import distinct
 from exporter.config.placeholders import has_placeholder, has_quote
 
@@ -92,6 +93,12 @@ def _type_name(value: str) -> str:
     return value
 
 
+def _fault_name(value: str) -> str:
+    if not _TYPE_NAME.fullmatch(value) or value == UNKNOWN:
+        raise ValueError("expected a name in lower case letters, digits and _ other than unknown")
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(_duration)]
 Interval = Annotated[Duration, AfterValidator(_at_least_a_second)]
 ApiPathText = Annotated[str, AfterValidator(_api_path)]
@@ -145,14 +152,37 @@ class FieldEntry(_Section):
     values: Mapping[int, str] | None = None
 
 
+class NamedBitEntry(_Section):
+    """What a user knows about a bit of a fault word."""
+
+    name: Annotated[str, AfterValidator(_fault_name)]
+    severity: Severity
+    text: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class FaultWordEntry(_Section):
+    """How a field holds a fault word; what is not given is as the catalogue has it. `names` are by the bits' numbers."""
+
+    word: Annotated[int, Field(ge=0, le=999)] | None = None
+    bits: Annotated[int, Field(ge=1, le=64)] | None = None
+    bytes: Literal["in_order", "swapped"] | None = None
+    no_data: list[int] | None = None
+    group: str | None = None
+    names: Mapping[int, NamedBitEntry] = {}
+
+
 class TypeEntry(_Section):
-    """A type's paths under the base URL (`path` is that of the latest reading), and its fields."""
+    """A type's paths under the base URL (`path` is that of the latest reading), its fields, and its fault words by their fields.
+
+    A field whose entry is None holds no fault word.
+    """
 
     path: ApiPathText | None = None
     history_path: ApiPathText | None = None
     list_path: ApiPathText | None = None
     settings_path: ApiPathText | None = None
     fields: Mapping[str, FieldEntry] = {}
+    faults: Mapping[str, FaultWordEntry | None] = {}
 
 
 class FieldFilterEntry(_Section):

@@ -31,6 +31,11 @@ DEVICE_FAMILIES: Final[Mapping[str, str]] = {
     "atess_device_data_timestamp_seconds": "The latest reading's own time, read in the configured zone, as Unix time.",
     "atess_device_poll_interval_seconds": "Interval between two polls of the device, in seconds, after pacing.",
     "atess_device_info": "Always 1; the labels describe the device, from the config and from its data logger's list.",
+    "atess_device_fault_active": (
+        "1 for each fault of the device that is active; code is word.bit in the vendor's device protocol, fault unknown a bit "
+        "that nobody has described."
+    ),
+    "atess_device_faults": "How many faults of the device are active; absent where it reports no fault words.",
     "atess_device_lost": "1 if the list of its data logger says that the device is offline, else 0.",
 }
 

@@ -54,6 +54,12 @@ class SelfMetrics:
             "metric's name; cause collision, the metric of that name belongs to another field or to the exporter.",
             ["type", "cause"],
         )
+        self.fields_unknown = gauge(
+            "atess_exporter_fields_unknown",
+            "Fields that devices of the type sent since the start and that neither the catalogue nor the config describes, 1000 "
+            "at most; those that are numbers are shown all the same.",
+            ["type"],
+        )
         self.times_unreadable = counter(
             "atess_exporter_times_unreadable",
             "Readings whose own time is there but is no date and time that can be read.",
@@ -121,6 +127,7 @@ class SelfMetrics:
                 self.failures.labels(device_type, reason)
             for cause in FIELD_CAUSES:
                 self.fields_dropped.labels(device_type, cause)
+            self.fields_unknown.labels(device_type)
             self.times_unreadable.labels(device_type)
 
     def show_suspension(self, cause: str | None) -> None:

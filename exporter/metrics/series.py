@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
+from exporter.catalogue.faults import Fault
 from exporter.metrics.exposition import BLOCK, Exposition, Family, Snapshot, escape_label
 from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, SETTING_PREFIX
 
@@ -44,6 +45,7 @@ class Row:
     settings: bool
     layout: _Layout = _EMPTY
     values: Sequence[float] = ()
+    faults: Sequence[Fault] | None = None
 
 
 class Series:
@@ -135,10 +137,23 @@ class Series:
                 row.values = doubles if tuple(doubles) == values else values
             return layout.dropped
 
+    def show_faults(self, row: Row, faults: Sequence[Fault] | None) -> None:
+        """Show a device's active faults and their number in place of those before; None: its reading says nothing of faults."""
+        with self._lock:
+            before, row.faults = row.faults, faults
+            if faults == before:
+                return
+            for fault in set(before or ()).difference(faults or ()):
+                self.set(row, "atess_device_fault_active", None, fault.labels)
+            for fault in set(faults or ()).difference(before or ()):
+                self.set(row, "atess_device_fault_active", 1, fault.labels)
+            self.set(row, "atess_device_faults", None if faults is None else len(faults))
+
     def clear(self, row: Row) -> None:
-        """Remove the device's reading; what is said about the device itself stays."""
+        """Remove the device's reading and its faults; what is said about the device itself stays."""
         with self._lock:
             self._change_layout(row, ())
+            self.show_faults(row, None)
 
     def set(self, row: Row, family: str, value: float | None, labels: Mapping[str, str] | None = None) -> None:
         """Put one of DEVICE_FAMILIES for the device, or with None take it away. `labels` tells several of one family apart."""

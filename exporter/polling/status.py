@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter.catalogue.types import Evidence
+from exporter.polling.faults import ActiveFault
 
 
 class DeviceState(StrEnum):
@@ -53,9 +54,10 @@ class DeviceStatus:
     since. `stale_cause` is why its values are stale (None: they are fresh). `data_time` is the reading's own time as the device
     wrote it, and `data_time_is_read` whether it says when that was; `data_timestamp` is the same in the configured zone;
     `data_age` goes by that or, where it is unknown, by when the exporter first saw this reading. `next_poll` lies in the past
-    while a poll waits for its turn. `lost` is what its data logger says.
+    while a poll waits for its turn. `lost` is what its data logger says. `faults` are the active ones, None where nothing is
+    said of faults.
 
-    What follows `next_poll` is there only where one device is asked for: the title of its type, its latest reading, the fields
+    What follows `faults` is there only where one device is asked for: the title of its type, its latest reading, the fields
     of it that have text and no number, and its last polls, the latest first.
     """
 
@@ -77,6 +79,7 @@ class DeviceStatus:
     last_poll: PollResult | None
     interval: float
     next_poll: float | None
+    faults: Sequence[ActiveFault] | None
     title: str = ""
     fields: Sequence[FieldValue] = ()
     texts: Sequence[tuple[str, str]] = ()

@@ -7,23 +7,17 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import Final
 
-import structlog
-
 from exporter.api.errors import EnercloError
-from exporter.api.reading import Reading, read, timestamp
-from exporter.api.session import Session
+from exporter.api.reading import Reading, timestamp
+from exporter.catalogue.faults import NO_FAULT_WORDS, FaultWords
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.field_filter import EVERYTHING, FieldFilter
-from exporter.logs import LogOnce
-from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Series
-from exporter.polling.job import Job, Request
+from exporter.polling.faults import ActiveFaults
 from exporter.polling.staleness import StaleCause, Staleness
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
-
-_log = structlog.get_logger()
 
 #: Polls that are remembered.
 KEPT_POLLS: Final = 20
@@ -44,7 +38,7 @@ class Target:
     __slots__ = (
         *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_polls", "_reason", "_row", "_series"),
         *("_staleness", "_success_wall", "_texts", "_time_is_read", "_up", "_zone"),
-        *("device", "interval", "kinds", "stale_check_at"),
+        *("device", "faults", "interval", "kinds", "stale_check_at"),
     )
 
     def __init__(self, device: Device, series: Series, clock: Clock) -> None:
@@ -52,6 +46,7 @@ class Target:
         self.interval = device.interval
         #: What its fields are.
         self.kinds = BY_NAME
+        self.faults = ActiveFaults()
         self._staleness = Staleness(clock.now())
         #: When its values may next become stale, here because 10,000 are compared at each tick.
         self.stale_check_at = self._staleness.check_at
@@ -84,6 +79,7 @@ class Target:
         zone: tzinfo | None,
         field_filter: FieldFilter = EVERYTHING,
         kinds: Kinds = BY_NAME,
+        fault_words: FaultWords = NO_FAULT_WORDS,
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
         with self._lock, self._series.together():
@@ -97,7 +93,7 @@ class Target:
             self._staleness.configure(stale_after, self.interval)
             self._zone = zone
             self._filter = field_filter
-            self.kinds = kinds
+            self.kinds, self.faults.words = kinds, fault_words
             self._series.set(self._row, "atess_device_lost", None if device.lost is None else int(device.lost))
             self._update_staleness()
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
@@ -136,7 +132,9 @@ class Target:
             if self._staleness.cause is not None:
                 return came_up, ()
             self._texts = marshal.dumps(reading.texts) if reading.texts else _NO_TEXTS
-            return came_up, self._series.update(self._row, self._filter.of(reading.fields))
+            dropped = self._series.update(self._row, self._filter.of(reading.fields))
+            self.faults.show(self._series, self._row, reading.fields, self._success_wall)
+            return came_up, dropped
 
     def record_failure(self, error: EnercloError, poll: PollResult) -> bool:
         """Record that `poll` gave no usable reading. Return whether the device had not been down."""
@@ -205,6 +203,7 @@ class Target:
             last_poll=self._polls[0] if self._polls else None,
             interval=self.interval,
             next_poll=None if next_poll is None else wall + next_poll - now,
+            faults=self.faults.active,
         )
 
     def _remember(self, poll: PollResult) -> None:
@@ -219,6 +218,7 @@ class Target:
             with self._series.together():
                 if self._staleness.cause is not None:
                     self._series.clear(self._row)
+                    self.faults.forget()
                     self._texts = _NO_TEXTS
                 self._show_stale()
         return changed
@@ -233,52 +233,3 @@ class Target:
             self._up = up
             self._series.set(self._row, "atess_device_up", int(up))
         return changed
-
-
-class ReadingJob(Job):
-    """Asks for a device's latest reading, and shows it."""
-
-    rare = False
-    start_window = 30.0
-
-    def __init__(self, target: Target, session: Session, dropped_fields: DroppedFields, log_once: LogOnce) -> None:
-        super().__init__(target.device.key)
-        self.target = target
-        self._session = session
-        self._dropped_fields = dropped_fields
-        self._log_once = log_once
-
-    def request(self) -> Request:
-        """Return the request for the latest reading."""
-        device, kinds, hide = self.target.device, self.target.kinds, self._session.token.hide_in
-        return Request(device.type, device.path, device.query, lambda data: read(data, device.sn, kinds, hide))
-
-    def succeeded(self, answer: Reading, result: PollResult) -> None:
-        """Show the reading."""
-        device = self.target.device
-        came_up, dropped = self.target.record_success(answer, result)
-        log = _log.info if came_up else _log.debug
-        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(result.duration, 3))
-        self._dropped_fields.report(device, dropped)
-        if answer.unread_time is not None:
-            self._session.metrics.times_unreadable.labels(device.type).inc()
-            warn = _log.warning if self._log_once.is_new(device.key, "time") else _log.debug
-            warn("cannot read the device's own time", device_sn=device.sn, type=device.type, time=answer.unread_time)
-
-    def failed(self, error: EnercloError, result: PollResult) -> None:
-        """Keep what is shown until it is stale."""
-        device = self.target.device
-        went_down = self.target.record_failure(error, result)
-        log = _log.warning if went_down else _log.debug
-        log(
-            "device is down" if went_down else "poll failed",
-            device_sn=device.sn,
-            type=device.type,
-            reason=error.reason,
-            error=str(error),
-            duration=round(result.duration, 3),
-        )
-
-    def suspended(self) -> None:
-        """Show that the device is not polled."""
-        self.target.record_suspension()

@@ -49,5 +49,5 @@ class Overview:
 def _describe(field: FieldValue, known: FieldInfo | None) -> FieldValue:
     if known is None:
         return field
-    word = known.values.get(int(field.value)) if known.values and field.value == int(field.value) else None
-    return replace(field, word=word, unit=known.unit, meaning=known.words, evidence=known.evidence.words)
+    word = known.word(field.value)
+    return replace(field, word=word[0] if word else None, unit=known.unit, meaning=known.words, evidence=known.evidence.words)

@@ -68,6 +68,7 @@ def config(**changes: Any) -> Config:
         "token": Token(value="made-up"),
         "types": load_catalogue(),
         "kinds": {},
+        "fault_words": {},
         "devices": (),
         "discovery": None,
         "settings": None,

@@ -16,8 +16,10 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
+from exporter.metrics.unknown_fields import UnknownFields
+from exporter.polling.readings import ReadingJob
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import Target
 from tests.helpers.fakes import device, samples
 
 SICK, WELL = "SICK", "WELL"
@@ -157,7 +159,8 @@ class Bench:
         self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.metrics)
         self.scheduler = Scheduler(self.cloud, self.clock, 1, lambda: None)
         self.jobs = {
-            sn: ReadingJob(target, self.cloud, DroppedFields(self.metrics), LogOnce()) for sn, target in self.targets.items()
+            sn: ReadingJob(target, self.cloud, DroppedFields(self.metrics), UnknownFields(self.metrics), LogOnce())
+            for sn, target in self.targets.items()
         }
 
     def poll(self, sn: str) -> dict[str, float]:

@@ -29,6 +29,7 @@ def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **fa
         last_poll=None,
         interval=300.0,
         next_poll=None,
+        faults=None,
         title=f"The {type.upper()}",
     )
     return replace(plain, **facts)

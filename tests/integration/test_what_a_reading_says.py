@@ -25,8 +25,10 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
+from exporter.metrics.unknown_fields import UnknownFields
+from exporter.polling.readings import ReadingJob
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import Target
 from tests.helpers.fakes import FakeClock, device, samples
 from tests.helpers.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 
@@ -65,7 +67,7 @@ class Bench:
         self.metrics.count_devices({"pbd": 1})
         asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.metrics)
         self.target = Target(device(), self.series, clock)
-        self._job = ReadingJob(self.target, asked, DroppedFields(self.metrics), LogOnce())
+        self._job = ReadingJob(self.target, asked, DroppedFields(self.metrics), UnknownFields(self.metrics), LogOnce())
         self._scheduler = Scheduler(asked, clock, 1, lambda: None)
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))
 

@@ -24,7 +24,7 @@ ABOUT: Final = frozenset(
     }
 )
 _OWN: Final = "atess_exporter_"
-_IDENTITY: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "selfTime", "updateTime", "firmwareVersion"})
+_IDENTITY: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "updateTime", "firmwareVersion"})
 _MOST_FIELDS: Final = 512
 _LONGEST_NAME: Final = 120
 _LONGEST_TEXT: Final = 400

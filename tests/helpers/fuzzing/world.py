@@ -21,7 +21,7 @@ KNOWN: Final = {"ppv": "PV power. Enerclo field ppv.", "batSOC": 'A "charge" \\ 
 #: Names that are known, foreign, reserved, colliding, or no names at all.
 NAMES: Final = (
     *("ppv", "batSOC", "Ppv", "bat_soc", "fooBar", "foo_bar", "FooBar", "fooBAR", "x1", "foo", "vbat"),
-    *("deviceSn", "time", "dataLogSn", "datalogSn", "selfTime", "updateTime", "firmwareVersion", "devicesn"),
+    *("deviceSn", "time", "dataLogSn", "datalogSn", "updateTime", "firmwareVersion", "devicesn"),
     *("alarmCode1", "sysFaultWord2", "bmsStatus", "runModel", "status", "states_", "error", "faults3", "codes", "encoded"),
     *(
         "loggerSn",

@@ -26,10 +26,22 @@ IDENTITIES = (
         "serial_no",
         "deviceSerialNum",
     ),
-    *("firmwareVersion", "updateTime", "selfTime", "time", "deviceSn", "barCode"),
+    *("firmwareVersion", "updateTime", "time", "deviceSn", "barCode"),
 )
 NUMBERS = (
-    *("ppv", "powerGird", "GRID", "powerGRID", "grid", "vpvsn", "valid", "systemNo", "maxVoltNum", "level2CellVoltHighFault"),
+    *(
+        "ppv",
+        "selfTime",
+        "powerGird",
+        "GRID",
+        "powerGRID",
+        "grid",
+        "vpvsn",
+        "valid",
+        "systemNo",
+        "maxVoltNum",
+        "level2CellVoltHighFault",
+    ),
     *("level1CellVoltHighWarning", "batSerialCount", "stateOfCharge", "codec", "modeCurrent", "deviceSn2", "plantIdle", ""),
 )
 

@@ -41,12 +41,107 @@ def test_what_the_catalogue_says_of_a_field_is_of_the_agreed_form(name: str) -> 
     for field, known in load_catalogue()[name].fields.items():
         assert metric_name(field)
         assert known.kind in {"instant", "daily_total", "lifetime_total", "status", "identifier", "limit", "timestamp"}
-        assert known.unit in {None, "V", "A", "kWh", "min", "°C", "Hz", "kvar", "kVA", "%"}
+        assert known.unit in {None, "V", "A", "kWh", "min", "h", "s", "°C", "Hz", "kvar", "kVA", "%"}
         assert (known.meaning is None) == (known.basis is None)
-        assert known.basis in {None, "D", "app", "S", "name"}
+        assert known.basis in {None, "D", "app", "S", "P", "I", "name", "disputed"}
+        assert known.unit_basis in {None, "S"}
+        assert known.unit or not known.unit_basis
         if known.meaning:
             assert known.meaning[-1] != "."
             assert len(known.meaning) > 5
+
+
+#: Which words the facts about the API give to which numbers, by type and field.
+RUNNING = dict(enumerate(("waiting", "self-check", "on grid", "fault", "permanent fault", "off grid", "PV only"))) | {
+    -1: "lost",
+    7: "switching to off grid",
+    8: "switching to on grid",
+}
+MODES = dict(
+    enumerate(
+        (
+            *("peak", "flat", "valley", "generator", "battery first", "load first", "peak shaving", "time schedule", "EMS"),
+            *("DC source", "manual dispatch", "battery protection", "backup power", "PCS dispatch", "forced charging"),
+            *("smart meter", "battery smart meter", "grid access control"),
+        )
+    )
+)
+BMS = dict(
+    enumerate(
+        ("hold", "charging and discharging disabled", "charging disabled", "discharging disabled", "charging", "discharging")
+    )
+)
+PBD = {-1: "lost", 0: "hold", 1: "check", 2: "run", 3: "error", 4: "permanent error", 6: "PV only"}
+WORDS: dict[tuple[str, str], dict[int, str]] = {
+    **{(of, "bmsStatus"): BMS for of in TYPES},
+    **{(of, "runModel"): MODES for of in ("hps_central", "hps_string", "pcs")},
+    **{(of, "status"): RUNNING for of in ("hps_central", "pcs")},
+    ("pbd", "status"): PBD,
+    ("pbd", "runModel"): {0: "normal", 1: "EMS"},
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_number_of_every_field_has_the_documented_word_or_none(name: str) -> None:
+    for field, known in load_catalogue()[name].fields.items():
+        found = {value: word[0] for value in range(-70_000, 70_000) if (word := known.word(value))}
+        assert found == WORDS.get((name, field), {}), field
+        assert known.word(2.5) is None
+        assert known.word(1e300) is None
+
+
+def test_a_word_carries_its_evidence() -> None:
+    known = load_catalogue()["hps_central"].fields["status"]
+    assert {value for value in RUNNING if known.word(value) == (RUNNING[value], Evidence.SIBLING)} == {-1, 0, 2, 3}
+    assert known.word(6) == ("PV only", Evidence.PROTOCOL)
+    assert load_catalogue()["pbd"].fields["status"].word(-1) == ("lost", Evidence.SIBLING)
+    assert "(-1 lost, 0 waiting, 2 on grid, 3 fault; documented for the sibling platform)" in known.words
+    assert "8 switching to on grid; from the vendor's device protocol)" in known.words
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "unit", "said"),
+    [
+        *((name, "selfTime", "s", "self-check") for name in ("hps_central", "pcs")),
+        ("pbd", "checkTime", "s", "self-check (inferred, never seen)"),
+        *((name, "loadPf", "%", "as on the sibling platform") for name in ("hps_central", "pcs")),
+        *((name, "pf", None, "ratio (as on the sibling platform)") for name in ("hps_central", "pcs")),
+        *((name, "mvpv", None, "Not a PV voltage") for name in ("pbd", "hps_central", "pcs")),
+        *(("pcs", field, None, "a voltage by its name, a current by the vendor's") for field in ("vacu", "vacv", "vacw")),
+        *(
+            ("pcs", f"{field}{when}", "kWh", "direction not settled")
+            for field in ("grid", "toGrid")
+            for when in ("Today", "Total")
+        ),
+        ("pcs", "gridFreq", "Hz", "doubtful"),
+        ("pcs", "temp5", "°C", "Transformer temperature (as in the vendor's device protocol)"),
+        ("pcs", "bipv", "A", "Battery current (as in the vendor's device protocol)"),
+        ("pcs", "vpvvw", "V", "Output voltage of phase V (as in the vendor's device protocol)"),
+        ("hps_central", "pac", None, "Battery power (as the vendor's app shows it)"),
+        ("hps_central", "pac2", "kVA", "Apparent power of the load (as the vendor's app shows it)"),
+        ("hps_central", "fac", "Hz", "Output frequency (as the vendor's app shows it)"),
+        ("hps_central", "bActivePower", None, "Grid power (as the vendor's app shows it)"),
+    ],
+)
+def test_a_field_says_what_is_known_of_it_and_how(name: str, field: str, unit: str | None, said: str) -> None:
+    known = load_catalogue()[name].fields[field]
+    assert known.unit == unit
+    text = HelpTexts([load_catalogue()[name]]).of(field)
+    assert said in text
+    assert (f", in {unit}" in text) == (unit is not None)
+
+
+def test_times_are_minutes_of_the_day_and_hours_in_total() -> None:
+    times = {
+        (name, field): known
+        for name, of_type in load_catalogue().items()
+        for field, known in of_type.fields.items()
+        if field.endswith(("TimeToday", "TimeTotal"))
+    }
+    assert len(times) == 28
+    for (_, field), known in times.items():
+        assert known.unit == ("min" if field.endswith("Today") else "h"), field
+        assert field.endswith("Today") or known.unit_basis == "S", field
 
 
 def test_no_help_claims_a_unit_for_an_active_power() -> None:
@@ -89,8 +184,7 @@ def known(**types: FieldInfo) -> HelpTexts:
                     evidence=Evidence.CONFIGURED,
                     meaning="State",
                     basis="C",
-                    values={1: "on", 0: "off"},
-                    values_evidence=Evidence.CONFIGURED,
+                    values={Evidence.CONFIGURED: {1: "on", 0: "off"}},
                 )
             },
             "State (says the config) (0 off, 1 on; set in the config). Enerclo field vbat.",

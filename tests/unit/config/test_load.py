@@ -129,7 +129,8 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
         (f"{MINIMAL}types:\n  new: {{}}\n", "config.yaml:5: types.new.path: missing; a type of your own needs one"),
         (
             f"{MINIMAL}types:\n  new: {{path: x, pat: y}}\n",
-            "config.yaml:5: types.new.pat: unknown key; expected one of path, history_path, list_path, settings_path, fields",
+            "config.yaml:5: types.new.pat: unknown key; expected one of path, history_path, list_path, settings_path, fields, "
+            "faults",
         ),
         (f"{MINIMAL}devices: {{}}\n", "config.yaml:4: the key devices is given twice (first on line 1)"),
         (f"{MINIMAL}    - UMD1\n", "config.yaml:4: devices.pbd[1]: deviceSn 'UMD1' is listed twice (first at config.yaml:3)"),

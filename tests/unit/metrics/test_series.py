@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.catalogue.faults import Fault
 from exporter.metrics.exposition import BLOCK, escape_label
 from exporter.metrics.names import DEVICE_FAMILIES, metric_name
 from exporter.metrics.series import Row, Series
@@ -655,3 +656,54 @@ def test_whatever_is_renamed_and_declared_the_page_holds_together(script: list[t
             rival = {"aB": "a_b", "a_b": "aB", "c": "C", "C": "c"}[field]
             if rival not in declared:
                 assert shown[f"{metric_name(field)}{{{rows[number].labels}}}"] == fields[field]
+
+
+def _fault(code: str, name: str = "bms") -> Fault:
+    return Fault(code, name, "fault", "Text", "sysFaultWord2")
+
+
+def _faults_shown(series: Series) -> dict[str, float]:
+    return {name: value for name, value in samples(series.snapshot()).items() if name.startswith("atess_device_fault")}
+
+
+def test_faults_are_shown_while_they_are_active(series: Series) -> None:
+    one, two = series.add("pbd", "A"), series.add("pbd", "B")
+    low, high, other = _fault("2.1", "low"), _fault("2.15", "high"), _fault("3.1", "unknown")
+    active = 'atess_device_fault_active{deviceSn="%s",type="pbd",fault="%s",severity="fault",code="%s"}'
+    count = 'atess_device_faults{deviceSn="%s",type="pbd"}'
+    series.show_faults(one, (low, high))
+    series.show_faults(two, (low,))
+    both = {active % ("B", "low", "2.1"): 1, count % "B": 1}
+    assert _faults_shown(series) == both | {active % ("A", "low", "2.1"): 1, active % ("A", "high", "2.15"): 1, count % "A": 2}
+    series.show_faults(one, (high, other))
+    assert _faults_shown(series) == both | {
+        active % ("A", "high", "2.15"): 1,
+        active % ("A", "unknown", "3.1"): 1,
+        count % "A": 2,
+    }
+    # another object that says the same is no other fault
+    series.show_faults(one, (_fault("2.15", "high"),))
+    assert _faults_shown(series) == both | {active % ("A", "high", "2.15"): 1, count % "A": 1}
+    series.show_faults(one, ())
+    assert _faults_shown(series) == both | {count % "A": 0}
+    series.show_faults(one, None)
+    assert _faults_shown(series) == both
+    series.rename(two, "b")
+    assert _faults_shown(series) == {active % ("b", "low", "2.1"): 1, count % "b": 1}
+
+
+@pytest.mark.parametrize("end", [Series.clear, Series.remove])
+def test_faults_go_with_the_reading(series: Series, end: Callable[[Series, Row], None]) -> None:
+    row = series.add("pbd", "A")
+    series.update(row, {"ppv": 1})
+    series.show_faults(row, (_fault("2.1"),))
+    end(series, row)
+    assert bytes(series.snapshot()) == b""
+    series.show_faults(row, (_fault("2.1"),))
+    assert bool(_faults_shown(series)) is (end is Series.clear)
+
+
+def test_no_field_may_take_the_names_of_the_faults(series: Series) -> None:
+    row = series.add("pbd", "A")
+    dropped = series.update(row, {"deviceFaults": 1, "deviceFaultActive": 1})
+    assert dropped == (("deviceFaults", "collision"), ("deviceFaultActive", "collision"))

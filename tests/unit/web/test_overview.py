@@ -74,7 +74,7 @@ def test_what_the_catalogue_knows_of_a_field_is_said_and_what_it_does_not_know_i
             "status",
             "atess_status",
             1,
-            "online",
+            "check",
             None,
             load_catalogue()["pbd"].fields["status"].words,
             "documented by the vendor",

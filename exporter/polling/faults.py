@@ -1,0 +1,44 @@
+"""The active faults of one device, and since when each is active."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.catalogue.faults import NO_FAULT_WORDS, Fault, FaultWords
+from exporter.metrics.series import Row, Series
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveFault:
+    """A fault, and the Unix time in seconds of the first poll that found it; it may have begun before."""
+
+    fault: Fault
+    since: float
+
+
+class ActiveFaults:
+    """The faults of a device's latest reading; `words` may be replaced. Not safe to be called from several threads."""
+
+    __slots__ = ("_active", "words")
+
+    def __init__(self) -> None:
+        self.words: FaultWords = NO_FAULT_WORDS
+        self._active: tuple[ActiveFault, ...] | None = None
+
+    @property
+    def active(self) -> tuple[ActiveFault, ...] | None:
+        """Return them in order of their codes; None if no reading said anything of faults, or its values are stale."""
+        return self._active
+
+    def show(self, series: Series, row: Row, fields: Mapping[str, int | float], now: float) -> None:
+        """Show those of the reading with these `fields`, which came `now` (a Unix time in seconds)."""
+        faults = self.words.active(fields)
+        series.show_faults(row, faults)
+        if faults:
+            since = {before.fault.code: before.since for before in self._active or ()}
+            self._active = tuple(ActiveFault(fault, since.get(fault.code, now)) for fault in faults)
+        else:
+            self._active = () if faults is not None else None
+
+    def forget(self) -> None:
+        """Forget them: the values are stale, and Series.clear() has removed them."""
+        self._active = None
