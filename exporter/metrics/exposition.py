@@ -113,13 +113,15 @@ class Exposition:
         while found:
             _, newline, others = after.partition(b"\n")
             before, found, after = (before + newline + others).partition(begin)
-        if before:
-            family.blocks[block] = before
-        else:
-            family.blocks.pop(block, None)
-        if not family.blocks and self._families.get(family.name) is family:
-            del self._families[family.name]
-        self._latest = _none
+        self._store(family, block, before)
+
+    def replace(self, metric: str, block: int, labels: str, endings: Sequence[bytes]) -> None:
+        """Show other lines in place of those whose labels begin with these, which stand together; `endings` follow in each."""
+        family = self.make(metric, None)
+        begin = family.begin + f"{{{labels}".encode()
+        before, _, after = family.blocks[block].partition(begin)
+        _, newline, others = after.rpartition(begin)[2].partition(b"\n")
+        self._store(family, block, b"".join((before, *[begin + ending for ending in endings], newline, others)))
 
     def relabel(self, block: int, before: str, after: str) -> None:
         """Replace `before`, with which the labels begin, by `after` in all lines in the block that have it."""
@@ -136,6 +138,15 @@ class Exposition:
             if header != family.header:
                 family.header = header
                 self._latest = _none
+
+    def _store(self, family: Family, block: int, text: bytes) -> None:
+        if text:
+            family.blocks[block] = text
+        else:
+            family.blocks.pop(block, None)
+        if not family.blocks and self._families.get(family.name) is family:
+            del self._families[family.name]
+        self._latest = _none
 
     def drop(self, unwanted: Callable[[Family], bool]) -> None:
         """Remove all `unwanted` families. A holder of one may still take() lines from it, but not put() any."""

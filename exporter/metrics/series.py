@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -45,7 +46,7 @@ class Row:
     settings: bool
     layout: _Layout = _EMPTY
     values: Sequence[float] = ()
-    faults: Sequence[Fault] | None = None
+    faults: tuple[Fault, ...] | None = None
 
 
 class Series:
@@ -137,17 +138,16 @@ class Series:
                 row.values = doubles if tuple(doubles) == values else values
             return layout.dropped
 
-    def show_faults(self, row: Row, faults: Sequence[Fault] | None) -> None:
+    def show_faults(self, row: Row, faults: tuple[Fault, ...] | None) -> None:
         """Show a device's active faults and their number in place of those before; None: its reading says nothing of faults."""
         with self._lock:
-            before, row.faults = row.faults, faults
-            if faults == before:
+            if row.block == _GONE or faults == row.faults:
                 return
-            for fault in set(before or ()).difference(faults or ()):
-                self.set(row, "atess_device_fault_active", None, fault.labels)
-            for fault in set(faults or ()).difference(before or ()):
-                self.set(row, "atess_device_fault_active", 1, fault.labels)
-            self.set(row, "atess_device_faults", None if faults is None else len(faults))
+            before, row.faults = row.faults, faults
+            self._exposition.replace("atess_device_fault_active", row.block, row.labels, _fault_endings(faults or ()))
+            if before is None or faults is None or len(before) != len(faults):
+                count = () if faults is None else (b"} %d" % len(faults),)
+                self._exposition.replace("atess_device_faults", row.block, row.labels, count)
 
     def clear(self, row: Row) -> None:
         """Remove the device's reading and its faults; what is said about the device itself stays."""
@@ -157,7 +157,7 @@ class Series:
 
     def set(self, row: Row, family: str, value: float | None, labels: Mapping[str, str] | None = None) -> None:
         """Put one of DEVICE_FAMILIES for the device, or with None take it away. `labels` tells several of one family apart."""
-        extra = "".join(f',{name}="{escape_label(text)}"' for name, text in (labels or {}).items())
+        extra = _extra(labels or {})
         with self._lock:
             if row.block == _GONE:
                 return
@@ -234,6 +234,16 @@ class Series:
 def _whole(value: int | float) -> int | float:
     """Return a whole number that is kept as a double as the integer that it is."""
     return int(value) if abs(value) < _EXACT and value == int(value) else value
+
+
+@lru_cache(maxsize=1024)
+def _fault_endings(faults: tuple[Fault, ...]) -> tuple[bytes, ...]:
+    """Return what follows the device's labels in the line of each fault."""
+    return tuple(f"{_extra(fault.labels)}}} 1".encode() for fault in faults)
+
+
+def _extra(labels: Mapping[str, str]) -> str:
+    return "".join(f',{name}="{escape_label(text)}"' for name, text in labels.items())
 
 
 def _labels(device_type: str, device_sn: str) -> str:

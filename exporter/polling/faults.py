@@ -18,27 +18,30 @@ class ActiveFault:
 class ActiveFaults:
     """The faults of a device's latest reading; `words` may be replaced. Not safe to be called from several threads."""
 
-    __slots__ = ("_active", "words")
+    __slots__ = ("_faults", "_since", "words")
 
     def __init__(self) -> None:
         self.words: FaultWords = NO_FAULT_WORDS
-        self._active: tuple[ActiveFault, ...] | None = None
+        self._faults: tuple[Fault, ...] | None = None
+        #: By the faults' codes.
+        self._since: dict[str, float] | None = None
 
     @property
     def active(self) -> tuple[ActiveFault, ...] | None:
         """Return them in order of their codes; None if no reading said anything of faults, or its values are stale."""
-        return self._active
+        since = self._since or {}
+        return None if self._faults is None else tuple(ActiveFault(fault, since[fault.code]) for fault in self._faults)
 
     def show(self, series: Series, row: Row, fields: Mapping[str, int | float], now: float) -> None:
         """Show those of the reading with these `fields`, which came `now` (a Unix time in seconds)."""
         faults = self.words.active(fields)
-        series.show_faults(row, faults)
-        if faults:
-            since = {before.fault.code: before.since for before in self._active or ()}
-            self._active = tuple(ActiveFault(fault, since.get(fault.code, now)) for fault in faults)
-        else:
-            self._active = () if faults is not None else None
+        # the same object where the words are the same, which is nearly always
+        if faults is not self._faults:
+            series.show_faults(row, faults)
+            since = self._since or {}
+            self._since = {fault.code: since.get(fault.code, now) for fault in faults} if faults else None
+            self._faults = faults
 
     def forget(self) -> None:
         """Forget them: the values are stale, and Series.clear() has removed them."""
-        self._active = None
+        self._faults = self._since = None
