@@ -1,4 +1,4 @@
-"""A simulated Enerclo cloud over real HTTP, for the demo. It knows nothing of the exporter, and all its devices are well."""
+"""A simulated Enerclo cloud over real HTTP, for the demo. It knows nothing of the exporter and never fails; its devices may."""
 
 from exporter.simulator.clock import SimClock
 from exporter.simulator.cloud import Cloud, UnknownDevice

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -49,6 +50,9 @@ def build_parser(program: str) -> argparse.ArgumentParser:
     devices.add_argument("--site", action="store_true", help="a small demo site")
     devices.add_argument("--fleet", type=int, metavar="N", help="N devices of all types")
     devices.add_argument("--devices", type=_devices, metavar="TYPE:SN,...", help="these devices")
+    parser.add_argument(
+        "--fault", type=_fault, action="append", default=[], metavar="TYPE:SN=WORD.BIT,...", help="faults that a device reports"
+    )
     parser.add_argument("--seed", type=int, default=1, help="another seed, other readings")
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time to run")
     parser.add_argument("--start", type=datetime.fromisoformat, metavar="ISO", help="simulated time to begin at; default: now")
@@ -70,6 +74,11 @@ def build_cloud(options: argparse.Namespace, kind: type[AnyCloud]) -> AnyCloud:
         devices = fleet(options.fleet, options.seed)
     else:
         devices = options.devices
+    for device_type, sn, faults in options.fault:
+        found = [place for place, device in enumerate(devices) if (device.type, device.sn) == (device_type, sn)]
+        if not found:
+            raise ValueError(f"--fault: there is no {device_type} {sn}")
+        devices[found[0]] = replace(devices[found[0]], faults=faults)
     return kind(devices, clock, options.seed, options.token, options.upload_interval)
 
 
@@ -80,6 +89,12 @@ def _address(text: str) -> tuple[str, int]:
 
 def _devices(text: str) -> list[SimDevice]:
     return [SimDevice(kind, sn) for kind, _, sn in (part.partition(":") for part in text.split(","))]
+
+
+def _fault(text: str) -> tuple[str, str, tuple[str, ...]]:
+    device, _, codes = text.partition("=")
+    device_type, _, sn = device.partition(":")
+    return device_type, sn, tuple(codes.split(","))
 
 
 def _zone(text: str) -> ZoneInfo:

@@ -78,6 +78,8 @@ class Measurement:
     inverter_temp: float
     ambient_temp: float
     rated_watts: int
+    #: Those that are reported, each as `word.bit`.
+    faults: tuple[str, ...]
     chance: random.Random
 
 
@@ -86,6 +88,7 @@ class Plant:
 
     def __init__(self, seed: int, device: SimDevice) -> None:
         self._sn = device.sn
+        self._faults = device.faults
         self._key = digest(seed, device.type, device.sn)
         chance = random.Random(self._key)
         self._pattern: Pattern = pattern(seed, chance.randrange(VARIANTS))
@@ -128,6 +131,7 @@ class Plant:
             inverter_temp=round(ambient + 4 + 30 * effort + chance.uniform(-0.3, 0.3), 1),
             ambient_temp=round(ambient, 1),
             rated_watts=self._rated,
+            faults=self._faults,
             chance=chance,
         )
 

@@ -7,6 +7,7 @@ from exporter.simulator.answer import Reading
 from exporter.simulator.clock import Calendar
 from exporter.simulator.device import SimDevice
 from exporter.simulator.fields import READINGS
+from exporter.simulator.fields.states import implausible
 from exporter.simulator.noise import unit
 from exporter.simulator.plant import Plant
 
@@ -63,5 +64,6 @@ class Station:
         """Return the reading of one upload; the caller may change it."""
         if self._latest is None or self._latest[0] != number:
             measurement = self._plant.measure(self._calendar, self._uploads.timestamp(number))
-            self._latest = (number, READINGS[self.device.type](measurement))
+            reading = READINGS[self.device.type](measurement)
+            self._latest = (number, implausible(reading, number) if self.device.odd else reading)
         return dict(self._latest[1])

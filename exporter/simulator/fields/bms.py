@@ -4,7 +4,8 @@ Everything here is made up by analogy: the battery fields that PBD and HPS readi
 """
 
 from exporter.simulator.answer import Reading
-from exporter.simulator.fields.shared import cell_number, direction
+from exporter.simulator.fields.shared import cell_number
+from exporter.simulator.fields.states import bms_state
 from exporter.simulator.plant import Measurement
 
 
@@ -14,7 +15,7 @@ def bcu(now: Measurement) -> Reading:
     limit = round(now.rated_watts / battery.volts, 1)
     return {
         "bmsProtection": None,
-        "bmsStatus": direction(battery),
+        "bmsStatus": bms_state(battery),
         "bmsSystemStatus": 1,
         "bmsVoltStatus": 0,
         "capacity": round(100 * battery.soc),

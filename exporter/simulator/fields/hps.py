@@ -5,12 +5,12 @@ and in their spelling where it is known (`eloadToday`); in alphabetical order fr
 page says, which leaves out `alarmCode1` and `alarmCode2`. String type: of these (by analogy) what lies between
 `bipvBuck1` and `vpvwn`, the ends that the page names. Meanings that the page gives for the HPS100HV and HPS150HV are
 kept: `ppv1` is the total PV power, `ppv`, `ppv2` and `ppv3` the powers of PV1 to PV3. Made up among the others:
-`bActivePower` is the power at the grid in W, positive while importing; `pac` is what the inverter puts out.
+`bActivePower` is the power at the grid in W, positive while importing; `pac` is the battery's, positive while discharging.
 """
 
 from exporter.simulator.answer import Reading
+from exporter.simulator.device import FAULT_WORDS
 from exporter.simulator.fields import shared
-from exporter.simulator.fields.shared import run_model
 from exporter.simulator.plant import Measurement
 
 
@@ -34,7 +34,7 @@ def _fields(now: Measurement) -> Reading:
         **shared.battery_fields(now),
         **shared.bus_fields(now),
         **shared.load_fields(now),
-        **shared.upkeep_fields(now, fault_words=9),
+        **shared.upkeep_fields(now, FAULT_WORDS["hps_central"]),
         **_inverter(now),
         **_solar(now),
         **_counters(now),
@@ -47,7 +47,7 @@ def _inverter(now: Measurement) -> Reading:
     u, v, w = mains.phases
     uv, vw, wu = shared.line_volts(now)
     return {
-        "atsBypass": int(watts.imported > 0),
+        "atsBypass": 1,
         "bActivePower": watts.imported - watts.exported,
         "bypassFreq": mains.hertz,
         "dgGridSelect": None,
@@ -57,11 +57,11 @@ def _inverter(now: Measurement) -> Reading:
         "ipva": round(output / 3 / u, 1),
         "ipvb": round(output / 3 / v, 1),
         "ipvc": round(output / 3 / w, 1),
-        "pac": output,
+        "pac": watts.discharge - watts.charge,
         "pac1": output,
-        "pac2": 0,
+        "pac2": shared.apparent(watts.load, mains.factor),
         "rac": shared.reactive(output, mains.factor),
-        "runModel": run_model(now),
+        "runModel": 5,
         "runStatus": 1,
         "vbat": battery.volts,
         "vpvun": u,
@@ -105,22 +105,22 @@ def _solar(now: Measurement) -> Reading:
 
 
 def _counters(now: Measurement) -> Reading:
-    """Return energies in kWh, and all times in minutes, though only the daily ones are known to be minutes."""
+    """Return energies in kWh, times of the day in minutes, and those in total in hours."""
     today, total = now.kwh_today, now.kwh_total
     busy, ever = now.minutes_today, now.minutes_total
     return {
         "eGridTimeToday": busy.imported,
-        "eGridTimeTotal": ever.imported,
+        "eGridTimeTotal": shared.hours(ever.imported),
         "eGridTotal": total.imported,
         "eLoadTimeToday": busy.load,
-        "eLoadTimeTotal": ever.load,
+        "eLoadTimeTotal": shared.hours(ever.load),
         "eLoadTotal": total.load,
         "eToGridTimeToday": busy.exported,
-        "eToGridTimeTotal": ever.exported,
+        "eToGridTimeTotal": shared.hours(ever.exported),
         "eToGridTotal": total.exported,
-        "ebatChargeTimeTotal": ever.charge,
+        "ebatChargeTimeTotal": shared.hours(ever.charge),
         "ebatChargeTotal": total.charge,
-        "ebatDischargeTimeTotal": ever.discharge,
+        "ebatDischargeTimeTotal": shared.hours(ever.discharge),
         "ebatDischargeTotal": total.discharge,
         "echargeTimeToday": busy.charge,
         "echargeToday": today.charge,
@@ -129,7 +129,7 @@ def _counters(now: Measurement) -> Reading:
         "egridToday": today.imported,
         "eloadToday": today.load,
         "epvTimeToday": busy.pv,
-        "epvTimeTotal": ever.pv,
+        "epvTimeTotal": shared.hours(ever.pv),
         "epvToday": today.pv,
         "epvTotal": total.pv,
         "etoGridToday": today.exported,

@@ -1,12 +1,17 @@
 """The PBD reading: the 76 numeric and 2 text fields that the vendor documents, with their documented types."""
 
 from exporter.simulator.answer import Reading
-from exporter.simulator.fields.shared import cell_number, direction, float32, run_model
+from exporter.simulator.device import FAULT_WORDS
+from exporter.simulator.fields.shared import cell_average, cell_number, float32, hours
+from exporter.simulator.fields.states import bms_state, fault_words, pbd_running_state
 from exporter.simulator.plant import Measurement
 
 
 def pbd(now: Measurement) -> Reading:
-    """Return all fields in alphabetical order: int32 as integers, float with a 32-bit float's tail, double as it is."""
+    """Return all fields in alphabetical order: int32 as integers, float with a 32-bit float's tail, double as it is.
+
+    With a fault there are fault words behind them, which the vendor does not document for this type.
+    """
     watts, battery, solar = now.watts, now.battery, now.solar
     today, total = now.kwh_today, now.kwh_total
     busy, ever = now.minutes_today, now.minutes_total
@@ -23,23 +28,23 @@ def pbd(now: Measurement) -> Reading:
         "bipvBuck3": string_amps[2],
         "bipvBuck4": string_amps[3],
         "bipvBuck5": string_amps[4],
-        "bmsStatus": direction(battery),
+        "bmsStatus": bms_state(battery),
         "bmsSystemStatus": 1,
         "bmsVoltStatus": 0,
         "bvbus": bus,
         "capacity": round(100 * battery.soc),
         "checkTime": float32(60.0),
         "deviceSn": now.sn,
-        "ebatChargeTimeTotal": float(ever.charge),
+        "ebatChargeTimeTotal": hours(ever.charge),
         "ebatChargeTotal": total.charge,
-        "ebatDischargeTimeTotal": float(ever.discharge),
+        "ebatDischargeTimeTotal": hours(ever.discharge),
         "ebatDischargeTotal": total.discharge,
         "echargeTimeToday": float32(busy.charge),
         "echargeToday": float32(today.charge),
         "edischargeTimeToday": float32(busy.discharge),
         "edischargeToday": float32(today.discharge),
         "epvTimeToday": float(busy.pv),
-        "epvTimeTotal": float(ever.pv),
+        "epvTimeTotal": hours(ever.pv),
         "epvToday": float32(today.pv),
         "epvTotal": total.pv,
         "ibat": round(battery.amps),
@@ -64,7 +69,7 @@ def pbd(now: Measurement) -> Reading:
         "minVoltCell": cell_number(now, 192),
         "minVoltGroup": cell_number(now, 8),
         "minVoltNum": cell_number(now, 24),
-        "mvpv": float32(solar.volts),
+        "mvpv": float32(cell_average(battery)),
         "outDailyDischarge": float32(today.output),
         "outInductanceCurr1": round(output / bus / 2),
         "outInductanceCurr2": round(output / bus / 2),
@@ -85,8 +90,8 @@ def pbd(now: Measurement) -> Reading:
         "ppv5": string_watts[4],
         "pvInductanceTemp": heat + 2,
         "pvTemp": heat,
-        "runModel": run_model(now),
-        "status": 1,
+        "runModel": 0,
+        "status": pbd_running_state(now),
         "systemNo": 1,
         "temp": round(now.ambient_temp),
         "time": now.time,
@@ -96,4 +101,5 @@ def pbd(now: Measurement) -> Reading:
         "vpv3": volts,
         "vpv4": volts,
         "vpv5": volts,
+        **(fault_words(now, FAULT_WORDS["pbd"]) if now.faults else {}),
     }

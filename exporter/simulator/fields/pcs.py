@@ -1,10 +1,13 @@
-"""The PCS reading: the names that the sibling platform documents, in its spelling (`powerGird`). All meanings are made up.
+"""The PCS reading: the names that the sibling platform documents, in its spelling (`powerGird`).
+
+Battery (`bvpv`, `bipv`), bypass and phase voltages are as in the vendor's device protocol; other meanings are made up.
 
 `powerGird` is the W taken from the grid and `toPowerGird` the W given to it; `pacToGrid` and `pacToBattery` are the same
 flows with a sign. Names that begin with `b` are taken for the bypass, which carries the imported power.
 """
 
 from exporter.simulator.answer import Reading
+from exporter.simulator.device import FAULT_WORDS
 from exporter.simulator.fields import shared
 from exporter.simulator.plant import Measurement
 
@@ -16,7 +19,7 @@ def pcs(now: Measurement) -> Reading:
         **shared.battery_fields(now),
         **shared.bus_fields(now),
         **shared.load_fields(now),
-        **shared.upkeep_fields(now, fault_words=8),
+        **shared.upkeep_fields(now, FAULT_WORDS["pcs"]),
         **_bypass(now),
         **_output(now),
         **_counters(now),
@@ -33,11 +36,11 @@ def _bypass(now: Measurement) -> Reading:
         "bActivePower": power,
         "bApparentPower": shared.apparent(power, mains.factor),
         "bReactivePower": shared.reactive(power, mains.factor),
-        "bipv": round(power / 3 / u, 1),
+        "bipv": now.battery.amps,
         "bipvu": round(power / 3 / u, 1),
         "bipvv": round(power / 3 / v, 1),
         "bipvw": round(power / 3 / w, 1),
-        "bvpv": u,
+        "bvpv": now.battery.volts,
         "bvpvuv": uv,
         "bvpvvw": vw,
         "bvpvwu": wu,
@@ -79,35 +82,35 @@ def _output(now: Measurement) -> Reading:
         "vacvw": vw,
         "vacw": w,
         "vacwu": wu,
-        "vpvuv": uv,
-        "vpvvw": vw,
-        "vpvwu": wu,
+        "vpvuv": u,
+        "vpvvw": v,
+        "vpvwu": w,
     }
 
 
 def _counters(now: Measurement) -> Reading:
-    """Return energies in kWh and times in minutes."""
+    """Return energies in kWh, times of the day in minutes, and those in total in hours."""
     today, total = now.kwh_today, now.kwh_total
     busy, ever = now.minutes_today, now.minutes_total
     return {
         "eChargeTimeToday": busy.charge,
-        "eChargeTimeTotal": ever.charge,
+        "eChargeTimeTotal": shared.hours(ever.charge),
         "eChargeToday": today.charge,
         "eChargeTotal": total.charge,
         "eDischargeTimeToday": busy.discharge,
-        "eDischargeTimeTotal": ever.discharge,
+        "eDischargeTimeTotal": shared.hours(ever.discharge),
         "eDischargeToday": today.discharge,
         "eDischargeTotal": total.discharge,
         "gridTimeToday": busy.imported,
-        "gridTimeTotal": ever.imported,
+        "gridTimeTotal": shared.hours(ever.imported),
         "gridToday": today.imported,
         "gridTotal": total.imported,
         "loadTimeToday": busy.load,
-        "loadTimeTotal": ever.load,
+        "loadTimeTotal": shared.hours(ever.load),
         "loadToday": today.load,
         "loadTotal": total.load,
         "toGridTimeToday": busy.exported,
-        "toGridTimeTotal": ever.exported,
+        "toGridTimeTotal": shared.hours(ever.exported),
         "toGridToday": today.exported,
         "toGridTotal": total.exported,
     }

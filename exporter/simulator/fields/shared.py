@@ -4,6 +4,7 @@ import math
 import struct
 
 from exporter.simulator.answer import Reading
+from exporter.simulator.fields.states import bms_state, fault_words, running_state
 from exporter.simulator.plant import Battery, Measurement
 
 _ROOT3 = math.sqrt(3)
@@ -15,7 +16,7 @@ def battery_fields(now: Measurement) -> Reading:
     limit = round(now.rated_watts / battery.volts, 1)
     return {
         "bmsProtection": None,
-        "bmsStatus": direction(battery),
+        "bmsStatus": bms_state(battery),
         "bmsVoltStatus": 0,
         "capacity": round(100 * battery.soc),
         "maxChargeCurr": limit,
@@ -34,7 +35,7 @@ def bus_fields(now: Measurement) -> Reading:
 
 
 def load_fields(now: Measurement) -> Reading:
-    """Return load power in W and kvar, power factor, and the A of each phase."""
+    """Return load power in W and kvar, power factor in per cent, and the A of each phase."""
     power, mains = now.watts.load, now.mains
     amps = [round(power / 3 / volts / mains.factor, 1) for volts in mains.phases]
     return {
@@ -42,31 +43,31 @@ def load_fields(now: Measurement) -> Reading:
         "loadIa": amps[0],
         "loadIb": amps[1],
         "loadIc": amps[2],
-        "loadPf": mains.factor,
+        "loadPf": round(100 * mains.factor, 1),
         "loadReactivePower": reactive(power, mains.factor),
     }
 
 
-def upkeep_fields(now: Measurement, fault_words: int) -> Reading:
-    """Return temperatures, states and fault words (all clear), and null for a sensor and a register that this device lacks."""
+def upkeep_fields(now: Measurement, words: int) -> Reading:
+    """Return temperatures, states and fault words."""
     heat = now.inverter_temp
     return {
         "dgGridPower": 0.0,
         "lost": False,
-        "mvpv": now.solar.volts,
+        "mvpv": cell_average(now.battery),
         "pf": now.mains.factor,
         "pfSymbol": 1,
-        "selfTime": None,
-        "status": 1,
+        "selfTime": 60,
+        "status": running_state(now),
         "temp1": heat,
         "temp2": round(heat + 1.4, 1),
         "temp3": round(heat + 2.1, 1),
-        "temp4": now.ambient_temp,
+        "temp4": round(heat + 0.7, 1),
         "temp5": round(heat - 1.2, 1),
-        "temp6": None,
+        "temp6": now.ambient_temp,
         "time": now.time,
         "typeFlag": 0,
-        **{f"sysFaultWord{number}": 0 for number in range(1, fault_words + 1)},
+        **fault_words(now, words),
     }
 
 
@@ -92,14 +93,14 @@ def float32(value: float) -> float:
     return widened
 
 
-def direction(battery: Battery) -> int:
-    """Return -1 charging, 1 discharging, 0 neither: the state flag of the vendor's app."""
-    return (battery.amps > 0) - (battery.amps < 0)
+def cell_average(battery: Battery) -> float:
+    """Return the average cell voltage, V: what `mvpv` probably is."""
+    return round((battery.cell_max + battery.cell_min) / 2, 3)
 
 
-def run_model(now: Measurement) -> int:
-    """Return a running mode: 1 on the grid, 0 without it. Made up."""
-    return int(now.watts.imported > 0)
+def hours(minutes: float) -> float:
+    """Return a time in hours, as the totals have it."""
+    return round(minutes / 60, 1)
 
 
 def cell_number(now: Measurement, count: int) -> int:

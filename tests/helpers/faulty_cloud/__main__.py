@@ -12,12 +12,14 @@ from tests.helpers.faulty_cloud import FaultyCloud, serve
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
     parser = build_parser("python -m tests.helpers.faulty_cloud")
-    parser.add_argument("--fault", type=_fault, action="append", default=[], metavar="TYPE:SN=NAME", help="a fault to set")
+    parser.add_argument(
+        "--api-fault", type=_fault, action="append", default=[], metavar="TYPE:SN=NAME", help="a fault of the API to set"
+    )
     options = parser.parse_args(arguments)
 
     def start() -> AbstractContextManager[ServedCloud]:
         cloud = build_cloud(options, FaultyCloud)
-        for kind, sn, name in options.fault:
+        for kind, sn, name in options.api_fault:
             cloud.faults.set(kind, sn, name)
         return serve(cloud, *options.listen)
 

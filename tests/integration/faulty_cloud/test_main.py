@@ -10,7 +10,7 @@ from tests.helpers.processes import cloud_process
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signals) -> None:
-    with cloud_process("tests.helpers.faulty_cloud", "--site", "--fault", "pbd:UMD0D23202=timeout") as (running, origin):
+    with cloud_process("tests.helpers.faulty_cloud", "--site", "--api-fault", "pbd:UMD0D23202=timeout") as (running, origin):
         good = bare_http.parse(bare_http.exchange(origin, bare_http.target("hps/data-last", deviceSn="TND0D20233")))
         assert good.json["code"] == 0
         with bare_http.dial(origin) as stalled:
@@ -22,7 +22,7 @@ def test_serves_until_a_signal_and_says_no_more_than_where(number: signal.Signal
 
 def test_takes_the_flags_of_the_simulator() -> None:
     with cloud_process(
-        "tests.helpers.faulty_cloud", "--devices", "pbd:A1,pcs:B2", "--token", "secret", "--fault", "pcs:B2=http_503"
+        "tests.helpers.faulty_cloud", "--devices", "pbd:A1,pcs:B2", "--token", "secret", "--api-fault", "pcs:B2=http_503"
     ) as (_, origin):
         devices = bare_http.parse(bare_http.exchange(origin, "/_simulator/devices")).json
         assert [(device["type"], device["sn"]) for device in devices] == [("pbd", "A1"), ("pcs", "B2")]
@@ -35,8 +35,8 @@ def test_takes_the_flags_of_the_simulator() -> None:
     [
         [],
         ["--devices", "toaster:1"],
-        ["--site", "--fault", "pbd:UMD0D23202=nonsense"],
-        ["--site", "--fault", "pbd:UMD0D23202"],
+        ["--site", "--api-fault", "pbd:UMD0D23202=nonsense"],
+        ["--site", "--api-fault", "pbd:UMD0D23202"],
     ],
 )
 def test_mistakes_end_with_exit_2_and_no_traceback(options: list[str]) -> None:

@@ -23,6 +23,12 @@ def test_demo_site_has_every_type_live_two_loggers_and_one_device_offline() -> N
     assert ("hps_central", "TND0D20233") in {(device.type, device.sn) for device in live}
 
 
+def test_one_device_of_the_demo_site_has_two_faults_and_one_is_odd() -> None:
+    site = demo_site(NOW)
+    assert [(device.type, device.faults) for device in site if device.faults] == [("pcs", ("2.3", "7.2"))]
+    assert [device.type for device in site if device.odd] == ["hps_string"]
+
+
 def test_fleet_is_repeatable_unique_and_mostly_pbd_and_hps() -> None:
     devices = fleet(1000, seed=3)
     assert devices == fleet(1000, seed=3)

@@ -1,11 +1,16 @@
 """The names and JSON types of every reading, against the lists of the vendor's page and of the sibling platform."""
 
 import struct
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from exporter.simulator import Cloud
+from exporter.simulator import Cloud, SimClock, SimDevice
 from exporter.simulator.device import TYPES
+
+BANGKOK = ZoneInfo("Asia/Bangkok")
 
 
 def words(text: str) -> list[str]:
@@ -253,3 +258,47 @@ def test_lost_is_a_boolean_and_some_fields_are_null(cloud: Cloud, kind: str) -> 
     reading = cloud.reading(kind, SERIALS[kind])
     assert reading["lost"] is False
     assert None in reading.values()
+
+
+def readings_of_a_day(device: SimDevice) -> list[dict[str, Any]]:
+    """The device's readings of a day, one every 15 minutes."""
+    day = Cloud([device], SimClock(datetime(2026, 5, 5, tzinfo=BANGKOK), timezone=BANGKOK, monotonic=lambda: 0.0))
+    start = datetime(2026, 5, 5, tzinfo=BANGKOK)
+    return [day.reading(device.type, device.sn, start + timedelta(minutes=15 * step)) for step in range(96)]
+
+
+@pytest.mark.parametrize(("kind", "states"), [("hps_central", {2, 5}), ("pcs", {2, 5}), ("pbd", {0, 2, 6})])
+def test_states_follow_the_sun_and_the_grid(kind: str, states: set[int]) -> None:
+    day = readings_of_a_day(SimDevice(kind, "X"))
+    assert {reading["status"] for reading in day} <= states
+    assert {reading["bmsStatus"] for reading in day} >= {4, 5}
+    for reading in day:
+        current: Any = reading.get("ibat", reading.get("bipv"))
+        assert {4: current <= 0, 5: current >= 0}.get(reading["bmsStatus"], current == 0), reading
+        if kind == "hps_central":
+            assert (reading["status"] == 2) == (reading["bActivePower"] != 0)
+
+
+@pytest.mark.parametrize("kind", ["pbd", "pcs", "hps_central", "hps_string"])
+def test_a_fault_is_in_its_word_with_the_bytes_swapped(kind: str) -> None:
+    at = datetime(2026, 5, 5, 12, tzinfo=BANGKOK)
+    cloud = Cloud([SimDevice(kind, "X", faults=("2.3", "2.5", "3.0", "6.15"))], SimClock(at, timezone=BANGKOK))
+    reading = cloud.reading(kind, "X", at)
+    words = {name: value for name, value in reading.items() if name.startswith("sysFaultWord") and value}
+    assert words == {"sysFaultWord2": 10240, "sysFaultWord3": 256, "sysFaultWord6": 128}
+    assert reading["status"] == 3
+    warned = Cloud([SimDevice(kind, "X", faults=("5.1",) if kind == "pbd" else ("7.2",))], SimClock(at, timezone=BANGKOK))
+    assert (warned.reading(kind, "X", at)["status"] == 3) is (kind == "pbd")
+
+
+def test_an_odd_device_has_values_that_cannot_be_in_three_of_four_readings() -> None:
+    day = readings_of_a_day(SimDevice("hps_string", "X", odd=True))
+    assert sum(reading["temp1"] == 6523.6 and reading["maxTemp"] == 157 for reading in day) == 24
+    assert sum(reading["capacity"] == 48130 for reading in day) == 24
+    assert sum(reading["status"] == reading["sysFaultWord2"] == -1 for reading in day) == 24
+
+
+def test_the_average_cell_voltage_is_no_pv_voltage() -> None:
+    for kind in ("pbd", "pcs", "hps_central"):
+        for reading in readings_of_a_day(SimDevice(kind, "X"))[40:56]:
+            assert reading["minVolt"] <= reading["mvpv"] <= reading["maxVolt"]
