@@ -4,7 +4,6 @@ The one module that builds on what uvicorn and asyncio do not document.
 """
 
 import asyncio
-import socket
 import ssl
 import sys
 from asyncio import sslproto
@@ -26,13 +25,18 @@ _log = structlog.get_logger()
 #: Bytes that a connection buffers for its client, beside the system's send buffer.
 WRITE_BUFFER: Final = 16 * 1024
 
-#: Bytes of the system's send buffer for a client, enough for 10 Mbit/s across the world. By default it grows to 4 MB, which
-#: would take in a whole answer and hide that the client does not read.
-_SEND_BUFFER: Final = 256 * 1024
-
 # Bytes of asyncio's read buffer for a TLS connection; requests are smaller. Its own 256 KiB would be 100 MB for the clients of
 # test_hostile_connections_cost_little_and_are_dropped.
 sslproto.SSLProtocol.max_size = 4 * 1024
+
+#: Why a client is dropped, by the limit that it has exceeded. A whole answer is timed by the middleware.
+_TIMEOUTS: Final = {
+    "handshake": "timeout: TLS handshake",
+    "head": "timeout: no complete request",
+    "stall": "timeout: client does not read the answer",
+    "idle": "timeout: idle",
+    "linger": "timeout: client sends on after a refusal",
+}
 
 
 class Connection(H11Protocol):
@@ -54,8 +58,8 @@ class Connection(H11Protocol):
         self._early = b""
         self._refused = False
         self._gone = False
-        self._head: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
+        #: What the client was waited for when look() was last called, and in which request.
+        self._seen: tuple[str, object] = ("handshake", None)
 
     @property
     def answering(self) -> bool:
@@ -65,7 +69,7 @@ class Connection(H11Protocol):
     @property
     def spare(self) -> bool:
         """Return True while the exporter waits for the client, so that nothing is lost by dropping it."""
-        return not self.answering or self._stall is not None
+        return not self.answering or self.flow.write_paused
 
     def drop(self, reason: str) -> None:
         """Close the connection at once. `reason` is logged."""
@@ -73,12 +77,32 @@ class Connection(H11Protocol):
         self.connections.discard(self)
         self.transport.abort()
 
+    def look(self, now: float) -> None:
+        """Drop the client if it has been waited for too long. `now` is by the loop's clock."""
+        waits = self._waits_for()
+        if (waits, self.cycle) != self._seen:
+            self._seen = (waits, self.cycle)
+            self.since = now
+        if waits in _TIMEOUTS and now - self.since > getattr(self._limits, waits):
+            self.drop(_TIMEOUTS[waits])
+
+    def _waits_for(self) -> str:
+        """Return which of the limits counts now."""
+        if self._handshake is not None:
+            return "handshake"
+        if self._refused:
+            return "linger"
+        if self.flow.write_paused or self.transport.is_closing():
+            return "stall"
+        if self.answering:
+            return "answer"
+        return "head" if self.cycle is None or self.conn.trailing_data[0] else "idle"
+
     # called by asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let the client in, if need be in place of another."""
         self.transport = transport
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         address = transport.get_extra_info("peername")
         self.peer = str(address[0]) if isinstance(address, tuple) else "unix"
         if not self._make_room():
@@ -99,41 +123,19 @@ class Connection(H11Protocol):
             self._early += data
         elif not self._refused:
             super().data_received(data)
-            self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after a connection that either side has closed."""
         self._gone = True
-        for timer in (self._head, self._stall):
-            if timer is not None:
-                timer.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
 
-    def pause_writing(self) -> None:
-        """Start the timeout for a client that does not read."""
-        super().pause_writing()
-        self._stall = self.loop.call_later(self._limits.stall, self.drop, "timeout: client does not read the answer")
-
     def resume_writing(self) -> None:
-        """Stop the timeout: the client has read most of what was sent."""
+        """Note that the client has read most of what was sent."""
         super().resume_writing()
         self.since = self.loop.time()
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
 
     # called by uvicorn
-
-    def on_response_complete(self) -> None:
-        """Go on to the next request: an answer is written."""
-        super().on_response_complete()
-        self._watch_head()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection."""
-        super().timeout_keep_alive_handler()
-        self._watch_head()
 
     def shutdown(self) -> None:
         """Close after the answer under way, at once if the client is waited for."""
@@ -169,9 +171,8 @@ class Connection(H11Protocol):
             self.transport.write_eof()
         else:
             self.transport.close()
-        self._await_head(self._limits.linger, self.transport.abort)
 
-    # the handshake, the deadline of the head, and the place among others
+    # the handshake, and the place among others
 
     async def _shake_hands(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
         """Go on by TLS. The listening server knows nothing of it, so that the next client gets the context of its moment."""
@@ -198,30 +199,9 @@ class Connection(H11Protocol):
 
     def _begin(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        self.since = self.loop.time()
         super().connection_made(transport)
-        self._watch_head()
-
-    def _watch_head(self) -> None:
-        """Set the deadline of a request's line and headers while they are awaited, and that of a connection which is closing."""
-        if self._refused or self._gone:
-            return
-        if self.transport.is_closing():
-            self._await_head(self._limits.stall, self.transport.abort)
-        elif self.answering or (self.cycle is not None and not self.conn.trailing_data[0]):
-            # answered in time by the middleware, or idle, which uvicorn times
-            if self._head is not None:
-                self.since = self.loop.time()
-                self._head.cancel()
-                self._head = None
-        elif self._head is None:
-            self.since = self.loop.time()
-            self._await_head(self._limits.head, self.drop, "timeout: no complete request")
-
-    def _await_head(self, seconds: float, then: Callable[..., object], *arguments: Any) -> None:
-        if self._head is not None:
-            self._head.cancel()
-        self._head = self.loop.call_later(seconds, then, *arguments)
+        self._seen = (self._waits_for(), None)
+        self.since = self.loop.time()
 
     def _make_room(self) -> bool:
         """Evict another connection if there are too many. Return False if all of them are being answered."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -22,10 +23,26 @@ _log = structlog.get_logger()
 #: Seconds that answers under way get to finish at shutdown.
 GRACE: Final = 0.7
 
+#: Bytes of the system's send buffer for a client, enough for 10 Mbit/s across the world. By default it grows to 4 MB, which
+#: would take in a whole answer and hide that the client does not read.
+_SEND_BUFFER: Final = 256 * 1024
+
 #: Seconds for which it is not told again that the system is out of resources for another connection.
 _STARVED: Final = 60.0
 
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's server, which looks after its connections at each of its ticks, ten a second."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Drop the clients that are waited for too long. Return whether to stop."""
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.look(now)
+        return await super().on_tick(counter)
 
 
 class Server:
@@ -46,9 +63,13 @@ class Server:
         self._listeners = listeners or [listen((host, port))]
         self._rotation = rotation or Rotation(None)
         self._limits = limits
-        self._server: uvicorn.Server | None = None
+        self._server: _Uvicorn | None = None
         self._thread: threading.Thread | None = None
         self._starved: float | None = None
+
+    @property
+    def _sockets(self) -> list[socket.socket]:
+        return [sock for listener in self._listeners for sock in listener.sockets]
 
     @property
     def urls(self) -> list[str]:
@@ -82,7 +103,10 @@ class Server:
             timeout_graceful_shutdown=GRACE,  # type: ignore[arg-type]
             h11_max_incomplete_event_size=limits.head_size,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config)
+        for sock in self._sockets:
+            # for those that are accepted on it
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
         self._thread.start()
         rotation.start()
@@ -100,7 +124,7 @@ class Server:
         server = self._server
         assert server is not None  # noqa: S101 - for mypy; start() has set it
         asyncio.get_running_loop().set_exception_handler(self._log_exception)
-        await server.serve([sock for listener in self._listeners for sock in listener.sockets])
+        await server.serve(self._sockets)
         for connection in list(server.server_state.connections):
             if isinstance(connection, Connection):
                 connection.drop("server is shutting down")
