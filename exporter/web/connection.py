@@ -57,7 +57,6 @@ class Connection(H11Protocol):
         self._handshake: asyncio.Task[None] | None = None
         self._early = b""
         self._refused = False
-        self._gone = False
         #: What the client was waited for when look() was last called, and in which request.
         self._seen: tuple[str, object] = ("handshake", None)
 
@@ -126,7 +125,6 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after a connection that either side has closed."""
-        self._gone = True
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
 
@@ -185,7 +183,7 @@ class Connection(H11Protocol):
             _log.debug("TLS handshake failed", client=self.peer, error=reason_of(error))
             secured = None
         self._handshake = None
-        if not secured or self._gone:
+        if not secured or secured.is_closing():
             # asyncio tells of no connection that is lost in the handshake
             self.connections.discard(self)
             plain.abort()
