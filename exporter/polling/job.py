@@ -45,8 +45,8 @@ class Job(schedule.Job, ABC):
     It is due at slots `(k + phase) * interval` of the exporter's clock for whole k. Slots instead of "an interval after the
     last run", which would let every delay push jobs together for good.
 
-    `schedule` keeps the jobs, finds those that should run, and runs them in order. Its clock is not used: that is the wall
-    clock, and when it is stepped or the host's zone changes to summer time, no request may move. So `due` stands for `next_run`.
+    `schedule` keeps the jobs, finds those that should run, and runs them. Its clock is not used: that is the wall clock, and
+    when it is stepped or the host's zone changes to summer time, no request may move. So `due` stands for `next_run`.
     """
 
     #: Lists and settings: few and seldom. They are asked at every slot, whatever failed before; they keep the time at which they
@@ -103,14 +103,10 @@ class Job(schedule.Job, ABC):
         """Return whether it is due; for `schedule`."""
         return self._jobs.moment >= self.due
 
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.due < other.due)
-
-    def run(self) -> Any:
+    def run(self) -> None:
         """Hand the request over, and go on to the next slot; for `schedule`."""
-        result = super().run()  # type: ignore[no-untyped-call]
+        super().run()  # type: ignore[no-untyped-call]
         self.due, self.early = self._next_slot(max(self.due + self.interval, self._jobs.moment)), False
-        return result
 
     def join(self, jobs: Jobs, interval: float, phase: float, hand_over: Callable[["Job"], None]) -> None:
         """Become one of `jobs`: `hand_over` is called when it is due. When that is first, `plan_early` says."""
@@ -156,7 +152,6 @@ class Job(schedule.Job, ABC):
 
     def suspend(self) -> None:
         """Give up this slot, because the circuit breaker is not closed."""
-        self.overdue_since = None
         self.down = True
         self.suspended()
 

@@ -196,6 +196,12 @@ def test_what_is_asked_seldom_is_asked_at_once_and_then_exactly_at_its_interval(
     assert [time - start for time in bench.times("B")] == pytest.approx([1, 101, 201, 301], abs=TICK)
 
 
+def test_a_kind_without_a_window_or_a_gap_is_asked_as_soon_as_the_rate_allows(bench: Bench) -> None:
+    bench.scheduler.apply(dict.fromkeys([Question(f"Q{n}") for n in range(100)], 3600.0), 60_000.0)
+    bench.run(2 * TICK)
+    assert len(bench.asked) == 100
+
+
 def test_kinds_of_jobs_share_the_rate_at_the_start(bench: Bench) -> None:
     often: dict[Job, float] = dict.fromkeys([Frequent(f"F{n}") for n in range(300)], 300.0)
     seldom: dict[Job, float] = dict.fromkeys([Question(f"Q{n}") for n in range(20)], 3600.0)
