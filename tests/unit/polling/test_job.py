@@ -46,6 +46,10 @@ class Frequent(Question):
     rare = False
 
 
+class Spread(Frequent):
+    start_window = 30.0
+
+
 class Slowly(Question):
     start_gap = 10.0
 
@@ -246,6 +250,30 @@ def test_the_sooner_next_slot_is_asked_first_and_nothing_is_forgotten(bench: Ben
     assert [sn for _, sn in bench.asked] == ["SELDOM", "OFTEN"]
 
 
+def test_a_probe_goes_before_all_that_is_queued(bench: Bench) -> None:
+    waiting, probe = Frequent("WAITING"), Frequent("PROBE")
+    bench.scheduler.apply({waiting: 10.0, probe: 10.0}, 6000.0)
+    bench.workers.submit(waiting, waiting.enqueue(probe=False))
+    bench.workers.submit(probe, probe.enqueue(probe=True))
+    bench.workers.drain()
+    assert [sn for _, sn in bench.asked] == ["PROBE", "WAITING"]
+    assert probe.overdue_since is None
+
+
+def test_a_poll_that_began_is_late_no_more_however_long_it_takes(bench: Bench, clock: FakeClock) -> None:
+    job = Frequent("A")
+    lags = []
+
+    def answer(sn: str) -> Any:
+        clock.advance(7)
+        lags.append(bench.scheduler.lag())
+
+    bench.session.client = FakeClient(answer)  # type: ignore[assignment]
+    bench.scheduler.apply({job: 300.0}, 6000.0)
+    bench.run(1)
+    assert lags == [0]
+
+
 def test_what_is_asked_seldom_is_no_poll_that_lags(bench: Bench, clock: FakeClock) -> None:
     bench.scheduler.apply({Question("SELDOM"): 10.0}, 60.0)
     bench.workers.drain = lambda: None  # type: ignore[method-assign]
@@ -279,6 +307,17 @@ def test_what_is_asked_seldom_opens_no_circuit_breaker_and_is_probed_only_where_
     assert bench.breaker.allow_request()
     bench.run(10)
     assert {sn for _, sn in bench.asked} == {job.key[1] for job in seldom}
+
+
+def test_a_probe_is_for_what_waited_longest_which_is_first_what_was_never_asked(bench: Bench) -> None:
+    one, other = Spread("ONE"), Spread("OTHER")
+    bench.scheduler.apply({one: 3600.0, other: 3600.0}, 6000.0)
+    bench.run(1)
+    bench.answers.update(ONE=Unauthorized("no"), OTHER=Unauthorized("no"))
+    for job in (one, other):
+        bench.breaker.record(job.key, Unauthorized("no"))
+    bench.run(181)
+    assert [sn for _, sn in bench.asked] == ["ONE", "OTHER", "ONE", "OTHER"]
 
 
 def test_what_has_nothing_to_ask_is_neither_asked_nor_a_probe(bench: Bench) -> None:
