@@ -468,6 +468,8 @@ def test_a_tick_that_goes_on_failing_is_told_once_until_one_succeeded(clock: Fak
 
 def test_health_is_about_the_loop_and_the_workers(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
+    # whoever asks before the first tick
+    assert fleet.scheduler.problems() == []
     fleet.scheduler.tick()
     assert fleet.scheduler.problems() == []
     clock.advance(10.5)
