@@ -13,7 +13,7 @@ from exporter.api.client import Client
 from exporter.api.errors import REASONS, Unauthorized
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session as Asked
-from exporter.catalogue.types import SETTING_PREFIX, Device, load_catalogue
+from exporter.catalogue.types import SETTING_PREFIX, Device, Evidence, load_catalogue
 from exporter.clock import Clock
 from exporter.config.schema import SettingsSection
 from exporter.config.token import Token
@@ -41,9 +41,9 @@ class Bench:
         self.scheduler = Scheduler(self.session, clock, 1, self.settings.mark_stale)
         self.workers = self.scheduler.workers = InlineWorkers(self.scheduler.work)
 
-    def configure(self, *devices: Device, interval: float = 600) -> None:
+    def configure(self, *devices: Device, interval: float = 600, **changes: Any) -> None:
         section = SettingsSection.model_validate({"interval": f"{interval}s"})
-        self.jobs = self.settings.apply(config(settings=section), devices)
+        self.jobs = self.settings.apply(config(settings=section, **changes), devices)
         self.scheduler.apply(self.jobs, 6000)
 
     def run(self, seconds: float) -> None:
@@ -150,6 +150,23 @@ def test_a_new_plan_with_the_same_path_does_not_try_it_again(bench: Bench) -> No
     bench.configure(*PCS, device("P9", "pcs"))
     bench.run(1200)
     assert len(bench.asked()) == 3
+
+
+def test_a_path_that_the_config_sets_is_asked_at_once(bench: Bench) -> None:
+    for entry in PCS:
+        bench.cloud.faults.set("pcs", entry.sn, "code_400")
+    bench.configure(*PCS)
+    bench.run(60)
+    assert len(bench.asked()) == 3
+    bench.cloud.faults.clear_all()
+    pcs = load_catalogue()["pcs"]
+    assert pcs.paths.settings is not None
+    right = pcs.paths.settings.model_copy(update={"evidence": Evidence.CONFIGURED})
+    fixed = pcs.model_copy(update={"paths": pcs.paths.model_copy(update={"settings": right})})
+    bench.configure(*PCS, types=dict(load_catalogue()) | {"pcs": fixed})
+    bench.run(60)
+    assert len(bench.asked()) == 3 + 5
+    assert {name.split('"')[1] for name in bench.shown()} == {entry.sn for entry in PCS}
 
 
 def test_a_shorter_interval_holds_at_once(bench: Bench) -> None:
