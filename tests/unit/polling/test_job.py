@@ -320,6 +320,18 @@ def test_a_probe_is_for_what_waited_longest_which_is_first_what_was_never_asked(
     assert [sn for _, sn in bench.asked] == ["ONE", "OTHER", "ONE", "OTHER"]
 
 
+def test_one_probe_goes_out_at_a_time(bench: Bench) -> None:
+    jobs = [Spread(f"S{n}") for n in range(3)]
+    bench.scheduler.apply(dict.fromkeys(jobs, 3600.0), 6000.0)
+    for job in jobs:
+        bench.breaker.record(job.key, Unauthorized("no"))
+    bench.workers.drain = lambda: None  # type: ignore[method-assign]
+    bench.run(59)
+    assert not bench.workers.queue
+    bench.run(50)
+    assert len(bench.workers.queue) == 1
+
+
 def test_what_has_nothing_to_ask_is_neither_asked_nor_a_probe(bench: Bench) -> None:
     off, on = Question("OFF"), Question("ON")
     off.wanted = False
