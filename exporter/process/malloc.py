@@ -4,13 +4,15 @@ import ctypes
 from typing import Final
 
 # Parameters of mallopt(3).
+_M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 #: Bytes. A block of this size or larger has pages of its own, and they go back to the system with it. Smaller than a chunk of a
 #: scrape (web/body.py): in the heap, what is allocated next would take a bite of the space that a chunk has left, the next chunk
 #: would not fit in there any more, and in minutes holes for a hundred chunks would lie between small blocks that stay.
-#: To set it also stops glibc from raising it after the first large block.
+#: The heap's end goes back when that much of it is free. Both are set because glibc raises them at the first large block, which
+#: comes while modules are imported, and lowers them no more.
 _LARGE: Final = 64 * 1024
 
 
@@ -26,3 +28,4 @@ def limit_malloc() -> None:
         return
     mallopt(_M_ARENA_MAX, 1)
     mallopt(_M_MMAP_THRESHOLD, _LARGE)
+    mallopt(_M_TRIM_THRESHOLD, _LARGE)

@@ -38,3 +38,27 @@ def test_what_a_scrape_took_goes_back_though_what_came_beside_it_stays() -> None
     before, most, after, size = json.loads(script.stdout)
     assert most - before > size * 0.5
     assert after - before < size * 0.05
+
+
+#: Frees a large block before the limits are set, as importing modules does, and then many small ones at the heap's end.
+SMALL = """
+import json
+import psutil
+from exporter.process.malloc import limit_malloc
+
+bytes(8_000_000)
+limit_malloc()
+process = psutil.Process()
+before = process.memory_info().rss
+small = [bytes(5000) for _ in range(2000)]
+most = process.memory_info().rss
+small.clear()
+print(json.dumps([before, most, process.memory_info().rss]))
+"""
+
+
+def test_the_end_of_the_heap_goes_back_whatever_was_freed_before() -> None:
+    script = subprocess.run([sys.executable, "-c", SMALL], capture_output=True, text=True, check=True, timeout=60)
+    before, most, after = json.loads(script.stdout)
+    assert most - before > 5_000_000
+    assert after - before < 1_000_000
