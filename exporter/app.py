@@ -44,11 +44,13 @@ _TURN: Final = 0.00005
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """The command line's options beside the config file."""
+    """The command line's options beside the config file. The prefixes are paths without a slash at their end."""
 
     listen: Sequence[Address]
     telemetry_path: str = "/metrics"
     web_config: Path | None = None
+    route_prefix: str = ""
+    link_prefix: str = ""
     simulated: bool = False
     systemd_socket: bool = False
 
@@ -82,6 +84,7 @@ class App:
         self.metrics.web_reload_successful.set_function(lambda: rotation.problem is None)
         listeners = systemd_listeners() if options.systemd_socket else listen_all(options.listen)
         self._server = Server(rotation=rotation, listeners=listeners)
+        self._route_prefix = options.route_prefix
         site = Site(
             version=__version__,
             telemetry_path=options.telemetry_path,
@@ -90,14 +93,21 @@ class App:
             problems=self._scheduler.problems,
             ready=lambda: self._ready,
             reload=self.reload,
+            route_prefix=options.route_prefix,
+            link_prefix=options.link_prefix,
             simulated=options.simulated,
         )
         self._web = create_app(site)
 
     @property
+    def urls(self) -> list[str]:
+        """Return where the exporter's pages are, seen from this machine: a URL, or unix:/path, for each address."""
+        return [url if url.startswith("unix:") else url + self._route_prefix for url in self._server.urls]
+
+    @property
     def url(self) -> str:
-        """Return where the exporter's pages are, seen from this machine."""
-        return self._server.url
+        """Return the first of `urls`."""
+        return self.urls[0]
 
     def hide(self, text: str) -> str:
         """Return `text` without the token in force."""
@@ -109,12 +119,12 @@ class App:
         # alive before anybody can ask whether they are
         self._scheduler.workers.maintain()
         self._scheduler.start()
-        self._server.start(self._web)
+        self._server.start(self._web, self._route_prefix)
         self._ready = True
         devices = len(self._config.devices)
         shard = self._config.shard
         _log.info("started", version=__version__, address=self.url, devices=devices, shard=shard.index, total_shards=shard.total)
-        for url in self._server.urls[1:]:
+        for url in self.urls[1:]:
             _log.info("listening", address=url)
 
     def run(self, signals: Signals) -> int:

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     healthcheck.set_defaults(run=_module("exporter.commands.healthcheck"))
     _add_listen_flag(healthcheck)
+    _add_prefix_flags(healthcheck)
     _add_backfill(subcommands.add_parser("backfill", help="write the cloud's history as OpenMetrics", allow_abbrev=False))
     return parser
 
@@ -111,6 +112,23 @@ def _add_listen_flag(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def _add_prefix_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_path",
+        type=arguments.external_url,
+        metavar="URL",
+        help="where browsers see the exporter, if it is behind a proxy; links begin with the URL's path",
+    )
+    parser.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        type=arguments.route_prefix,
+        metavar="PATH",
+        help="the path below which everything is served (default: the path of --web.external-url; / if the proxy strips that)",
+    )
+
+
 def _add_web_flags(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     _add_listen_flag(where)
@@ -120,6 +138,7 @@ def _add_web_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="listen on the sockets of a systemd .socket unit instead",
     )
+    _add_prefix_flags(parser)
     parser.add_argument(
         "--web.telemetry-path",
         dest="telemetry_path",
@@ -193,7 +212,8 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
     with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import serve
-    web = AppOptions(options.listen, options.telemetry_path, options.web_config, systemd_socket=options.systemd_socket)
+    where = (options.listen, options.telemetry_path, options.web_config, *arguments.prefixes(options))
+    web = AppOptions(*where, systemd_socket=options.systemd_socket)
     return serve.run(options.config, shard, web, options.log_level, options.log_format, signals)
 
 
@@ -201,7 +221,6 @@ def _demo(options: argparse.Namespace, signals: Signals) -> int:
     with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import demo
-    web = AppOptions(
-        options.listen, options.telemetry_path, options.web_config, simulated=True, systemd_socket=options.systemd_socket
-    )
+    where = (options.listen, options.telemetry_path, options.web_config, *arguments.prefixes(options))
+    web = AppOptions(*where, simulated=True, systemd_socket=options.systemd_socket)
     return demo.run(web, options.log_level, options.log_format, signals)

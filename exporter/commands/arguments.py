@@ -1,6 +1,7 @@
 """Values of the command line's flags. Each function raises ArgumentTypeError with what was expected."""
 
 import argparse
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,51 @@ def telemetry_path(text: str) -> str:
     if text in ("/", "/devices", "/devices.json") or text.startswith(("/-/", "/devices/")):
         raise argparse.ArgumentTypeError(f"expected a path such as /metrics, but a page of the exporter's own is at {text!r}")
     return text
+
+
+def external_url(text: str) -> str | None:
+    """Return the path of the URL that browsers see, without a slash at its end; None for no text. The rest of it is not used."""
+    from urllib.parse import urlsplit
+
+    if not text:
+        return None
+    expected = f"expected a URL such as https://example.org/atess/, or only its path, got {text!r}"
+    try:
+        parts = urlsplit(text)
+        # read for its range
+        _ = parts.port
+    except ValueError:
+        raise argparse.ArgumentTypeError(expected) from None
+    is_url = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    is_path = text.startswith("/") and not parts.netloc
+    if not (is_url or is_path) or not _URL.fullmatch(text):
+        raise argparse.ArgumentTypeError(expected)
+    return _prefix(parts.path, expected)
+
+
+def route_prefix(text: str) -> str | None:
+    """Return the path that all routes begin with, without a slash at its end; None for no text."""
+    return _prefix(text, f"expected a path such as /atess, got {text!r}") if text else None
+
+
+def prefixes(options: argparse.Namespace) -> tuple[str, str]:
+    """Return what routes begin with, and what links do: each is the other's default."""
+    route, link = options.route_prefix, options.external_path
+    return (link or "" if route is None else route, route or "" if link is None else link)
+
+
+def _prefix(path: str, expected: str) -> str:
+    segments = path.strip("/").split("/") if path.strip("/") else []
+    if not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise argparse.ArgumentTypeError(expected)
+    return "".join(f"/{segment}" for segment in segments)
+
+
+#: A URL without query and fragment, and no quotes that a shell was meant to take away.
+_URL = re.compile(r"""[^\s"'\\<>?#\x00-\x1f\x7f]+""")
+
+#: Of a path: what needs no escapes (RFC 3986 3.3) and is no folder that a browser resolves.
+_SEGMENT = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9._~!$&()*+,;=:@-]+")
 
 
 def moment(text: str) -> datetime:

@@ -7,6 +7,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
+from exporter.commands.arguments import prefixes
+
 #: Seconds; an exporter that takes longer to answer is not healthy.
 _TIMEOUT: Final = 5.0
 
@@ -17,12 +19,13 @@ _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bou
 def run(options: Namespace) -> int:
     """Print whether the exporter that listens on the first address of `options.listen` is healthy. Return 1 if it is not."""
     address = options.listen[0]
-    found = find_problem(address) if isinstance(address, Path) else find_problem(*address)
+    host, port = (address, 0) if isinstance(address, Path) else address
+    found = find_problem(host, port, prefixes(options)[0])
     print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
     return 1 if found else 0
 
 
-def find_problem(host: str | Path, port: int = 0) -> str | None:
+def find_problem(host: str | Path, port: int = 0, route_prefix: str = "") -> str | None:
     """Return what is wrong with the exporter that listens on `host` and `port`, or on a Unix socket, with or without TLS.
 
     None if it is healthy.
@@ -31,10 +34,10 @@ def find_problem(host: str | Path, port: int = 0) -> str | None:
     where = f"unix:{host}" if isinstance(host, Path) else f"port {port}"
     try:
         try:
-            return _ask(_connect(host, port))
+            return _ask(_connect(host, port), route_prefix)
         except (http.client.BadStatusLine, ConnectionResetError):
             # this is how a TLS server answers a request in plain HTTP
-            return _find_problem_by_tls(host, port)
+            return _find_problem_by_tls(host, port, route_prefix)
     except (OSError, http.client.HTTPException) as error:
         return f"no answer from {where}: {error or type(error).__name__}"
 
@@ -52,7 +55,7 @@ def _connect(host: str | Path, port: int) -> socket.socket:
     return client
 
 
-def _find_problem_by_tls(host: str | Path, port: int) -> str | None:
+def _find_problem_by_tls(host: str | Path, port: int, route_prefix: str) -> str | None:
     import ssl
 
     context = ssl.create_default_context()
@@ -67,16 +70,16 @@ def _find_problem_by_tls(host: str | Path, port: int) -> str | None:
             return None
         raise
     try:
-        return _ask(client)
+        return _ask(client, route_prefix)
     except (ssl.SSLError, ConnectionResetError):
         return None
 
 
-def _ask(client: socket.socket) -> str | None:
+def _ask(client: socket.socket, route_prefix: str) -> str | None:
     connection = http.client.HTTPConnection("localhost")
     connection.sock = client
     try:
-        connection.request("GET", "/-/healthy")
+        connection.request("GET", f"{route_prefix}/-/healthy")
         answer = connection.getresponse()
         text = answer.read(1000).decode("utf-8", "replace").strip()
     finally:

@@ -9,7 +9,7 @@ from typing import Protocol
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import Snapshot
@@ -32,7 +32,8 @@ class Site:
     """What the application serves. The functions may be called from any thread.
 
     `problems` returns what is wrong with this process (empty: healthy). `reload` reloads the config and returns what is wrong
-    with it, None if nothing. `simulated`: the data are not from real devices.
+    with it, None if nothing. All routes begin with `route_prefix`, and all links with `link_prefix`; behind a proxy these may
+    differ. `simulated`: the data are not from real devices.
     """
 
     version: str
@@ -42,12 +43,21 @@ class Site:
     problems: Callable[[], list[str]]
     ready: Callable[[], bool]
     reload: Callable[[], str | None]
+    route_prefix: str = ""
+    link_prefix: str = ""
     simulated: bool = False
 
 
 def create_app(site: Site) -> Starlette:
     """Return the application that serves `site`."""
-    pages = Pages(site.version, site.telemetry_path, site.overview, simulated=site.simulated)
+    pages = Pages(
+        site.version,
+        site.telemetry_path,
+        site.overview,
+        route_prefix=site.route_prefix,
+        link_prefix=site.link_prefix,
+        simulated=site.simulated,
+    )
 
     reloads = SharedCall(site.reload)
     # clients that scrape at once share a packed copy: each costs most of a scrape's CPU, and memory until it is sent
@@ -82,13 +92,18 @@ def create_app(site: Site) -> Starlette:
     def not_found(request: Request, error: Exception) -> Response:
         return pages.error(request, 404, "There is no such page.")
 
+    async def to_landing(request: Request) -> Response:
+        return RedirectResponse(f"{site.link_prefix}/", 302)
+
+    prefix = site.route_prefix
     app = Starlette(
         routes=[
-            Route(site.telemetry_path, metrics),
+            Route(prefix + site.telemetry_path, metrics),
             *pages.routes,
-            Route("/-/healthy", healthy),
-            Route("/-/ready", ready),
-            Route("/-/reload", reload, methods=["POST"]),
+            Route(f"{prefix}/-/healthy", healthy),
+            Route(f"{prefix}/-/ready", ready),
+            Route(f"{prefix}/-/reload", reload, methods=["POST"]),
+            *(Route(path, to_landing) for path in ("/", prefix) if prefix),
         ],
         middleware=[Middleware(BrowserHeadersMiddleware)],
         exception_handlers={404: not_found},

@@ -78,10 +78,11 @@ class AccessPolicy:
 class AccessMiddleware:
     """Pass on to `app` only the requests that `policy` allows, which is called for each of them, and that keep to `limits`."""
 
-    def __init__(self, app: ASGIApp, policy: Callable[[], AccessPolicy], limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, policy: Callable[[], AccessPolicy], limits: Limits, route_prefix: str = "") -> None:
         self._app = app
         self._policy = policy
         self._limits = limits
+        self._open = {route_prefix + path for path in _OPEN}
         self._pending = PendingAnswers(limits, lambda: asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,7 +136,7 @@ class AccessMiddleware:
         """Return why the credentials do not pass, None if they do. Set `trusted` in the scope's state: may details be shown?"""
         authorization = headers.get("authorization")
         scope["state"]["trusted"] = users is None or authorization is not None
-        if users is None or (authorization is None and scope["path"] in _OPEN):
+        if users is None or (authorization is None and scope["path"] in self._open):
             return None
         verdict = Verdict.WRONG
         if authorization is not None:

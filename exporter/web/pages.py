@@ -50,10 +50,23 @@ register_url_convertor("anything", _Anything())
 
 
 class Pages:
-    """The pages of an exporter of that `version`, which serves its metrics at `telemetry_path`."""
+    """The pages of an exporter of that `version`, which serves its metrics at `telemetry_path`.
 
-    def __init__(self, version: str, telemetry_path: str, overview: Overview, *, simulated: bool) -> None:
+    Their routes begin with `route_prefix`, and what they link to with `link_prefix`.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        telemetry_path: str,
+        overview: Overview,
+        *,
+        route_prefix: str = "",
+        link_prefix: str = "",
+        simulated: bool = False,
+    ) -> None:
         self._overview = overview
+        self._prefix = route_prefix
         self._simulated = simulated
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._assets = dict(_read_assets())
@@ -73,10 +86,11 @@ class Pages:
             "iso": formatting.iso,
         }
         self._templates.globals |= {
-            "asset": lambda name: f"/-/assets/{name}?{self._assets[name][0]}",
+            "asset": lambda name: f"{link_prefix}/-/assets/{name}?{self._assets[name][0]}",
             "columns": COLUMNS,
             "device_url": formatting.device_url,
             "has_readme": self._readme is not None,
+            "link": lambda path: f"{link_prefix}{path}",
             "refresh": REFRESH,
             "simulated": simulated,
             "states": list(DeviceState),
@@ -95,7 +109,7 @@ class Pages:
             "/-/assets/{name}": self._asset,
             "/-/readme": self._show_readme,
         }
-        return [Route(path, self._limited(page)) for path, page in pages.items()]
+        return [Route(self._prefix + path, self._limited(page)) for path, page in pages.items()]
 
     def _limited(self, page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
         """Return an endpoint that renders `page` in a thread, off the event loop, in at most _AT_ONCE threads."""
@@ -135,7 +149,7 @@ class Pages:
 
         A deviceSn that itself ends in `.json` is looked up as it is first.
         """
-        sn = _device_sn(request)
+        sn = _device_sn(request.scope["raw_path"], self._prefix)
         device_type = request.path_params["type"]
         as_json = prefers_json(request.headers.get("accept", ""))
         device = self._overview.device(device_type, sn) if sn is not None else None
@@ -164,7 +178,8 @@ class Pages:
         return PlainTextResponse(self._readme)
 
     def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
-        values |= {"path": request.scope["path"], "now": self._overview.now, "suspended": self._overview.suspended}
+        path = request.scope["path"].removeprefix(self._prefix)
+        values |= {"path": path, "now": self._overview.now, "suspended": self._overview.suspended}
         text = self._templates.get_template(template).render(values)
         return _answer(request, text.encode("utf-8", "backslashreplace"), HTML, status)
 
@@ -181,11 +196,11 @@ def _answer(request: Request, body: bytes, content_type: str, status: int = 200)
     return Response(body, status, headers=headers)
 
 
-def _device_sn(request: Request) -> str | None:
-    """Return the deviceSn in the URL, None if malformed. Starlette's decoded path would lose lone surrogates."""
-    parts = request.scope["raw_path"].split(b"/", 3)
+def _device_sn(raw_path: bytes, prefix: str) -> str | None:
+    """Return the deviceSn in a device's path, None if malformed. Starlette's decoded path would lose lone surrogates."""
+    parts = raw_path.split(b"/", 3 + prefix.count("/"))
     try:
-        return unquote_to_bytes(parts[3]).decode("utf-8", "surrogatepass")
+        return unquote_to_bytes(parts[3 + prefix.count("/")]).decode("utf-8", "surrogatepass")
     except (IndexError, UnicodeDecodeError):
         return None
 

@@ -81,11 +81,11 @@ class Server:
         """Return the first of `urls`."""
         return self.urls[0]
 
-    def start(self, app: ASGIApp) -> None:
-        """Begin to answer, also the connections that were made since the constructor."""
+    def start(self, app: ASGIApp, route_prefix: str = "") -> None:
+        """Begin to answer, also the connections that were made since the constructor. `route_prefix` is that of the app."""
         rotation, limits = self._rotation, self._limits
         config = uvicorn.Config(
-            AccessMiddleware(app, lambda: rotation.policy, limits),
+            AccessMiddleware(app, lambda: rotation.policy, limits, route_prefix),
             # annotated as a class, but only called
             http=partial(Connection, limits, lambda: rotation.config),  # type: ignore[arg-type]
             ws="none",

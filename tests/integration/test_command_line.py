@@ -18,6 +18,7 @@ from tests.helpers.fakes import samples
 from tests.helpers.fixtures import Sized
 from tests.helpers.processes import demo_command, eventually, exporter, nobody_listens, running, simulated_cloud
 
+PBD = {"devices": {"pbd": ["UMD1"]}}
 CONFIG = "devices:\n  pbd:\n    - UMD1\n"
 
 
@@ -59,6 +60,10 @@ def test_the_command_is_installed() -> None:
         (["--web.telemetry-path", "/devices"], "but a page of the exporter's own is at '/devices'"),
         (["--web.telemetry-path", "/devices.json"], "but a page of the exporter's own is at '/devices.json'"),
         (["--web.telemetry-path", "/devices/pbd/metrics"], "but a page of the exporter's own is at '/devices/pbd/metrics'"),
+        (["--web.external-url", "proxy.example/atess"], "expected a URL such as https://example.org/atess/, or only its path"),
+        (["--web.external-url", "'https://proxy.example/atess'"], "argument --web.external-url: expected a URL such as"),
+        (["--web.external-url", "ftp://proxy.example/"], "got 'ftp://proxy.example/'"),
+        (["--web.route-prefix", "/a tess"], "argument --web.route-prefix: expected a path such as /atess, got '/a tess'"),
         (["--config.file"], "expected one argument"),
         (["--shard", "one"], "argument --shard: invalid int value: 'one'"),
         (["--shard", "1"], "argument --shard: expected a shard from 0 to 0, got 1"),
@@ -130,6 +135,31 @@ def test_healthcheck_asks_the_exporter_that_runs_here(tmp_path: Path) -> None:
         gone = run("healthcheck", "--web.listen-address", address)
     assert gone.returncode == 1
     assert re.fullmatch(r"atess-exporter: no answer from port \d+: .*refused\n", gone.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "route", "link"),
+    [
+        (["--web.external-url=https://example.org/atess/"], "/atess", "/atess"),
+        (["--web.external-url=https://example.org/atess/", "--web.route-prefix=/"], "", "/atess"),
+        (["--web.external-url=https://example.org/out", "--web.route-prefix=in"], "/in", "/out"),
+        (["--web.route-prefix=/atess/"], "/atess", "/atess"),
+        (["--web.external-url=https://example.org"], "", ""),
+        (["--web.external-url=", "--web.route-prefix="], "", ""),
+    ],
+)
+def test_behind_a_proxy_everything_is_below_a_prefix(tmp_path: Path, arguments: list[str], route: str, link: str) -> None:
+    with nobody_listens() as cloud, exporter(tmp_path, {"api": {"base_url": f"http://{cloud}"}} | PBD, *arguments) as it:
+        root = it.url.removesuffix(route)
+        assert it.url == root + route
+        assert f'<a href="{link}/devices">' in it.get("/").text
+        assert it.get("/metrics").status_code == it.get("/-/ready").status_code == 200
+        assert requests.post(f"{it.url}/-/reload", timeout=30).status_code == 200
+        address = root.removeprefix("http://")
+        assert run("healthcheck", "--web.listen-address", address, *arguments).stdout == "healthy\n"
+        if route:
+            assert requests.get(f"{root}/metrics", timeout=30).status_code == 404
+            assert run("healthcheck", "--web.listen-address", address).returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,22 @@ def test_the_operators_headers_take_the_place_of_the_pages_own(tmp_path: Path) -
         server.stop()
     assert headers["Content-Security-Policy"] == "sandbox"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_under_a_prefix_health_is_open_there_and_nothing_else_is(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "web.yaml"
+    path.write_text(USERS)
+    server = Server("127.0.0.1", 0, Rotation(path))
+    site = Site("0", "/metrics", parts.exposition, parts, list, lambda: True, lambda: None, route_prefix="/atess")
+    server.start(create_app(site), site.route_prefix)
+    try:
+        asked = {
+            path: requests.get(server.url + path, allow_redirects=False, timeout=30).status_code for path in (*_UNDER, *_NOT)
+        }
+    finally:
+        server.stop()
+    assert asked == dict.fromkeys(_UNDER, 200) | dict.fromkeys(_NOT, 401)
+
+
+_UNDER = ("/atess/-/healthy", "/atess/-/ready")
+_NOT = ("/", "/atess", "/atess/", "/atess/metrics", "/-/healthy", "/atess/atess/-/healthy", "/atess/devices/x/-/healthy")

@@ -84,13 +84,13 @@ def text_of(html: str) -> str:
 
 
 @contextmanager
-def serving(devices: Devices, telemetry_path: str = "/metrics", *, simulated: bool = False) -> Iterator[Web]:
+def serving(devices: Devices, telemetry_path: str = "/metrics", **facts: Any) -> Iterator[Web]:
     server = Server("127.0.0.1", 0)
 
     def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
         return Snapshot([b"x 1\n"]), b""
 
-    site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, simulated)
+    site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, **facts)
     server.start(create_app(site))
     try:
         yield Web(server.url)
@@ -432,3 +432,36 @@ def test_a_devices_page_has_the_fields_that_are_text() -> None:
 def test_what_stands_still_is_said_where_the_time_is_none() -> None:
     with serving(Devices(replace(UP, stale_cause="frozen", data_time="0", data_time_is_read=False))) as web:
         assert "the reading no longer changes, and its own time is no time" in web.text("/devices/pbd/UMD1")
+
+
+def test_behind_a_proxy_routes_and_links_have_their_own_prefixes() -> None:
+    devices = Devices(replace(UP, sn="a/b c"), *(status(str(number)) for number in range(PAGE_SIZE)))
+    with serving(devices, route_prefix="/in/side", link_prefix="/out") as web:
+        seen, unseen = set(), {"/out/", "/out/devices?page=2", "/out/devices?state=stale&q=x", "/out/nothing"}
+        while unseen:
+            seen |= unseen
+            pages = [web.get(path.replace("/out", "/in/side", 1)) for path in unseen]
+            assert {page.status_code for page in pages} <= {200, 404}
+            found = {
+                address.replace("&amp;", "&")
+                for page in pages
+                if page.headers["Content-Type"].startswith("text/html")
+                for address in re.findall(r'(?:href|src|action)="([^"#][^"]*)"', page.text)
+            }
+            assert {address for address in found if not address.startswith("/out/")} == set()
+            unseen = found - seen
+        assert {path for path in seen if web.get(path.replace("/out", "/in/side", 1)).status_code != 200} == {"/out/nothing"}
+        assert seen >= {"/out/metrics", "/out/-/ready", "/out/-/readme", "/out/devices.json", "/out/devices/pbd/a%2Fb%20c.json"}
+        assert web.get("/in/side/devices/pbd/a%2Fb%20c.json").json()["deviceSn"] == "a/b c"
+        for path in ("/", "/in/side"):
+            answer = requests.get(web.url + path, allow_redirects=False, timeout=10)
+            assert (answer.status_code, answer.headers["Location"]) == (302, "/out/")
+        for path in ("/devices", "/metrics", "/-/healthy", "/out/devices", "/in/sidedevices", "/in/side//devices"):
+            assert web.get(path).status_code == 404, path
+        assert requests.post(f"{web.url}/in/side/-/reload", timeout=10).text == "reloaded\n"
+
+
+def test_the_page_that_one_is_on_is_marked_under_a_prefix_too() -> None:
+    with serving(Devices(), route_prefix="/in", link_prefix="/out") as web:
+        assert 'href="/out/" aria-current="page"' in web.get("/in/").text
+        assert 'href="/out/devices" aria-current="page"' in web.get("/in/devices").text

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from exporter.commands.arguments import moment, telemetry_path
+from exporter.commands.arguments import external_url, moment, route_prefix, telemetry_path
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,48 @@ def test_a_time_is_a_date_or_a_date_with_time(text: str, time: datetime) -> None
 def test_anything_else_is_no_time(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="expected YYYY-MM-DD"):
         moment(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("", None),
+        ("https://example.org", ""),
+        ("https://example.org/", ""),
+        ("http://example.org:8080/atess", "/atess"),
+        ("HTTPS://[::1]:1/a/b//", "/a/b"),
+        ("https://m\u00fcnchen.example/atess/", "/atess"),
+        ("/atess/", "/atess"),
+        ("/", ""),
+        ("/~user/a+b@c:d", "/~user/a+b@c:d"),
+    ],
+)
+def test_of_the_external_url_the_path_counts(url: str, path: str | None) -> None:
+    assert external_url(url) == path
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("example.org/atess", "atess", "//example.org/atess", "https:///atess", "https://:80/", "https://example.org:99999/"),
+        *("https://example.org:x/", "https://[::1/", "https://user@example.org/", "https://u:p@example.org/", "mailto:a@b"),
+        *("https://example.org/?", "https://example.org/#x", "/a?b", "/a#b", " https://example.org/", "/a\n", "/a\tb", "'/a'"),
+        *('"https://example.org/"', "/a//b", "/./a", "/a/..", "/%61", "/a{b}", "/\u00e4", "/a\\b"),
+    ],
+)
+def test_what_is_no_external_url_is_refused(url: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="expected a URL such as"):
+        external_url(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"), [("", None), ("/", ""), ("//", ""), ("atess", "/atess"), ("/atess/", "/atess"), ("/a/b", "/a/b")]
+)
+def test_a_route_prefix_is_spelled_as_prometheus_lets_it(text: str, prefix: str | None) -> None:
+    assert route_prefix(text) == prefix
+
+
+@pytest.mark.parametrize("text", ["/a?b", "/a b", "/a//b", "/..", "/a/.", "https://example.org/atess", "/%61", "/{x}", "'/a'"])
+def test_what_is_no_route_prefix_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="expected a path such as /atess"):
+        route_prefix(text)
