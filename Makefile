@@ -60,7 +60,7 @@ unit: $(VENV)/.dev
 integration: $(VENV)/.dev $(TOOLS)/.prometheus $(TOOLS)/.prometheus3 $(TOOLS)/.systemd $(TOOLS)/.nginx
 	$(PYTEST) tests/integration
 
-browser: $(VENV)/.dev $(TOOLS)/.chromium
+browser: $(VENV)/.dev $(TOOLS)/.nginx $(TOOLS)/.chromium
 	$(PYTEST) tests/browser
 
 # 20 minutes of 1,000 devices at ten times their pace, with random faults
