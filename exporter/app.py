@@ -21,7 +21,7 @@ from exporter.clock import Clock
 from exporter.config.address import Address
 from exporter.config.load import Config, ConfigError, load
 from exporter.metrics.dropped_fields import DroppedFields
-from exporter.metrics.exposition import Snapshot
+from exporter.metrics.exposition import Selection, Snapshot
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.device_settings import Settings
@@ -146,13 +146,13 @@ class App:
         self._session.rate_limiter.close()
         self._server.stop()
 
-    def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
-        """Return the exposition of the devices, and that of the exporter itself.
+    def exposition(self, selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
+        """Return what is selected of the devices' exposition, and of the exporter's own.
 
         Values are marked stale here too, so that not even a dead loop lets them through.
         """
         self._mark_stale()
-        return self.series.snapshot(), self.metrics.render(openmetrics=openmetrics)
+        return self.series.snapshot(selection), self.metrics.render(selection, openmetrics=openmetrics)
 
     def _mark_stale(self) -> None:
         self._readings.mark_stale()

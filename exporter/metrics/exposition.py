@@ -1,10 +1,10 @@
 """All series as the lines of text that a scrape sends.
 
-What is stored: for each family a dict of blocks. A block is one bytes object: the lines of up to BLOCK devices of one type, each
-behind a newline. A device is in the block of the same number in every family. Its line is found by how it begins, a newline and
-`name{deviceSn="A",type="pbd"`; labels hold no newline, so nothing else begins like that. Blocks never change: to show a value is
-to put a new block in the old one's place. A block goes with its last line, a family with its last block. No position, count or
-length is kept beside the text, so none can disagree with it.
+What is stored: for each family, and each type in it, a dict of blocks. A block is one bytes object: the lines of up to BLOCK
+devices of that type, each behind a newline. A device is in the block of the same number in every family. Its line is found by how
+it begins, a newline and `name{deviceSn="A",type="pbd"`; labels hold no newline, so nothing else begins like that. Blocks never
+change: to show a value is to put a new block in the old one's place. A block goes with its last line, a family with its last
+block. No position, count or length is kept beside the text, so none can disagree with it.
 
 Why: a scrape needs every line, and few have changed. So a line is rendered once, when its value arrives and only if it is another
 one, and a scrape only collects blocks under the lock; as they never change, they can be joined, packed and sent at leisure. The
@@ -19,7 +19,7 @@ heap was left in fragments when all values became stale in an outage and came ba
 import sys
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -31,9 +31,27 @@ BLOCK: Final = 4
 _PIECE: Final = sys.getsizeof(b"") + 8
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The samples that a scrape asks for: those with one of these `names` and, as label `type`, one of these `types`.
+
+    None stands for any name or type, "" among the types for samples without that label.
+    """
+
+    names: frozenset[str] | None = None
+    types: frozenset[str] | None = None
+
+    def has(self, name: str, type: str) -> bool:
+        """Return whether a sample of that name and type is one of them."""
+        return (self.names is None or name in self.names) and (self.types is None or type in self.types)
+
+
+EVERYTHING: Final = Selection()
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The exposition of all families at one moment, in pieces."""
+    """The exposition of some families at one moment, in pieces."""
 
     pieces: Sequence[bytes]
 
@@ -52,12 +70,16 @@ class Snapshot:
 
 
 class Family:
-    """A family: its header, and its blocks by their number. `field` is the API's field that it shows; None: it shows none."""
+    """A family as far as it is of one type: its header, and its blocks by their number.
 
-    __slots__ = ("begin", "blocks", "field", "header", "name")
+    `field` is the API's field that it shows; None: it shows none.
+    """
 
-    def __init__(self, name: str, field: str | None, help_text: str) -> None:
+    __slots__ = ("begin", "blocks", "field", "header", "name", "type")
+
+    def __init__(self, name: str, device_type: str, field: str | None, help_text: str) -> None:
         self.name = name
+        self.type = device_type
         self.field = field
         #: How its lines begin.
         self.begin = f"\n{name}".encode()
@@ -73,20 +95,25 @@ class Exposition:
 
     def __init__(self, help_for: Callable[[str, str | None], str]) -> None:
         self._help_for = help_for
-        self._families: dict[str, Family] = {}
+        #: By name and type.
+        self._families: defaultdict[str, dict[str, Family]] = defaultdict(dict)
         #: The exposition as it is now, as long as somebody holds it: scrapes of the same one share it.
         self._latest: Callable[[], Snapshot | None] = _none
 
-    def family(self, metric: str) -> Family | None:
-        """Return the family of that name, None while it has no lines."""
-        return self._families.get(metric)
+    def family(self, metric: str, device_type: str) -> Family | None:
+        """Return the family of that name and type, None while it has no lines."""
+        return self._families.get(metric, {}).get(device_type)
 
-    def make(self, metric: str, field: str | None) -> Family:
-        """Return the family of that name, for a line that is put into it before the next scrape."""
-        family = self._families.get(metric)
-        if family is None:
-            family = self._families[metric] = Family(metric, field, self._help_for(metric, field))
-        return family
+    def field(self, metric: str) -> str | None:
+        """Return the field that the family of that name shows, of whatever type; None if none does."""
+        return next((family.field for family in self._families.get(metric, {}).values()), None)
+
+    def make(self, metric: str, device_type: str, field: str | None) -> Family:
+        """Return the family of that name and type, for a line that is put into it before the next scrape."""
+        types = self._families[metric]
+        if device_type not in types:
+            types[device_type] = Family(metric, device_type, field, self._help_for(metric, field))
+        return types[device_type]
 
     def put(
         self,
@@ -115,9 +142,9 @@ class Exposition:
             before, found, after = (before + newline + others).partition(begin)
         self._store(family, block, before)
 
-    def replace(self, metric: str, block: int, labels: str, endings: Sequence[bytes]) -> None:
+    def replace(self, metric: str, device_type: str, block: int, labels: str, endings: Sequence[bytes]) -> None:
         """Show other lines in place of those whose labels begin with these, which stand together; `endings` follow in each."""
-        family = self.make(metric, None)
+        family = self.make(metric, device_type, None)
         begin = family.begin + f"{{{labels}".encode()
         before, _, after = family.blocks[block].partition(begin)
         _, newline, others = after.rpartition(begin)[2].partition(b"\n")
@@ -126,14 +153,14 @@ class Exposition:
     def relabel(self, block: int, before: str, after: str) -> None:
         """Replace `before`, with which the labels begin, by `after` in all lines in the block that have it."""
         old, new = f"{{{before}".encode(), f"{{{after}".encode()
-        for family in self._families.values():
+        for family in self._all():
             if block in family.blocks:
                 family.blocks[block] = family.blocks[block].replace(family.begin + old, family.begin + new)
         self._latest = _none
 
     def renew_help(self) -> None:
         """Show the HELP that `help_for` gives now."""
-        for family in self._families.values():
+        for family in self._all():
             header = _header(family.name, self._help_for(family.name, family.field))
             if header != family.header:
                 family.header = header
@@ -144,33 +171,49 @@ class Exposition:
             family.blocks[block] = text
         else:
             family.blocks.pop(block, None)
-        if not family.blocks and self._families.get(family.name) is family:
-            del self._families[family.name]
+        if not family.blocks and self.family(family.name, family.type) is family:
+            self._forget(family)
         self._latest = _none
 
     def drop(self, unwanted: Callable[[Family], bool]) -> None:
         """Remove all `unwanted` families. A holder of one may still take() lines from it, but not put() any."""
-        for family in list(filter(unwanted, self._families.values())):
+        for family in list(filter(unwanted, self._all())):
             family.blocks.clear()
-            del self._families[family.name]
+            self._forget(family)
             self._latest = _none
 
     def snapshot(self) -> Snapshot:
         """Return the exposition of all families as it is now, in order of their names."""
         snapshot = self._latest()
         if snapshot is None:
-            pieces: list[bytes] = []
-            for name in sorted(self._families):
-                family = self._families[name]
-                pieces.append(family.header)
-                pieces.extend(family.blocks.values())
-            if pieces:
-                # a newline behind the last line instead of before the first
-                pieces[0] = pieces[0][1:]
-                pieces.append(b"\n")
-            snapshot = Snapshot(pieces)
+            snapshot = self.part(EVERYTHING)
             self._latest = weakref.ref(snapshot)
         return snapshot
+
+    def part(self, selection: Selection) -> Snapshot:
+        """Return what is selected of it."""
+        names, types = selection.names, selection.types
+        pieces: list[bytes] = []
+        for name in sorted(self._families if names is None else names & self._families.keys()):
+            families = [family for family in self._families[name].values() if types is None or family.type in types]
+            if families:
+                pieces.append(families[0].header)
+            for family in families:
+                pieces.extend(family.blocks.values())
+        if pieces:
+            # a newline behind the last line instead of before the first
+            pieces[0] = pieces[0][1:]
+            pieces.append(b"\n")
+        return Snapshot(pieces)
+
+    def _all(self) -> Iterator[Family]:
+        return (family for types in self._families.values() for family in types.values())
+
+    def _forget(self, family: Family) -> None:
+        types = self._families[family.name]
+        del types[family.type]
+        if not types:
+            del self._families[family.name]
 
 
 def _none() -> None:

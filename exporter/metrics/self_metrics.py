@@ -1,7 +1,9 @@
 """The exporter's own metrics, in a prometheus_client registry."""
 
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
 from functools import partial
 
 from prometheus_client import (
@@ -9,12 +11,16 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from exporter.metrics.exposition import EVERYTHING, Selection
 
 #: Seconds. The API's latency is not documented, so these span from a cached answer to the longest sensible timeout.
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0)
@@ -145,8 +151,25 @@ class SelfMetrics:
         self.lag.set_function(lag)
         self.budget.set_function(budget)
 
-    def render(self, *, openmetrics: bool) -> bytes:
-        """Return the exposition, in OpenMetrics or in the text format 0.0.4. OpenMetrics ends with `# EOF`."""
+    def render(self, selection: Selection = EVERYTHING, *, openmetrics: bool) -> bytes:
+        """Return what is selected, in OpenMetrics or in the text format 0.0.4. OpenMetrics ends with `# EOF`."""
+        registry = self.registry if selection == EVERYTHING else _Selected(self.registry, selection)
         if openmetrics:
-            return generate_openmetrics(self.registry)  # type: ignore[no-any-return]
-        return generate_latest(self.registry)
+            return generate_openmetrics(registry)  # type: ignore[no-any-return]
+        return generate_latest(registry)
+
+
+@dataclass(frozen=True)
+class _Selected(Collector):
+    """What is selected of a registry. Its own restricted_registry() goes by names alone, and knows none of the process's."""
+
+    registry: CollectorRegistry
+    selection: Selection
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self.registry.collect():
+            samples = [entry for entry in metric.samples if self.selection.has(entry.name, entry.labels.get("type", ""))]
+            if samples:
+                part = copy(metric)
+                part.samples = samples
+                yield part

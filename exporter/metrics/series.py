@@ -10,7 +10,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from exporter.catalogue.faults import Fault
-from exporter.metrics.exposition import BLOCK, Exposition, Family, Snapshot, escape_label
+from exporter.metrics.exposition import BLOCK, EVERYTHING, Exposition, Family, Selection, Snapshot, escape_label
 from exporter.metrics.names import DEVICE_FAMILIES, RESERVED_PREFIX, SETTING_PREFIX
 
 #: Below it a double holds every integer.
@@ -21,7 +21,7 @@ _EXACT: Final = 2**53
 class _Layout:
     """What the fields of a reading are: each one's family (None: it is dropped), and why some are dropped.
 
-    Shared by all devices whose fields are the same; `renewals` counts how often owners of names had changed.
+    Shared by all devices of a type whose fields are the same; `renewals` counts how often owners of names had changed.
     """
 
     names: tuple[str, ...] = ()
@@ -144,10 +144,10 @@ class Series:
             if row.block == _GONE or faults == row.faults:
                 return
             before, row.faults = row.faults, faults
-            self._exposition.replace("atess_device_fault_active", row.block, row.labels, _fault_endings(faults or ()))
+            self._exposition.replace("atess_device_fault_active", row.type, row.block, row.labels, _fault_endings(faults or ()))
             if before is None or faults is None or len(before) != len(faults):
                 count = () if faults is None else (b"} %d" % len(faults),)
-                self._exposition.replace("atess_device_faults", row.block, row.labels, count)
+                self._exposition.replace("atess_device_faults", row.type, row.block, row.labels, count)
 
     def clear(self, row: Row) -> None:
         """Remove the device's reading and its faults; what is said about the device itself stays."""
@@ -162,13 +162,14 @@ class Series:
             if row.block == _GONE:
                 return
             # whatever its labels say, a device has one line of info; of other families it has one for each set of labels
-            shown = self._exposition.family(family)
+            shown = self._exposition.family(family, row.type)
             if shown and family == "atess_device_info":
                 self._exposition.take(shown, row.block, row.labels)
             elif shown and value is None:
                 self._exposition.take(shown, row.block, row.labels + extra)
             if value is not None:
-                self._exposition.put([self._exposition.make(family, None)], row.block, row.labels + extra, [value], [None])
+                shown = self._exposition.make(family, row.type, None)
+                self._exposition.put([shown], row.block, row.labels + extra, [value], [None])
 
     def remove(self, row: Row) -> None:
         """Forget the device: its series are gone from the next scrape on, and what is still put into `row` is ignored."""
@@ -177,7 +178,7 @@ class Series:
                 return
             self._change_layout(row, ())
             for name in DEVICE_FAMILIES:
-                if family := self._exposition.family(name):
+                if family := self._exposition.family(name, row.type):
                     self._exposition.take(family, row.block, row.labels)
             self._free[row.type, row.settings].append(row.block)
             row.block = _GONE
@@ -189,10 +190,10 @@ class Series:
         metrics = (family.name if family else None for family in layout.families)
         return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
 
-    def snapshot(self) -> Snapshot:
-        """Return the exposition of all families in order of their names, each device's reading whole."""
+    def snapshot(self, selection: Selection = EVERYTHING) -> Snapshot:
+        """Return the exposition of all that is selected, in order of the families' names, each device's reading whole."""
         with self._lock:
-            return self._exposition.snapshot()
+            return self._exposition.snapshot() if selection == EVERYTHING else self._exposition.part(selection)
 
     def _owners_of(self, fields: Iterable[str]) -> Mapping[str, str]:
         return {name: field for field in fields if (name := self._metric_name(field))}
@@ -217,7 +218,7 @@ class Series:
             elif not self._may_have(name, metric, row.settings):
                 dropped.append((name, "collision"))
             else:
-                family = self._exposition.make(metric, name)
+                family = self._exposition.make(metric, row.type, name)
             families.append(family)
         key = (names, tuple(families), tuple(dropped), self._renewals)
         return self._layouts.setdefault(key, _Layout(*key))
@@ -226,9 +227,7 @@ class Series:
         """Return whether `metric` is the field's, and not the exporter's own, of the other kind, or another field's."""
         if metric in DEVICE_FAMILIES or metric.startswith(RESERVED_PREFIX) or metric.startswith(SETTING_PREFIX) is not settings:
             return False
-        family = self._exposition.family(metric)
-        owner = self._owners.get(metric) or (family.field if family else field)
-        return owner == field
+        return (self._owners.get(metric) or self._exposition.field(metric) or field) == field
 
 
 def _whole(value: int | float) -> int | float:

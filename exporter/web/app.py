@@ -1,18 +1,19 @@
 """The Starlette application: metrics, pages, health and reload."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from exporter.metrics.exposition import Snapshot
+from exporter.metrics.exposition import EVERYTHING, Selection, Snapshot
 from exporter.web.body import Streamed, gzip
 from exporter.web.middleware import BrowserHeadersMiddleware
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
@@ -22,9 +23,9 @@ from exporter.web.shared_call import SharedCall
 
 
 class ExpositionSource(Protocol):
-    """Return the devices' exposition, and the exporter's own metrics that follow it."""
+    """Return what is selected of the devices' exposition, and of the exporter's own metrics that follow it."""
 
-    def __call__(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]: ...
+    def __call__(self, selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,21 @@ def create_app(site: Site) -> Starlette:
 
     reloads = SharedCall(site.reload)
     # clients that scrape at once share a packed copy: each costs most of a scrape's CPU, and memory until it is sent
-    packed = {openmetrics: SharedCall(partial(_pack, site, openmetrics)) for openmetrics in (False, True)}
+    packed = {openmetrics: SharedCall(partial(_pack, site, EVERYTHING, openmetrics)) for openmetrics in (False, True)}
 
     async def metrics(request: Request) -> Response:
+        try:
+            selection = _selection(request.query_params, site.overview.types)
+        except ValueError as error:
+            return PlainTextResponse(f"{error}\n", 400)
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
-            return Response(await packed[openmetrics].get(), headers={**headers, "Content-Encoding": "gzip"})
+            whole = selection == EVERYTHING
+            body = await (packed[openmetrics].get() if whole else asyncio.to_thread(_pack, site, selection, openmetrics))
+            return Response(body, headers={**headers, "Content-Encoding": "gzip"})
         # in a thread, so that a large exposition does not delay the health checks
-        page, rest = await asyncio.to_thread(site.exposition, openmetrics=openmetrics)
+        page, rest = await asyncio.to_thread(site.exposition, selection, openmetrics=openmetrics)
         return Streamed(page, rest, headers)
 
     async def healthy(request: Request) -> Response:
@@ -113,6 +120,16 @@ def create_app(site: Site) -> Starlette:
     return app
 
 
-def _pack(site: Site, openmetrics: bool) -> bytes:
-    page, rest = site.exposition(openmetrics=openmetrics)
+def _pack(site: Site, selection: Selection, openmetrics: bool) -> bytes:
+    page, rest = site.exposition(selection, openmetrics=openmetrics)
     return gzip([*page.pieces, rest])
+
+
+def _selection(query: QueryParams, known: Collection[str]) -> Selection:
+    """Return what the parameters `name[]` and `type` select; each may be repeated. Raises ValueError for an unknown type."""
+    names = frozenset(filter(None, query.getlist("name[]")))
+    types = frozenset(query.getlist("type"))
+    if unknown := types - {"", *known}:
+        expected = f"expected one of {', '.join(sorted(known))}, or nothing for what has no type"
+        raise ValueError(f"type: {expected}, got {min(unknown)[:100]!r}")
+    return Selection(names or None, types or None)

@@ -6,7 +6,7 @@ As a fleet's are when all its readings have come anew. It says its address and s
 import os
 import threading
 
-from exporter.metrics.exposition import Snapshot
+from exporter.metrics.exposition import Selection, Snapshot
 from exporter.process.malloc import limit_malloc
 from exporter.web import Server, Site, create_app
 from tests.helpers.web_parts import Parts
@@ -16,7 +16,7 @@ def main() -> None:
     """Serve until the process is ended."""
     limit_malloc()
 
-    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
+    def exposition(selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         # what packs badly
         pieces = [f'atess_ppv{{n="{os.urandom(500).hex()}"}} 1\n'.encode() for _ in range(2000)]
         return Snapshot(pieces), b"own 1\n" * 10_000

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from exporter.metrics.exposition import Snapshot
+from exporter.catalogue.types import load_catalogue
+from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.status import DeviceStatus
 from exporter.web import Server, Site, create_app
 from exporter.web.overview import Overview
@@ -14,6 +15,7 @@ from exporter.web.overview import Overview
 class Parts(Overview):
     now = 1_790_000_000.0
     suspended = None
+    types = load_catalogue()
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -22,7 +24,7 @@ class Parts(Overview):
         self.pieces = [b"# TYPE x gauge\n", b"x 1\n"]
         self.hold: threading.Event | None = None
 
-    def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
+    def exposition(self, selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         if self.hold is not None:
             self.hold.wait(30)
         return Snapshot(self.pieces), b"# EOF\n" if openmetrics else b"own 1\n"

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from exporter.commands.healthcheck import find_problem
-from exporter.metrics.exposition import Snapshot
+from exporter.metrics.exposition import Selection, Snapshot
 from exporter.web import ListenError, Server
 from exporter.web.shared_call import SharedCall
 from tests.helpers.processes import free_port
@@ -105,9 +105,9 @@ def test_clients_that_scrape_at_once_share_a_packed_copy(monkeypatch: pytest.Mon
     scrapes, waiting, get = [], threading.Semaphore(0), SharedCall.get
 
     class Counted(Parts):
-        def exposition(self, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
+        def exposition(self, selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
             scrapes.append(openmetrics)
-            return super().exposition(openmetrics=openmetrics)
+            return super().exposition(selection, openmetrics=openmetrics)
 
     async def counted(call: SharedCall[bytes]) -> bytes:
         waiting.release()

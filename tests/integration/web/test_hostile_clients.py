@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from exporter.metrics.exposition import Snapshot
+from exporter.metrics.exposition import Selection, Snapshot
 from exporter.web import Server, Site, create_app
 from exporter.web.limits import LIMITS, Limits
 from tests.helpers.web_parts import Parts
@@ -29,7 +29,7 @@ def listening(
     hold: threading.Event | None = None,
     asked: threading.Semaphore | None = None,
 ) -> Iterator[int]:
-    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
+    def exposition(selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         if asked is not None:
             asked.release()
         if hold is not None:
@@ -363,7 +363,7 @@ def test_an_answer_under_way_is_finished_when_the_exporter_stops() -> None:
     hold = threading.Event()
     asked = threading.Event()
 
-    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
+    def exposition(selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         asked.set()
         hold.wait(60)
         return Snapshot([b"whole\n"]), b""
@@ -379,7 +379,7 @@ def test_an_answer_under_way_is_finished_when_the_exporter_stops() -> None:
 
 
 def test_errors_of_a_page_are_one_line_and_no_traceback(log: list[EventDict]) -> None:
-    def broken(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
+    def broken(selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         raise ValueError("made up")
 
     server = Server("127.0.0.1", 0)

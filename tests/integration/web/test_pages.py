@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.metrics.exposition import Snapshot
+from exporter.catalogue.types import load_catalogue
+from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
 from exporter.web import Server, Site, create_app
 from exporter.web.middleware import BROWSER_HEADERS
@@ -38,6 +39,7 @@ class Devices(Overview):
 
     now = NOW
     suspended: str | None = None
+    types = load_catalogue()
 
     def __init__(self, *devices: DeviceStatus, suspended: str | None = None) -> None:
         self.listed = devices
@@ -87,7 +89,7 @@ def text_of(html: str) -> str:
 def serving(devices: Devices, telemetry_path: str = "/metrics", **facts: Any) -> Iterator[Web]:
     server = Server("127.0.0.1", 0)
 
-    def exposition(*, openmetrics: bool) -> tuple[Snapshot, bytes]:
+    def exposition(selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
         return Snapshot([b"x 1\n"]), b""
 
     site = Site("1.2.3", telemetry_path, exposition, devices, list, lambda: True, lambda: None, **facts)

@@ -69,7 +69,7 @@ def serving(rotation: Rotation) -> Iterator[str]:
     server = Server("127.0.0.1", 0, rotation)
     server.start(
         create_app(
-            Site("0", "/metrics", lambda openmetrics: (Snapshot([b"x 1\n"]), b""), Parts(), list, lambda: True, lambda: None)
+            Site("0", "/metrics", lambda _, openmetrics: (Snapshot([b"x 1\n"]), b""), Parts(), list, lambda: True, lambda: None)
         )
     )
     # the test looks at the files itself

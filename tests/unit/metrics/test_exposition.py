@@ -14,11 +14,11 @@ HEADER = b"# HELP m What f means.\n# TYPE m gauge\n"
 
 
 def put(exposition: Exposition, block: int, device: str, value: float, metric: str = "m") -> None:
-    exposition.put([exposition.make(metric, "f")], block, f'd="{device}"', [value], [None])
+    exposition.put([exposition.make(metric, "t", "f")], block, f'd="{device}"', [value], [None])
 
 
 def take(exposition: Exposition, block: int, device: str) -> None:
-    if family := exposition.family("m"):
+    if family := exposition.family("m", "t"):
         exposition.take(family, block, f'd="{device}"')
 
 
@@ -55,9 +55,9 @@ def test_lines_come_and_go_in_any_block_and_the_page_says_its_length(exposition:
         lines = bytes(page).removeprefix(HEADER).decode().splitlines(keepends=True)
         assert sorted(lines) == sorted(f'm{{d="{name}"}} {number!r}\n' for name, number in shown.items())
         assert page.length == len(bytes(page))
-    assert exposition.family("m") is not None
+    assert exposition.family("m", "t") is not None
     take(exposition, 9, "h")
-    assert (bytes(exposition.snapshot()), exposition.snapshot().length, exposition.family("m")) == (b"", 0, None)
+    assert (bytes(exposition.snapshot()), exposition.snapshot().length, exposition.family("m", "t")) == (b"", 0, None)
     # what had been handed out by then is as it was
     assert b'd="h"} 1\n' in bytes(page)
 
@@ -70,7 +70,7 @@ def test_a_line_stays_where_it_is_when_its_value_changes(exposition: Exposition)
 
 
 def test_only_what_changed_and_has_a_family_is_put(exposition: Exposition) -> None:
-    families = [exposition.make("m", "f"), None, exposition.make("n", "g")]
+    families = [exposition.make("m", "t", "f"), None, exposition.make("n", "t", "g")]
     exposition.put(families, 0, "", [1, 2, 3], [None] * 3)
     blocks = [family.blocks[0] for family in families if family]
     exposition.put(families, 0, "", [1, 3, 4], [1, 2, 3])
@@ -89,7 +89,7 @@ def test_all_lines_are_taken_whose_labels_begin_alike(exposition: Exposition) ->
 def test_absent_lines_take_no_room_and_the_last_one_takes_its_family_along(exposition: Exposition) -> None:
     put(exposition, 1000, "z", 1)
     put(exposition, 3, "a", 1)
-    family = exposition.family("m")
+    family = exposition.family("m", "t")
     assert family is not None
     assert list(family.blocks) == [1000, 3]
     take(exposition, 1000, "z")
@@ -100,7 +100,7 @@ def test_absent_lines_take_no_room_and_the_last_one_takes_its_family_along(expos
 
 def test_what_is_taken_from_a_family_that_is_gone_leaves_its_successor_alone(exposition: Exposition) -> None:
     put(exposition, 0, "a", 1)
-    old = exposition.make("m", "f")
+    old = exposition.make("m", "t", "f")
     take(exposition, 0, "a")
     put(exposition, 0, "a", 2)
     exposition.take(old, 0, 'd="a"')

@@ -1,6 +1,8 @@
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from exporter.api.errors import REASONS
+from exporter.metrics.exposition import Selection
 from exporter.metrics.self_metrics import SelfMetrics
 from tests.helpers.fakes import samples
 
@@ -50,3 +52,30 @@ def test_the_openmetrics_exposition_is_whole_and_has_help_for_all() -> None:
     assert {family.name for family in families} >= {"process_cpu_seconds", "python_info", "atess_exporter_build_info"}
     for family in families:
         assert family.documentation
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_a_part_has_the_samples_of_its_names_and_types(openmetrics: bool) -> None:
+    metrics = self_metrics()
+    metrics.count_devices({"pbd": 3, "pcs": 1})
+
+    def part(names: set[str] | None, types: set[str] | None) -> dict[str, float]:
+        selection = Selection(None if names is None else frozenset(names), None if types is None else frozenset(types))
+        text = metrics.render(selection, openmetrics=openmetrics)
+        assert text.endswith(b"# EOF\n") is openmetrics
+        return samples(text)
+
+    assert part(None, {"pbd"}).keys() & part(None, {"pcs"}).keys() == set()
+    assert 'atess_exporter_devices{type="pbd"}' in part(None, {"pbd"})
+    assert all('type="pbd"' in sample for sample in part(None, {"pbd"}))
+    assert part(None, {""}).keys() >= {"process_open_fds", 'atess_exporter_api_suspended{cause="unauthorized"}'}
+    assert not any("type=" in sample for sample in part(None, {""}))
+    whole = samples(metrics.render(openmetrics=openmetrics)).keys()
+    assert part(None, {"pbd", "pcs", ""}).keys() == part(None, None).keys() == whole
+    assert part({"process_open_fds", "atess_exporter_devices"}, None).keys() == {
+        "process_open_fds",
+        *(f'atess_exporter_devices{{type="{kind}"}}' for kind in ("pbd", "pcs")),
+    }
+    assert part({"atess_exporter_api_requests_total"}, {"pcs"}) == {'atess_exporter_api_requests_total{type="pcs"}': 0}
+    # prometheus_client goes by the names of samples, not of families
+    assert part({"atess_exporter_api_requests", "no_such"}, None) == {}

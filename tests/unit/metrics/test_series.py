@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.catalogue.faults import Fault
-from exporter.metrics.exposition import BLOCK, escape_label
+from exporter.metrics.exposition import BLOCK, Selection, escape_label
 from exporter.metrics.names import DEVICE_FAMILIES, metric_name
 from exporter.metrics.series import Row, Series
 from tests.helpers.fakes import samples
@@ -206,7 +206,7 @@ def test_the_lines_of_a_broken_device_take_no_room_for_others(series: Series) ->
     for row in rows:
         series.update(row, {"ppv": 1})
     series.update(rows[50], {f"own{n}": n for n in range(50)})
-    families = series._exposition._families.values()
+    families = series._exposition._all()
     assert sum(len(family.blocks) for family in families if family.name != "atess_ppv") == 50
 
 
@@ -707,3 +707,42 @@ def test_no_field_may_take_the_names_of_the_faults(series: Series) -> None:
     row = series.add("pbd", "A")
     dropped = series.update(row, {"deviceFaults": 1, "deviceFaultActive": 1})
     assert dropped == (("deviceFaults", "collision"), ("deviceFaultActive", "collision"))
+
+
+TYPES = ("pbd", "pcs", "bcu")
+
+
+@given(
+    devices=st.lists(st.sampled_from(TYPES), max_size=20),
+    gone=st.sets(st.integers(0, 19)),
+    names=st.sets(st.sampled_from(["atess_ppv", "atess_vbat", "atess_device_up", "atess_setting_ppv", "atess_nothing"])),
+    types=st.sets(st.sampled_from([*TYPES, "mbms", ""])),
+)
+def test_a_part_has_the_samples_of_its_names_and_types(
+    devices: list[str], gone: set[int], names: set[str], types: set[str]
+) -> None:
+    series = Series(metric_name, lambda name: f"What {name} means.")
+    for number, kind in enumerate(devices):
+        row = series.add(kind, f"S{number}")
+        series.update(row, {"ppv": number} if number % 3 else {"vbat": number})
+        series.set(row, "atess_device_up", 1)
+        series.update(series.add(kind, f"S{number}", settings=True), {"setting_ppv": number})
+        if number in gone:
+            series.remove(row)
+    whole = samples(series.snapshot())
+    for selection in (
+        Selection(frozenset(names)),
+        Selection(None, frozenset(types)),
+        Selection(frozenset(names), frozenset(types)),
+    ):
+        part = series.snapshot(selection)
+        assert samples(part) == {
+            sample: value
+            for sample, value in whole.items()
+            if (selection.names is None or sample.split("{")[0] in names)
+            and (selection.types is None or sample.split('type="')[1].split('"')[0] in types)
+        }
+        # no family without samples
+        assert all(family.samples for family in parse_text(bytes(part).decode()))
+        assert len(list(parse_openmetrics(bytes(part).decode() + "# EOF\n"))) == bytes(part).count(b"# TYPE")
+        assert part.length == len(bytes(part))
