@@ -79,7 +79,8 @@ class App:
         self._scheduler = Scheduler(self._session, self._clock, config.api.concurrency, self._mark_stale)
         self.metrics.show_shard(config.shard.index, config.shard.total)
         self.metrics.watch(self._scheduler.lag, lambda: self._session.rate_limiter.requests_per_minute)
-        self._overview = Overview(self._readings, self._session.circuit_breaker, self._clock, config.types)
+        circuit_breaker = self._session.circuit_breaker
+        self._overview = Overview(self._readings, self._settings.shown, circuit_breaker, self._clock, config.types)
         rotation = Rotation(options.web_config)
         self.metrics.web_reload_successful.set_function(lambda: rotation.problem is None)
         listeners = systemd_listeners() if options.systemd_socket else listen_all(options.listen)

@@ -80,6 +80,11 @@ class Settings:
         self._stale_after = _STALE_INTERVALS * interval
         return dict.fromkeys(self._jobs.values(), interval)
 
+    def shown(self, key: tuple[str, str]) -> tuple[tuple[str, str | None, int | float], ...]:
+        """Return what is shown of the device of this key, as Series.reading() does; nothing if none of it is."""
+        rows = (job.row for job in list(self._jobs.values()) if job.key == key)
+        return next(map(self.series.reading, rows), ())
+
     def mark_stale(self) -> None:
         """Drop settings that could not be read again for too long."""
         oldest = self.clock.now() - self._stale_after

@@ -58,7 +58,7 @@ class DeviceStatus:
     said of faults.
 
     What follows `faults` is there only where one device is asked for: the title of its type, its latest reading, the fields
-    of it that have text and no number, and its last polls, the latest first.
+    of it that have text and no number, its last polls, the latest first, and its settings that have numbers.
     """
 
     type: str
@@ -84,6 +84,7 @@ class DeviceStatus:
     fields: Sequence[FieldValue] = ()
     texts: Sequence[tuple[str, str]] = ()
     polls: Sequence[PollResult] = ()
+    settings: Sequence[FieldValue] = ()
 
 
 def count_states(devices: Iterable[DeviceStatus]) -> dict[DeviceState, int]:

@@ -24,6 +24,7 @@ def device_document(device: DeviceStatus) -> dict[str, Any]:
         "fields": [_field(field) for field in device.fields],
         "texts": [{"field": field, "text": text} for field, text in device.texts],
         "polls": [_poll(poll) for poll in device.polls],
+        "settings": [_field(setting) for setting in device.settings],
     }
 
 

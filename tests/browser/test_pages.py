@@ -128,6 +128,17 @@ def test_a_device_shows_its_reading_field_by_field(page: Page, demo: str) -> Non
     assert all(poll.endswith("reading") for poll in polls)
 
 
+def test_a_device_shows_its_settings_once_they_are_read(page: Page, demo: str) -> None:
+    page.clock.install()
+    page.goto(DEVICE)
+    valley = page.locator(".settings tbody tr", has_text="valleyPeriodTime5")
+    eventually(lambda: later(page, lambda: valley.count() == 1), 60)
+    name, value, unit, _, metric, evidence = valley.locator("th, td").all_inner_texts()
+    assert (name, value.split(), unit) == ("valleyPeriodTime5", ["30600", "08:30"], "s")
+    assert (metric, evidence) == ("atess_setting_valley_period_time5_seconds", "documented by the vendor")
+    assert requests.get(f"{demo}{DEVICE}.json", timeout=10).json()["settings"][-1]["field"] == "valleyPeriodTime5"
+
+
 def test_an_open_page_shows_newer_data_by_itself(page: Page) -> None:
     page.clock.install()
     page.goto(DEVICE)

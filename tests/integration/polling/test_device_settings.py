@@ -313,3 +313,18 @@ def test_a_shorter_interval_holds_at_once_for_a_device_that_is_being_read(bench:
     bench.step()
     bench.run(65)
     assert len(bench.asked()) == 2
+
+
+def test_what_is_shown_of_a_device_is_told_until_it_is_stale(bench: Bench) -> None:
+    bench.configure(BCU)
+    assert bench.settings.shown(BCU.key) == ()
+    bench.run(10)
+    told = {name: value for name, _, value in bench.settings.shown(BCU.key)}
+    assert told == {
+        SETTING_PREFIX + name: value for name, value in bench.cloud.settings("bcu", "B").items() if name != "deviceSn"
+    }
+    assert {metric for _, metric, _ in bench.settings.shown(BCU.key)} == {sample.split("{")[0] for sample in bench.shown()}
+    assert bench.settings.shown(HPS.key) == ()
+    bench.clock.advance(1800)
+    bench.settings.mark_stale()
+    assert bench.settings.shown(BCU.key) == ()

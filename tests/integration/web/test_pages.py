@@ -344,6 +344,7 @@ def test_a_devices_document_has_its_page() -> None:
         ],
         "texts": [],
         "polls": [{"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None}],
+        "settings": [],
     }
 
 
@@ -467,3 +468,18 @@ def test_the_page_that_one_is_on_is_marked_under_a_prefix_too() -> None:
     with serving(Devices(), route_prefix="/in", link_prefix="/out") as web:
         assert 'href="/out/" aria-current="page"' in web.get("/in/").text
         assert 'href="/out/devices" aria-current="page"' in web.get("/in/devices").text
+
+
+def test_a_device_s_settings_are_on_its_page_and_in_its_document() -> None:
+    settings = (
+        FieldValue("valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, "08:30", "s", "Time of day", "x"),
+        FieldValue("<b>", None, 0.5),
+    )
+    with serving(Devices(replace(UP, settings=settings), status("none"))) as web:
+        page = web.text("/devices/pbd/UMD1")
+        document = web.get("/devices/pbd/UMD1.json").json()
+        assert "None read" in web.text("/devices/pbd/none")
+    assert "valleyPeriodTime5 30600 08:30 s Time of day atess_setting_valley_period_time5_seconds x" in page
+    assert "<b> 0.5 Not in the catalogue none: dropped not described" in page
+    assert [entry["word"] for entry in document["settings"]] == ["08:30", None]
+    assert document["settings"][1].keys() == {"field", "metric", "value", "word", "unit", "meaning", "evidence"}

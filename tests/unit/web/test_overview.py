@@ -7,7 +7,7 @@ import structlog
 
 from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
 from exporter.catalogue.kinds import Kinds
-from exporter.catalogue.types import DeviceType, load_catalogue
+from exporter.catalogue.types import DeviceType, Evidence, FieldInfo, load_catalogue
 from exporter.config.schema import ApiSection
 from exporter.polling.scheduler import TICK
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
@@ -19,9 +19,11 @@ from tests.helpers.fleet import Fleet, devices, failing
 class Bench(Fleet):
     """A fleet and what is said of it."""
 
+    settings: tuple[tuple[str, str | None, int | float], ...] = ()
+
     @property
     def overview(self) -> Overview:
-        return Overview(self.readings, self.account, self.clock, load_catalogue())
+        return Overview(self.readings, lambda key: self.settings, self.account, self.clock, load_catalogue())
 
     def status(self, sn: str = "S0") -> DeviceStatus:
         return next(entry for entry in self.overview.devices() if entry.sn == sn)
@@ -39,7 +41,7 @@ def test_before_its_first_poll_a_device_waits_and_nothing_is_claimed(clock: Fake
     assert (status.reason, status.stale_cause, status.data_age, status.last_success, status.last_poll) == (None,) * 5
     assert {bench.status(sn).next_poll for sn in ("S0", "S1")} == {clock.wall(), clock.wall() + 15}
     detail = bench.detail("S1")
-    assert replace(detail, title="", fields=(), texts=(), polls=()) == status
+    assert replace(detail, title="", fields=(), texts=(), polls=(), settings=()) == status
     assert (detail.fields, detail.polls, detail.error) == ([], [], None)
 
 
@@ -219,7 +221,7 @@ def test_an_unknown_device_is_none(clock: FakeClock) -> None:
 def test_a_type_that_a_reload_has_just_removed_is_no_error(clock: FakeClock) -> None:
     bench = Bench(clock, devices(1))
     types: dict[str, DeviceType] = {}
-    assert Overview(bench.readings, bench.account, clock, types).device("pbd", "S0") is None
+    assert Overview(bench.readings, lambda key: (), bench.account, clock, types).device("pbd", "S0") is None
 
 
 def test_fields_that_have_text_are_said_while_the_reading_is(clock: FakeClock) -> None:
@@ -269,3 +271,29 @@ def test_waiting_for_the_rate_limiter_is_no_part_of_a_poll_s_duration(clock: Fak
     assert poll.at == pytest.approx(began + 60, abs=1)
     (told,) = [line for line in logs if "duration" in line]
     assert told["duration"] == 4
+
+
+def test_settings_have_their_api_names_and_times_of_day_are_readable(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    known = {
+        "powerLimit": FieldInfo(kind="setting", evidence=Evidence.DOCUMENTED, unit="kW", meaning="Power limit", basis="D"),
+        "valleyPeriodTime5": FieldInfo(kind="time_of_day", evidence=Evidence.DOCUMENTED, meaning="Time of day", basis="D"),
+    }
+    pbd = load_catalogue()["pbd"].model_copy(update={"settings": known})
+    bench.settings = (
+        ("setting_powerLimit", "atess_setting_power_limit", 30),
+        ("setting_valleyPeriodTime5_seconds", "atess_setting_valley_period_time5_seconds", 30600),
+        ("setting_periodEnd_seconds", "atess_setting_period_end_seconds", 86400),
+        ("setting_no name", None, 2.5),
+    )
+    device = Overview(bench.readings, lambda key: bench.settings, bench.account, clock, {"pbd": pbd}).device("pbd", "S0")
+    assert device is not None
+    documented = "documented by the vendor"
+    assert device.settings == [
+        FieldValue("powerLimit", "atess_setting_power_limit", 30, None, "kW", "Power limit", documented),
+        FieldValue(
+            "valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, "08:30", "s", "Time of day", documented
+        ),
+        FieldValue("periodEnd", "atess_setting_period_end_seconds", 86400, "24:00", "s"),
+        FieldValue("no name", None, 2.5),
+    ]
