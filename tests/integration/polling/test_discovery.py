@@ -40,7 +40,7 @@ class Bench:
     def __init__(self, cloud: FaultyCloud, served: ServedCloud) -> None:
         self.clock = clock = FakeClock()
         token = Token(value="made-up")
-        client = Client(served.url, token, language="en", timeout=0.3, concurrency=1)
+        client = Client(served.url, token, language="en", timeout=1, concurrency=1)
         self.cloud = cloud
         self.metrics = SelfMetrics("0", REASONS, [])
         self.account = CircuitBreaker(clock)
