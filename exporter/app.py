@@ -96,6 +96,7 @@ class App:
             reload=self.reload,
             route_prefix=options.route_prefix,
             link_prefix=options.link_prefix,
+            web_config_in_force=lambda: rotation.problem is None,
             simulated=options.simulated,
         )
         self._web = create_app(site)

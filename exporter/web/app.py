@@ -1,10 +1,8 @@
 """The Starlette application: metrics, pages, health and reload."""
 
 import asyncio
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import partial
-from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
@@ -13,53 +11,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from exporter.metrics.exposition import EVERYTHING, Selection, Snapshot
+from exporter.metrics.exposition import EVERYTHING, Selection
 from exporter.web.body import Streamed, gzip
 from exporter.web.middleware import BrowserHeadersMiddleware
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
-from exporter.web.overview import Overview
 from exporter.web.pages import Pages
 from exporter.web.shared_call import SharedCall
-
-
-class ExpositionSource(Protocol):
-    """Return what is selected of the devices' exposition, and of the exporter's own metrics that follow it."""
-
-    def __call__(self, selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the application serves. The functions may be called from any thread.
-
-    `problems` returns what is wrong with this process (empty: healthy). `reload` reloads the config and returns what is wrong
-    with it, None if nothing. All routes begin with `route_prefix`, and all links with `link_prefix`; behind a proxy these may
-    differ. `simulated`: the data are not from real devices.
-    """
-
-    version: str
-    telemetry_path: str
-    exposition: ExpositionSource
-    overview: Overview
-    problems: Callable[[], list[str]]
-    ready: Callable[[], bool]
-    reload: Callable[[], str | None]
-    route_prefix: str = ""
-    link_prefix: str = ""
-    simulated: bool = False
+from exporter.web.site import Site
 
 
 def create_app(site: Site) -> Starlette:
     """Return the application that serves `site`."""
-    pages = Pages(
-        site.version,
-        site.telemetry_path,
-        site.overview,
-        route_prefix=site.route_prefix,
-        link_prefix=site.link_prefix,
-        simulated=site.simulated,
-    )
-
+    pages = Pages(site)
     reloads = SharedCall(site.reload)
     # clients that scrape at once share a packed copy: each costs most of a scrape's CPU, and memory until it is sent
     packed = {openmetrics: SharedCall(partial(_pack, site, EVERYTHING, openmetrics)) for openmetrics in (False, True)}

@@ -18,7 +18,7 @@ from exporter.web import formatting
 from exporter.web.body import gzip
 from exporter.web.json_views import device_document, encode, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
-from exporter.web.overview import Overview
+from exporter.web.site import Site
 from exporter.web.table import COLUMNS, Query, QueryError, Table
 
 HTML: Final = "text/html; charset=utf-8"
@@ -50,24 +50,12 @@ register_url_convertor("anything", _Anything())
 
 
 class Pages:
-    """The pages of an exporter of that `version`, which serves its metrics at `telemetry_path`.
+    """The pages of a site."""
 
-    Their routes begin with `route_prefix`, and what they link to with `link_prefix`.
-    """
-
-    def __init__(
-        self,
-        version: str,
-        telemetry_path: str,
-        overview: Overview,
-        *,
-        route_prefix: str = "",
-        link_prefix: str = "",
-        simulated: bool = False,
-    ) -> None:
-        self._overview = overview
-        self._prefix = route_prefix
-        self._simulated = simulated
+    def __init__(self, site: Site) -> None:
+        self._overview = site.overview
+        self._prefix = site.route_prefix
+        self._simulated = site.simulated
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._assets = dict(_read_assets())
         self._readme = _readme()
@@ -86,16 +74,17 @@ class Pages:
             "iso": formatting.iso,
         }
         self._templates.globals |= {
-            "asset": lambda name: f"{link_prefix}/-/assets/{name}?{self._assets[name][0]}",
+            "asset": lambda name: f"{site.link_prefix}/-/assets/{name}?{self._assets[name][0]}",
             "columns": COLUMNS,
             "device_url": formatting.device_url,
             "has_readme": self._readme is not None,
-            "link": lambda path: f"{link_prefix}{path}",
+            "link": lambda path: f"{site.link_prefix}{path}",
             "refresh": REFRESH,
-            "simulated": simulated,
+            "simulated": site.simulated,
             "states": list(DeviceState),
-            "telemetry_path": telemetry_path,
-            "version": version,
+            "telemetry_path": site.telemetry_path,
+            "version": site.version,
+            "web_config_in_force": site.web_config_in_force,
         }
 
     @property

@@ -483,3 +483,11 @@ def test_a_device_s_settings_are_on_its_page_and_in_its_document() -> None:
     assert "<b> 0.5 Not in the catalogue none: dropped not described" in page
     assert [entry["word"] for entry in document["settings"]] == ["08:30", None]
     assert document["settings"][1].keys() == {"field", "metric", "value", "word", "unit", "meaning", "evidence"}
+
+
+def test_a_refused_web_config_is_said_on_the_landing_page() -> None:
+    in_force = [True]
+    with serving(Devices(), web_config_in_force=lambda: in_force[0]) as web:
+        assert "web config" not in web.text("/")
+        in_force[0] = False
+        assert "The web config was refused when its files changed" in web.text("/")
