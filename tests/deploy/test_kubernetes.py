@@ -387,7 +387,8 @@ def _options(manifests: Manifests) -> Any:
 
 
 def _port(manifests: Manifests) -> int:
-    return int(_options(manifests).listen[1])
+    ((_, port),) = _options(manifests).listen
+    return int(port)
 
 
 def _probes(manifests: Manifests) -> dict[str, Document]:
