@@ -62,13 +62,17 @@ def _find_problem_by_tls(host: str | Path, port: int, route_prefix: str) -> str 
     # the certificate names the host for others; this connection does not leave the machine
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    # one that requires a client's certificate refuses the handshake (TLS 1.2) or hangs up after it: alive, and that is all
+    # one that requires a client's certificate hangs up in the handshake (TLS 1.2) or after it: alive, and that is all
+    client = context.wrap_socket(_connect(host, port), do_handshake_on_connect=False)
     try:
-        client = context.wrap_socket(_connect(host, port))
-    except ssl.SSLError as error:
-        if "ALERT" in (error.reason or ""):
-            return None
-        raise
+        client.do_handshake()
+    except (ssl.SSLError, ConnectionResetError):
+        # a cipher is agreed on once the server has spoken
+        known = client.cipher()
+        client.close()
+        if known is None:
+            raise
+        return None
     try:
         return _ask(client, route_prefix)
     except (ssl.SSLError, ConnectionResetError):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.helpers.processes import Process, free_port, running
+from tests.helpers.processes import free_port, running
 
 
 @contextmanager
@@ -27,9 +27,6 @@ def nginx(folder: Path, *servers: str) -> Iterator[list[str]]:
         f"{temporary}{blocks}}}\n"
     )
     with running([binary, "-p", f"{folder}/", "-c", str(config), "-e", "stderr"]) as process:
-        _wait_until_it_serves(process)
+        # said once it listens
+        process.wait_for(r"nginx/\d")
         yield addresses
-
-
-def _wait_until_it_serves(process: Process) -> None:
-    process.wait_for(r"nginx/\d")

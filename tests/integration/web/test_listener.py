@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import requests
+import trustme
 
 from exporter.commands.healthcheck import find_problem
-from exporter.web import ListenError, Server, create_app, listen_all
+from exporter.web import ListenError, Rotation, Server, create_app, listen_all
 from exporter.web.listener import listen
 from tests.helpers.processes import free_port, running
 from tests.helpers.web_parts import Parts, site
+from tools.attackers import web_config
 
 DEMO = [sys.executable, "-m", "exporter", "demo"]
 
@@ -86,6 +88,22 @@ def test_a_flag_for_each_address_and_a_health_check_of_the_first(tmp_path: Path)
         assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "healthy\n", "")
     assert not path.exists()
     assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("newest", ["TLS12", "TLS13"])
+def test_the_health_check_tells_that_one_answers_which_does_not_let_it_in(tmp_path: Path, newest: str) -> None:
+    tls = f"client_auth_type: RequireAndVerifyClientCert, client_ca_file: server.pem, max_version: {newest}"
+    with_certificate = web_config(tmp_path, trustme.CA())
+    with_certificate.write_text(f"tls_server_config: {{cert_file: server.pem, key_file: server.key, {tls}}}\n")
+    limited = tmp_path / "limited.yaml"
+    limited.write_text("rate_limit: {interval: 1h}\n")
+    for path in (with_certificate, limited):
+        server = Server("127.0.0.1", 0, Rotation(path))
+        server.start(create_app(site(Parts())))
+        try:
+            assert find_problem("127.0.0.1", int(server.url.rpartition(":")[2])) is None
+        finally:
+            server.stop()
 
 
 def test_systemd_s_sockets_are_taken(tmp_path: Path) -> None:
