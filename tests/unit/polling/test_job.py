@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import pytest
+import structlog
 
 from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.api.errors import REASONS, ConnectionFailed, EnercloError, InvalidPayload, RateLimited, Unauthorized
@@ -14,7 +15,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.job import Job, Request
 from exporter.polling.scheduler import TICK, Scheduler
 from exporter.polling.status import PollResult
-from tests.helpers.fakes import FakeClient, FakeClock, InlineWorkers
+from tests.helpers.fakes import FakeClient, FakeClock, InlineWorkers, samples
 
 
 class Question(Job):
@@ -318,6 +319,49 @@ def test_a_probe_is_for_what_waited_longest_which_is_first_what_was_never_asked(
         bench.breaker.record(job.key, Unauthorized("no"))
     bench.run(181)
     assert [sn for _, sn in bench.asked] == ["ONE", "OTHER", "ONE", "OTHER"]
+
+
+def test_a_suspension_is_shown_and_told_at_its_beginning_and_its_end(bench: Bench) -> None:
+    def shown() -> float:
+        return samples(bench.metrics.render(openmetrics=False))['atess_exporter_api_suspended{cause="unauthorized"}']
+
+    job = Frequent("A")
+    bench.answers["A"] = Unauthorized("no")
+    with structlog.testing.capture_logs() as log:
+        bench.scheduler.apply({job: 10.0}, 6000.0)
+        bench.run(1)
+        assert shown() == 1
+        bench.answers.clear()
+        bench.run(61)
+    assert shown() == 0
+    told = [(line["event"], line["log_level"]) for line in log if "circuit" in line["event"]]
+    assert told == [
+        ("circuit breaker open, sending one probe a minute", "warning"),
+        ("circuit breaker closed, polling all devices again", "info"),
+    ]
+
+
+def test_after_a_suspension_what_fails_by_itself_backs_off_as_before(bench: Bench) -> None:
+    well, sick = Frequent("WELL"), Frequent("SICK")
+    bench.answers.update(WELL=Unauthorized("no"), SICK=Unauthorized("no"))
+    bench.scheduler.apply({well: 10.0, sick: 10.0}, 6000.0)
+    bench.run(30)
+    assert not bench.breaker.allow_request()
+    del bench.answers["WELL"]
+    bench.answers["SICK"] = InvalidPayload("x")
+    bench.run(120)
+    assert bench.breaker.allow_request()
+    bench.asked.clear()
+    bench.run(400)
+    assert len(bench.times("SICK")) < 12
+    assert len(bench.times("WELL")) >= 39
+
+
+def test_workers_that_died_are_replaced_at_every_tick(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    maintained = []
+    monkeypatch.setattr(bench.workers, "maintain", lambda: maintained.append(1))
+    bench.run(10 * TICK)
+    assert len(maintained) == 10
 
 
 def test_one_probe_goes_out_at_a_time(bench: Bench) -> None:
