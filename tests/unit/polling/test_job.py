@@ -364,6 +364,30 @@ def test_workers_that_died_are_replaced_at_every_tick(bench: Bench, monkeypatch:
     assert len(maintained) == 10
 
 
+def test_what_was_queued_before_a_suspension_is_suspended_and_late_no_more(bench: Bench) -> None:
+    job = Frequent("A")
+    bench.scheduler.apply({job: 300.0}, 6000.0)
+    bench.clock.advance(1)
+    bench.scheduler.tick()
+    assert len(bench.workers.queue) == 1
+    bench.breaker.record(job.key, Unauthorized("no"))
+    bench.clock.advance(10)
+    assert bench.scheduler.lag() > 0
+    bench.workers.drain()
+    assert not bench.asked
+    assert job.outcomes == [("suspended", None)]
+    assert (job.down, job.in_flight) == (True, False)
+    assert bench.scheduler.lag() == 0
+
+
+def test_the_lag_is_that_of_the_most_overdue(bench: Bench, clock: FakeClock) -> None:
+    one, other = Frequent("ONE"), Frequent("OTHER")
+    bench.scheduler.apply({one: 300.0, other: 300.0}, 6000.0)
+    bench.run(1)
+    one.due, other.due = clock.now() - 5, clock.now() - 7
+    assert bench.scheduler.lag() == 7
+
+
 def test_one_probe_goes_out_at_a_time(bench: Bench) -> None:
     jobs = [Spread(f"S{n}") for n in range(3)]
     bench.scheduler.apply(dict.fromkeys(jobs, 3600.0), 6000.0)
@@ -424,10 +448,12 @@ def test_only_what_waits_for_its_first_turn_is_hurried_by_a_higher_rate(bench: B
     bench.run(1)
     assert len(bench.asked) == 1
     slot = jobs[0].due
-    # a lower one hurries nobody
+    # the same hurries nobody, nor does a lower one
     due = [job.due for job in jobs]
-    bench.scheduler.apply(dict.fromkeys(jobs, 3600.0), 0.05)
-    assert [job.due for job in jobs] == due
+    for rate in (0.1, 0.05):
+        bench.clock.advance(1)
+        bench.scheduler.apply(dict.fromkeys(jobs, 3600.0), rate)
+        assert [job.due for job in jobs] == due
     bench.scheduler.apply(dict.fromkeys(jobs, 3600.0), 60.0)
     assert [job.due - clock.now() for job in jobs[1:]] == pytest.approx([0, 1, 2])
     assert jobs[0].due == slot
