@@ -13,7 +13,7 @@ from exporter.api.session import CircuitOpenError, Session
 from exporter.backfill.plan import BackfillError, BackfillPlan, Range, Source
 from exporter.backfill.rows import HistoryPage, read_page
 from exporter.catalogue.kinds import Kinds
-from exporter.config.field_filter import FieldFilter
+from exporter.config.schema import FieldFilter
 
 _log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from exporter.api.reading import InvalidReadingError, moment, read
 from exporter.backfill.plan import Range, local_seconds
 from exporter.catalogue.kinds import Kinds
-from exporter.config.field_filter import FieldFilter
+from exporter.config.schema import FieldFilter
 
 NO_TIME = "row without a readable time"
 OUTSIDE = "row outside the requested time range"

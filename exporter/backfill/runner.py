@@ -21,8 +21,8 @@ from exporter.backfill.spill import Spill
 from exporter.backfill.window import read_window
 from exporter.catalogue.types import Device, HelpTexts
 from exporter.clock import Clock
-from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.config.load import Config
+from exporter.config.schema import EVERYTHING
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
@@ -48,7 +48,7 @@ class BackfillRun:
         self._progress = Progress(plan, spill, clock, lambda: self._session.rate_limiter.requests_per_minute)
         self._dropped_fields = DroppedFields(self._session.metrics)
         self._fetcher = Fetcher(self._session, plan, config.kinds, self._progress.asked)
-        self._field_filters = {name: FieldFilter(fields.include, fields.exclude) for name, fields in config.fields.items()}
+        self._field_filters = config.fields
         self._helps = HelpTexts(config.types.values())
         self._lock = threading.Lock()
         self._jobs: Iterator[tuple[Source, int]] = iter(())

@@ -16,7 +16,7 @@ from exporter.backfill.localtime import DatedRows, date_rows
 from exporter.backfill.plan import BackfillPlan, Source
 from exporter.backfill.rows import HistoryPage, Row
 from exporter.backfill.spill import SampleColumn, Spill
-from exporter.config.field_filter import FieldFilter
+from exporter.config.schema import FieldFilter
 
 #: How often a window is read at most.
 MAX_PASSES: Final = 5

@@ -21,7 +21,7 @@ from exporter.config.schema import (
     DeviceLists,
     DiscoverySection,
     FieldEntry,
-    FieldFilterEntry,
+    FieldFilter,
     HistorySection,
     PollSection,
     SettingsSection,
@@ -48,7 +48,7 @@ class Config:
     discovery: DiscoverySection | None
     settings: SettingsSection | None
     history: HistorySection
-    fields: Mapping[str, FieldFilterEntry]
+    fields: Mapping[str, FieldFilter]
     shard: Shard
 
     @property

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -185,11 +186,27 @@ class TypeEntry(_Section):
     faults: Mapping[str, FaultWordEntry | None] = {}
 
 
-class FieldFilterEntry(_Section):
-    """Which fields of a type become series: those that match `include` and not `exclude`."""
+class FieldFilter(_Section):
+    """Which fields of a type become series: those whose API name matches a glob of `include` and none of `exclude`.
+
+    For users who pay by the series. Case matters.
+    """
 
     include: list[str] = ["*"]
     exclude: list[str] = []
+
+    def of(self, fields: Mapping[str, int | float]) -> Mapping[str, int | float]:
+        """Return those of `fields` that the filter keeps."""
+        if "*" in self.include and not self.exclude:
+            return fields
+        return {name: value for name, value in fields.items() if self._matches(name)}
+
+    def _matches(self, name: str) -> bool:
+        included = any(fnmatchcase(name, pattern) for pattern in self.include)
+        return included and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
+
+
+EVERYTHING: Final = FieldFilter()
 
 
 class DiscoverySection(_Section):
@@ -231,7 +248,7 @@ class ConfigFile(_Section):
     discovery: DiscoverySection | None = None
     settings: SettingsSection | None = None
     history: HistorySection = HistorySection()
-    fields: Mapping[TypeName, FieldFilterEntry] = {}
+    fields: Mapping[TypeName, FieldFilter] = {}
     types: Mapping[TypeName, TypeEntry] = {}
 
 

@@ -12,8 +12,8 @@ from exporter.catalogue.faults import NO_FAULT_WORDS
 from exporter.catalogue.kinds import BY_NAME
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
-from exporter.config.field_filter import EVERYTHING, FieldFilter
 from exporter.config.load import Config
+from exporter.config.schema import EVERYTHING
 from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Series
@@ -99,10 +99,9 @@ class Readings:
         Devices that stay keep their job, readings and history.
         """
         self._unknown_fields.configure(config.types)
-        filters = {name: FieldFilter(entry.include, entry.exclude) for name, entry in config.fields.items()}
 
         def configure(target: Target, device: Device) -> None:
-            field_filter, kinds = filters.get(device.type, EVERYTHING), config.kinds.get(device.type, BY_NAME)
+            field_filter, kinds = config.fields.get(device.type, EVERYTHING), config.kinds.get(device.type, BY_NAME)
             fault_words = config.fault_words.get(device.type, NO_FAULT_WORDS)
             target.configure(device, stretch, config.poll.stale_after, config.api.zone, field_filter, kinds, fault_words)
 

@@ -13,7 +13,7 @@ from exporter.catalogue.faults import NO_FAULT_WORDS, FaultWords
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
-from exporter.config.field_filter import EVERYTHING, FieldFilter
+from exporter.config.schema import EVERYTHING, FieldFilter
 from exporter.metrics.series import Series
 from exporter.polling.faults import ActiveFaults
 from exporter.polling.staleness import StaleCause, Staleness

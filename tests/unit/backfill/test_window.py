@@ -16,7 +16,7 @@ from exporter.backfill.spill import Spill
 from exporter.backfill.window import assemble, is_over, is_settled
 from exporter.catalogue.kinds import BY_NAME
 from exporter.catalogue.types import ApiPath, Evidence
-from exporter.config.field_filter import EVERYTHING, FieldFilter
+from exporter.config.schema import EVERYTHING, FieldFilter
 
 START = local_seconds(datetime(2024, 5, 1))
 WINDOW = Range(START, START + 86400)
@@ -131,7 +131,9 @@ def test_an_hour_that_occurs_twice_is_dated_by_the_last_pass() -> None:
 
 
 def test_rows_without_fields_make_no_columns_and_are_no_oddity() -> None:
-    only = read_page({"datas": [row(1, ppv=1), row(2, ipv=2)], "total": 2}, "A", WINDOW, FieldFilter(["ppv"]), UTC, BY_NAME)
+    only = read_page(
+        {"datas": [row(1, ppv=1), row(2, ipv=2)], "total": 2}, "A", WINDOW, FieldFilter(include=["ppv"]), UTC, BY_NAME
+    )
     columns, notes = assemble([[only]], UTC)
     assert (columns, notes) == ({"ppv": ([START + 60], [1])}, {})
 

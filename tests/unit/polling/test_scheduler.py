@@ -17,7 +17,7 @@ from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, Inva
 from exporter.api.reading import read
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import Device
-from exporter.config.schema import ApiSection, FieldFilterEntry, PollSection
+from exporter.config.schema import ApiSection, FieldFilter, PollSection
 from exporter.config.token import Token
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Row, Series
@@ -400,7 +400,7 @@ def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: Fak
         devices(1),
         poll=PollSection.model_validate({"stale_after": "40s"}),
         api=ApiSection(timezone="Asia/Bangkok"),
-        fields={"pbd": FieldFilterEntry(exclude=["vbat"])},
+        fields={"pbd": FieldFilter(exclude=["vbat"])},
     )
     fleet.run(1)
     assert fleet.value("device_data_timestamp_seconds", "S0") == 1795316400
@@ -412,7 +412,7 @@ def test_what_the_plan_says_of_staleness_and_zone_reaches_the_devices(clock: Fak
 def test_fields_that_are_not_chosen_have_no_series(clock: FakeClock) -> None:
     fleet = Fleet(clock, devices(1))
     fleet.answer = lambda sn: {"ppv": 1, "vbat": 2}
-    fleet.apply(devices(1), fields={"pbd": FieldFilterEntry(exclude=["vbat"])})
+    fleet.apply(devices(1), fields={"pbd": FieldFilter(exclude=["vbat"])})
     fleet.run(1)
     assert fleet.value("ppv", "S0") == 1
     assert fleet.value("vbat", "S0") is None

@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.config.field_filter import FieldFilter
+from exporter.config.schema import FieldFilter
 
 FIELDS = {"ppv": 1, "ppv1": 2, "vbat": 3, "epvToday": 4}
 
@@ -19,7 +19,7 @@ FIELDS = {"ppv": 1, "ppv1": 2, "vbat": 3, "epvToday": 4}
     ],
 )
 def test_a_field_is_chosen_by_include_and_not_exclude(include: list[str], exclude: list[str], chosen: set[str]) -> None:
-    assert FieldFilter(include, exclude).of(FIELDS) == {name: FIELDS[name] for name in chosen}
+    assert FieldFilter(include=include, exclude=exclude).of(FIELDS) == {name: FIELDS[name] for name in chosen}
 
 
 def test_by_default_everything_is_chosen() -> None:
