@@ -1,8 +1,7 @@
 """The account's circuit breaker: a refused token or an unreachable cloud stops everything but one probe a minute."""
 
 import threading
-from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Final
 
 from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, TimedOut, Unauthorized
@@ -12,26 +11,11 @@ from exporter.clock import Clock
 PROBE_INTERVAL: Final = 60.0
 
 
-class BreakerState(Enum):
-    """Whether requests go out: all of them, none, or one probe that is due or under way."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half-open"
-
-
 class Cause(StrEnum):
     """Why the breaker is not closed; label values of atess_exporter_api_suspended."""
 
     UNAUTHORIZED = "unauthorized"
     UNREACHABLE = "unreachable"
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """The breaker opened for `cause`, or for another cause than before; with None it closed."""
-
-    cause: Cause | None
 
 
 #: How many devices in a row (or all, where there are fewer) must fail alike, none answering in between, before it is the
@@ -52,7 +36,6 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._cause: Cause | None = None
         self._next_probe = 0.0
-        self._probing = False
         self._devices = 1
         self._requests = dict.fromkeys(Cause, 0)
         self._failed: dict[Cause, set[Key]] = {cause: set() for cause in Cause}
@@ -63,12 +46,9 @@ class CircuitBreaker:
         return self._cause
 
     @property
-    def state(self) -> BreakerState:
-        """Return the state of this moment."""
-        with self._lock:
-            if self._cause is None:
-                return BreakerState.CLOSED
-            return BreakerState.HALF_OPEN if self._probing or self._probe_is_due() else BreakerState.OPEN
+    def probe_due(self) -> bool:
+        """Return whether allow_probe() would let a probe go out."""
+        return self._cause is not None and self._clock.now() >= self._next_probe
 
     def configure(self, devices: int) -> None:
         """Set how many devices there are to ask for."""
@@ -88,21 +68,19 @@ class CircuitBreaker:
     def allow_probe(self) -> bool:
         """Return whether a probe may go out now; if so, the next one may PROBE_INTERVAL later."""
         with self._lock:
-            if self._cause is None or not self._probe_is_due():
-                return False
-            self._next_probe = self._clock.now() + PROBE_INTERVAL
-            self._probing = True
-            return True
+            due = self.probe_due
+            if due:
+                self._next_probe = self._clock.now() + PROBE_INTERVAL
+            return due
 
     def probe_soon(self) -> None:
         """Let a probe go out at once: a new token or a new config may end what opened the breaker."""
         with self._lock:
             self._next_probe = self._clock.now()
 
-    def record(self, device: Key, error: EnercloError | None) -> Transition | None:
-        """Record how a request for `device` went (None: well). Return what that made of the breaker, None if nothing."""
+    def record(self, device: Key, error: EnercloError | None) -> bool:
+        """Record how a request for `device` went (None: well). Return whether `cause` is another one now."""
         with self._lock:
-            self._probing = False
             cause = _cause(error)
             if cause is None:
                 # whatever it answered, the cloud is there and took the token
@@ -114,23 +92,19 @@ class CircuitBreaker:
             enough_devices = len(self._failed[cause]) >= min(_DEVICES[cause], self._devices)
             if enough_devices and self._requests[cause] >= _REQUESTS[cause]:
                 return self._become(cause)
-            return None
-
-    def _probe_is_due(self) -> bool:
-        return self._clock.now() >= self._next_probe
+            return False
 
     def _forget_failures(self) -> None:
         for cause in Cause:
             self._requests[cause] = 0
             self._failed[cause].clear()
 
-    def _become(self, cause: Cause | None) -> Transition | None:
-        if cause is self._cause:
-            return None
+    def _become(self, cause: Cause | None) -> bool:
+        changed = cause is not self._cause
         if self._cause is None:
             self._next_probe = self._clock.now() + PROBE_INTERVAL
         self._cause = cause
-        return Transition(cause)
+        return changed
 
 
 def _cause(error: EnercloError | None) -> Cause | None:

@@ -1,5 +1,6 @@
 """The API client within its limits: rate limiter and circuit breaker, every request counted, a refused token read again."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -43,6 +44,7 @@ class Session:
         self.circuit_breaker = circuit_breaker
         self.metrics = metrics
         self._log_once = LogOnce()
+        self._outcome_lock = threading.Lock()
 
     def reconnect(self, api: ApiSection, token: Token) -> None:
         """Send what comes next with another client and `token`; requests that are under way end as they began."""
@@ -98,6 +100,20 @@ class Session:
             retried = True
             if retrying is not None:
                 retrying()
+
+    def record(self, device: tuple[str, str], error: EnercloError | None) -> bool:
+        """Record in the circuit breaker how asking for `device` went (None: well). Return whether that closed it."""
+        # one after the other, so that the metric ends with the breaker's last state
+        with self._outcome_lock:
+            if not self.circuit_breaker.record(device, error):
+                return False
+            cause = self.circuit_breaker.cause
+            self.metrics.show_suspension(cause)
+        if cause is not None:
+            _log.warning("circuit breaker open, sending one probe a minute", reason=cause.value, error=str(error))
+            return False
+        _log.info("circuit breaker closed, asking for all devices again")
+        return True
 
     def _read(self, data: Any, read: Callable[[Any], Answer]) -> Answer:
         try:

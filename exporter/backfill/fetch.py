@@ -72,7 +72,7 @@ class Fetcher:
             except CircuitOpenError:
                 continue
             except EnercloError as error:
-                self._observe(source, error)
+                self._session.record(source.key, error)
                 if self._session.circuit_breaker.cause is Cause.UNAUTHORIZED:
                     message = f"token refused ({error}): renew it, and run again with the same arguments to resume"
                     raise BackfillError(message) from None
@@ -89,7 +89,7 @@ class Fetcher:
                 _log.debug("retrying history page", device_sn=source.sn, type=source.type, page=number, error=str(error))
                 self.pause(2.0 ** (failures - 1))
             else:
-                self._observe(source, None)
+                self._session.record(source.key, None)
                 return page
 
     def close(self) -> None:
@@ -111,12 +111,3 @@ class Fetcher:
     def pause(self, seconds: float) -> None:
         """Wait `seconds`, or until the fetcher is closed."""
         self._closed.wait(seconds)
-
-    def _observe(self, source: Source, error: EnercloError | None) -> None:
-        transition = self._session.circuit_breaker.record(source.key, error)
-        if transition is None:
-            return
-        if transition.cause is Cause.UNREACHABLE:
-            _log.warning("circuit breaker open, sending one probe a minute", reason=transition.cause.value, error=str(error))
-        elif transition.cause is None:
-            _log.info("circuit breaker closed, going on")

@@ -160,8 +160,11 @@ class Job(schedule.Job, ABC):
         self.skips = 0
         return self.down
 
-    def ask(self, session: Session, clock: Clock, record: Callable[["Job", EnercloError | None], None]) -> None:
-        """Make the request, and tell `record` how it went, whatever it is: an exception that nobody foresaw is a failure too."""
+    def ask(self, session: Session, clock: Clock, resume: Callable[[], None]) -> None:
+        """Make the request, and call `resume` if its outcome closed the circuit breaker.
+
+        An exception that nobody foresaw is a failure like any other.
+        """
         starts: list[float] = []
         ends: list[float] = []
 
@@ -176,8 +179,12 @@ class Job(schedule.Job, ABC):
             ago = now - starts[0] if starts else 0.0
             return PollResult(clock.wall() - ago, math.fsum([*ends, now]) - math.fsum(starts or [now]), reason)
 
+        def record(error: EnercloError | None) -> None:
+            if (self.probe or not self.rare) and session.record(self.key, error):
+                resume()
+
         def fail(error: EnercloError) -> None:
-            record(self, error)
+            record(error)
             # otherwise the failure is the account's, and not its own
             if session.circuit_breaker.allow_request() and not isinstance(error, RateLimited):
                 self._back_off()
@@ -199,7 +206,7 @@ class Job(schedule.Job, ABC):
         else:
             self.failures = self.skips = 0
             self.down = False
-            record(self, None)
+            record(None)
         finally:
             self.in_flight = False
             self.overdue_since = None

@@ -8,8 +8,7 @@ from typing import Final
 
 import structlog
 
-from exporter.api.circuit_breaker import BreakerState, Cause
-from exporter.api.errors import EnercloError
+from exporter.api.circuit_breaker import Cause
 from exporter.api.session import Session
 from exporter.clock import Clock
 from exporter.logs import LogOnce
@@ -44,7 +43,6 @@ class Scheduler:
         self._joined = 0
         self._spacing = 1.0
         self._lock = threading.RLock()
-        self._outcome_lock = threading.Lock()
         self._resume = threading.Event()
         self._stopped = threading.Event()
         self._last_tick = clock.now()
@@ -112,7 +110,7 @@ class Scheduler:
 
     def work(self, job: Job) -> None:
         """Make the request of a job; for the workers."""
-        job.ask(self._session, self._clock, self._record)
+        job.ask(self._session, self._clock, self.resume)
 
     def resume(self) -> None:
         """Ask soon for all that is down, whatever its backoff."""
@@ -172,7 +170,7 @@ class Scheduler:
 
     def _probe(self, now: float) -> None:
         """Ask for the device that waited longest; with a cloud that is down, for none more often than at its interval."""
-        if self._circuit_breaker.state is not BreakerState.HALF_OPEN:
+        if not self._circuit_breaker.probe_due:
             return
         down = self._circuit_breaker.cause is Cause.UNREACHABLE
         jobs = self._all()
@@ -184,19 +182,3 @@ class Scheduler:
         if idle and self._circuit_breaker.allow_probe():
             job = min(idle, key=lambda job: job.last_attempt)
             self.workers.submit(job, job.enqueue(probe=True))
-
-    def _record(self, job: Job, error: EnercloError | None) -> None:
-        """Record the outcome of a request in the circuit breaker."""
-        if job.rare and not job.probe:
-            return
-        # one after the other, so that the metric ends with the breaker's last state
-        with self._outcome_lock:
-            transition = self._circuit_breaker.record(job.key, error)
-            if transition is None:
-                return
-            self._session.metrics.show_suspension(transition.cause)
-        if transition.cause is None:
-            _log.info("circuit breaker closed, polling all devices again")
-            self.resume()
-        else:
-            _log.warning("circuit breaker open, sending one probe a minute", reason=transition.cause.value, error=str(error))

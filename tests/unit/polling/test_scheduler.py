@@ -12,7 +12,7 @@ import pytest
 import structlog
 import time_machine
 
-from exporter.api.circuit_breaker import Cause, Transition
+from exporter.api.circuit_breaker import Cause
 from exporter.api.errors import ConnectionFailed, EnercloError, HttpStatus, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.reading import read
 from exporter.catalogue.serials import serial_key
@@ -647,7 +647,7 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
     fleet = Fleet(clock, devices(2))
     fleet.run(31)
     settled = threading.Event()
-    monkeypatch.setattr(fleet.scheduler, "_outcome_lock", TellingLock(settled))
+    monkeypatch.setattr(fleet.session, "_outcome_lock", TellingLock(settled))
     one, other = fleet.jobs
     record = fleet.account.record
 
@@ -659,9 +659,9 @@ def test_what_is_said_of_a_suspension_is_the_account_s_last_state_whoever_saw_it
 
     recovery = threading.Thread(target=recover)
 
-    def late(key: tuple[str, str], error: EnercloError | None) -> Transition | None:
+    def late(key: tuple[str, str], error: EnercloError | None) -> bool:
         changed = record(key, error)
-        if changed == Transition(Cause.UNAUTHORIZED):
+        if changed and fleet.account.cause is Cause.UNAUTHORIZED:
             # the other poll succeeds before this one has said what it saw, or has to wait until it has
             recovery.start()
             assert settled.wait(30)
