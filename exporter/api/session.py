@@ -112,7 +112,7 @@ class Session:
         if cause is not None:
             _log.warning("circuit breaker open, sending one probe a minute", reason=cause.value, error=str(error))
             return False
-        _log.info("circuit breaker closed, asking for all devices again")
+        _log.info("circuit breaker closed, polling all devices again")
         return True
 
     def _read(self, data: Any, read: Callable[[Any], Answer]) -> Answer:

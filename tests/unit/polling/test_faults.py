@@ -3,7 +3,7 @@ import pytest
 from exporter.api.reading import Reading
 from exporter.catalogue.faults import FaultWords
 from exporter.catalogue.types import load_catalogue, load_fault_groups
-from exporter.config.field_filter import EVERYTHING, FieldFilter
+from exporter.config.schema import EVERYTHING, FieldFilter
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.status import PollResult
@@ -83,7 +83,7 @@ def test_faults_are_stale_with_the_reading(bench: Bench, clock: FakeClock, froze
 
 
 def test_which_fields_become_series_does_not_change_what_is_wrong(clock: FakeClock) -> None:
-    bench = Bench(clock, FieldFilter(["ppv"]))
+    bench = Bench(clock, FieldFilter(include=["ppv"]))
     bench.read(sysFaultWord2=10240)
     assert bench.count == 2
 
