@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from exporter import __version__
-from exporter.commands import arguments
+from exporter.commands import arguments, flags
 from exporter.process.signals import Signals
 
 
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=lambda options, signals: _root(options, parser, signals))
     parser.add_argument("--version", action="version", version=_version())
-    _add_config_flag(parser)
+    flags.add_config_flag(parser)
     parser.add_argument("--config.check", dest="check", action="store_true", help="check the config, print its devices, and exit")
     _add_shard_flags(parser)
     _add_web_flags(parser)
@@ -43,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     subcommands = parser.add_subparsers(title="subcommands", metavar="COMMAND")
     demo = subcommands.add_parser("demo", help="run against a simulated cloud", allow_abbrev=False)
     demo.set_defaults(run=_demo)
+    demo.add_argument(
+        "--replay", type=Path, metavar="DIR", help="serve what `doctor --capture DIR` kept instead of a made-up site"
+    )
     _add_web_flags(demo)
     _add_log_flags(demo)
     discover = subcommands.add_parser("discover", help="print the devices of data loggers as a device list", allow_abbrev=False)
@@ -50,8 +53,16 @@ def parser() -> argparse.ArgumentParser:
     discover.add_argument(
         "--datalog-sn", dest="datalog_sns", action="append", required=True, metavar="SN", help="a data logger; may be repeated"
     )
-    _add_config_flag(discover)
+    flags.add_config_flag(discover)
     _add_log_flags(discover)
+    doctor = subcommands.add_parser(
+        "doctor", help="find out what works on your account, what does not, and what to write into the config", allow_abbrev=False
+    )
+    doctor.set_defaults(run=_module("exporter.commands.doctor"))
+    flags.add_doctor_flags(doctor)
+    init = subcommands.add_parser("init", help="ask for what a first config needs, check it and write it", allow_abbrev=False)
+    init.set_defaults(run=_module("exporter.commands.init"))
+    flags.add_init_flags(init)
     healthcheck = subcommands.add_parser(
         "healthcheck", help="exit with 0 if the exporter that runs on this machine is healthy, else with 1", allow_abbrev=False
     )
@@ -73,14 +84,8 @@ def _add_backfill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="the file to write")
     parser.add_argument("--split-by", choices=("day",), help="write a folder with a file for each UTC day instead")
     parser.add_argument("--dry-run", action="store_true", help="only say how many requests it takes, and how long")
-    _add_config_flag(parser)
+    flags.add_config_flag(parser)
     _add_log_flags(parser)
-
-
-def _add_config_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config.file", dest="config", type=Path, default=Path("config.yaml"), metavar="PATH", help="default: %(default)s"
-    )
 
 
 def _add_shard_flags(parser: argparse.ArgumentParser) -> None:
@@ -223,4 +228,4 @@ def _demo(options: argparse.Namespace, signals: Signals) -> int:
         from exporter.commands import demo
     where = (options.listen, options.telemetry_path, options.web_config, *arguments.prefixes(options))
     web = AppOptions(*where, simulated=True, systemd_socket=options.systemd_socket)
-    return demo.run(web, options.log_level, options.log_format, signals)
+    return demo.run(web, options.log_level, options.log_format, signals, options.replay)

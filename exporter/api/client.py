@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import requests
 import urllib3
@@ -65,6 +65,16 @@ class _TokenAuth(AuthBase):
         return request
 
 
+class Observer(Protocol):
+    """Sees what comes back, for whoever examines the cloud rather than reads from it."""
+
+    def answered(self, response: requests.Response) -> None:
+        """Take the head of an answer, before its body is read: the connection is still the response's."""
+
+    def received(self, body: bytes) -> None:
+        """Take the body of an answer with status 200."""
+
+
 class _Session(requests.Session):
     """Ignores redirects: requests parses them even where it is told not to follow any, and fails on a bad one."""
 
@@ -87,11 +97,13 @@ class Client:
         timeout: float,
         concurrency: int,
         wall: Callable[[], float] = time.time,
+        observer: Observer | None = None,
     ) -> None:
         self._base_url = base_url
         self._token = token
         self._timeout = timeout
         self._wall = wall
+        self._observer = observer
         self._session = _Session()
         adapter = DeadlineAdapter(pool_connections=1, pool_maxsize=concurrency, max_retries=0)
         self._session.mount("https://", adapter)
@@ -110,9 +122,13 @@ class Client:
         url = f"{self._base_url}/{path}"
         try:
             with self._session.get(url, params=query, timeout=self._timeout, allow_redirects=False, stream=True) as response:
+                if self._observer is not None:
+                    self._observer.answered(response)
                 if response.status_code != 200:
                     raise self._status_error(response)
                 body = _read_body(response)
+            if self._observer is not None:
+                self._observer.received(body)
             return open_envelope(body, self._token)
         except EnercloError:
             raise

@@ -8,7 +8,7 @@ import structlog
 
 from exporter import __version__
 from exporter.api.circuit_breaker import Cause, CircuitBreaker
-from exporter.api.client import Client, internal_error
+from exporter.api.client import Client, Observer, internal_error
 from exporter.api.errors import REASONS, EnercloError, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.reading import InvalidReadingError
@@ -148,10 +148,12 @@ class Session:
             log("cannot read the token file, keeping the previous token", error=str(error))
 
 
-def open_session(api: ApiSection, token: Token, clock: Clock, requests_per_minute: float) -> Session:
+def open_session(
+    api: ApiSection, token: Token, clock: Clock, requests_per_minute: float, observer: Observer | None = None
+) -> Session:
     """Return a session as the config's `api` describes it, with limits and metrics of its own."""
     return Session(
-        _client(api, token),
+        _client(api, token, observer),
         token,
         RateLimiter(requests_per_minute, clock),
         CircuitBreaker(clock),
@@ -159,5 +161,12 @@ def open_session(api: ApiSection, token: Token, clock: Clock, requests_per_minut
     )
 
 
-def _client(api: ApiSection, token: Token) -> Client:
-    return Client(api.base_url, token, language=api.language, timeout=api.timeout, concurrency=api.concurrency)
+def _client(api: ApiSection, token: Token, observer: Observer | None = None) -> Client:
+    return Client(
+        api.base_url,
+        token,
+        language=api.language,
+        timeout=api.timeout,
+        concurrency=api.concurrency,
+        observer=observer,
+    )

@@ -66,10 +66,11 @@ class _Data(BaseModel):
 
 
 class ApiPath(_Data):
-    """A path under the API's base URL."""
+    """A path under the API's base URL. `candidates` are further guesses, for one that is inferred and not found."""
 
     path: str
     evidence: Evidence
+    candidates: tuple[str, ...] = ()
 
 
 class FieldInfo(_Data):
@@ -158,7 +159,7 @@ def load_catalogue() -> Mapping[str, DeviceType]:
     """Return the device types that ship with the exporter, by name."""
     (states,) = _documents("words", "states")
     types = {}
-    for document in _documents("data"):
+    for document in _documents("data", without="evidence.yaml"):
         for known in document["fields"].values():
             if "words" in known:
                 known["values"] = states[known.pop("words")]
@@ -174,12 +175,12 @@ def load_fault_groups() -> Mapping[str, FaultGroup]:
     return MappingProxyType({found.group: found for found in groups})
 
 
-def _documents(folder: str, prefix: str = "") -> Iterator[Any]:
-    """Yield the YAML documents in a folder of the catalogue, in order of their names."""
+def _documents(folder: str, prefix: str = "", without: str = "") -> Iterator[Any]:
+    """Yield the YAML documents in a folder of the catalogue, in order of their names, but for one."""
     # a safe loader either way: the C one where PyYAML was built with libyaml
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for file in sorted((resources.files("exporter.catalogue") / folder).iterdir(), key=lambda entry: entry.name):
-        if file.name.startswith(prefix) and file.name.endswith(".yaml"):
+        if file.name.startswith(prefix) and file.name.endswith(".yaml") and file.name != without:
             yield yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
 
 

@@ -96,11 +96,31 @@ def moment(text: str) -> datetime:
     return time
 
 
+def duration(text: str) -> float:
+    """Return the seconds of a duration as the config has them, such as 15m."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from exporter.config.schema import Interval
+
+    try:
+        return TypeAdapter(Interval).validate_python(text)
+    except ValidationError:
+        raise argparse.ArgumentTypeError(f"expected a duration of at least 1s, such as 30s or 15m, got {text!r}") from None
+
+
 def devices(text: str) -> list[tuple[str, str]]:
     """Return type and serial number of each device in a list such as pbd:A,pcs:B."""
     pairs = [(kind.strip(), sn.strip()) for kind, _, sn in (part.partition(":") for part in text.split(","))]
     if not all(kind and sn for kind, sn in pairs):
         raise argparse.ArgumentTypeError(f"expected type:deviceSn,... such as pbd:UMD0D23202, got {text!r}")
+    return pairs
+
+
+def devices_of_any_type(text: str) -> list[tuple[str, str]]:
+    """Return type, empty if it is not given, and serial number of each device in a list such as pbd:A,B."""
+    pairs = [(kind.strip(), sn.strip()) for kind, _, sn in (part.strip().rpartition(":") for part in text.split(","))]
+    if not all(sn for _, sn in pairs):
+        raise argparse.ArgumentTypeError(f"expected serial numbers, or type:deviceSn,... such as pbd:UMD0D23202, got {text!r}")
     return pairs
 
 

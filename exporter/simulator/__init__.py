@@ -3,10 +3,12 @@
 from exporter.simulator.clock import SimClock
 from exporter.simulator.cloud import Cloud, UnknownDevice
 from exporter.simulator.device import SimDevice, demo_site, fleet
+from exporter.simulator.replay import Replay, serve_replay
 from exporter.simulator.server import ServedCloud, serve
 
 __all__ = [
     "Cloud",
+    "Replay",
     "ServedCloud",
     "SimClock",
     "SimDevice",
@@ -14,4 +16,5 @@ __all__ = [
     "demo_site",
     "fleet",
     "serve",
+    "serve_replay",
 ]

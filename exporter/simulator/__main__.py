@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from exporter.simulator.clock import SimClock
 from exporter.simulator.cloud import Cloud
 from exporter.simulator.device import SimDevice, demo_site, fleet
+from exporter.simulator.replay import Replay, serve_replay
 from exporter.simulator.server import ServedCloud, serve
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -22,8 +24,10 @@ AnyCloud = TypeVar("AnyCloud", bound=Cloud)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
-    parser = build_parser("python -m exporter.simulator")
+    parser = build_parser("python -m exporter.simulator", replay=True)
     options = parser.parse_args(arguments)
+    if options.replay is not None:
+        return run(parser, lambda: serve_replay(Replay(options.replay), *options.listen))
     return run(parser, lambda: serve(build_cloud(options, Cloud), *options.listen))
 
 
@@ -42,14 +46,16 @@ def run(parser: argparse.ArgumentParser, start: Callable[[], AbstractContextMana
     return 0
 
 
-def build_parser(program: str) -> argparse.ArgumentParser:
-    """Return the parser of the flags that say what to simulate and where to serve."""
+def build_parser(program: str, *, replay: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the flags that say what to simulate, or what to `replay`, and where to serve."""
     parser = argparse.ArgumentParser(prog=program, description="A simulated Enerclo cloud.")
     parser.add_argument("--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT", help="port 0: any free")
     devices = parser.add_mutually_exclusive_group(required=True)
     devices.add_argument("--site", action="store_true", help="a small demo site")
     devices.add_argument("--fleet", type=int, metavar="N", help="N devices of all types")
     devices.add_argument("--devices", type=_devices, metavar="TYPE:SN,...", help="these devices")
+    if replay:
+        devices.add_argument("--replay", type=Path, metavar="DIR", help="what `atess-exporter doctor --capture DIR` kept")
     parser.add_argument(
         "--fault", type=_fault, action="append", default=[], metavar="TYPE:SN=WORD.BIT,...", help="faults that a device reports"
     )

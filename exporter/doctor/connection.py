@@ -1,0 +1,113 @@
+"""Name resolution, connection, TLS, proxy, and whether the two clocks agree."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from statistics import median
+from typing import Final
+
+from exporter.api.errors import ConnectionFailed, TimedOut
+from exporter.doctor.check import Check, Outcome
+from exporter.doctor.observations import Observations
+
+#: Days before the end of a certificate from which on it is worth a warning.
+_SOON: Final = 14
+
+#: Seconds between the two clocks that need no word, and those that need a remedy.
+_FINE, _WRONG = 30.0, 300.0
+
+
+def check(seen: Observations) -> Iterator[Check]:
+    """Yield the checks of the way to the cloud."""
+    yield _connection(seen)
+    if any(exchange.status is not None for exchange in seen.exchanges):
+        yield from _certificate(seen)
+        yield _clock(seen)
+
+
+def _connection(seen: Observations) -> Check:
+    through = f", through the proxy that {seen.proxy} names" if seen.proxy else ", without a proxy"
+    if seen.resolution and seen.proxy:
+        remedy = f"Correct the proxy's address in {seen.proxy}."
+        return Check("connection", Outcome.FAIL, "the proxy cannot be used", remedy, seen.resolution)
+    if seen.resolution:
+        remedy = "Check the host in api.base_url and this machine's DNS: its name does not resolve."
+        return Check("connection", Outcome.FAIL, "the name of the cloud's host does not resolve", remedy, seen.resolution)
+    answered = [exchange for exchange in seen.exchanges if exchange.status is not None and exchange.status != 407]
+    failed = [exchange for exchange in seen.exchanges if isinstance(exchange.error, ConnectionFailed | TimedOut)]
+    if not answered and not failed:
+        return Check("connection", Outcome.SKIP, "nothing was asked")
+    if not answered:
+        said = str(failed[-1].error)
+        seconds = f"{seen.config.api.timeout:g} s"
+        timed_out = isinstance(failed[-1].error, TimedOut)
+        return Check(
+            "connection",
+            Outcome.FAIL,
+            f"no answer within {seconds}{through}" if timed_out else f"no connection{through}",
+            _remedy(said, seen.proxy),
+            "" if timed_out else said,
+        )
+    seconds = f"{min(exchange.seconds for exchange in answered):.2g} to {max(exchange.seconds for exchange in answered):.2g} s"
+    text = f"connected{through}; {len(answered)} answers, each within {seconds}"
+    if failed:
+        text += f", and {len(failed)} requests without an answer"
+        return Check("connection", Outcome.WARN, text, "Watch it for a while: the connection breaks now and then.")
+    return Check("connection", Outcome.OK, text)
+
+
+def _remedy(said: str, proxy: str) -> str:
+    """Return what to do about a failure, by the cause that the client gives."""
+    if said.startswith("the proxy of") and "refused: 407" in said:
+        return f"Put a user name and a password that the proxy takes into {proxy}: http://user:password@host:port."
+    if said.startswith("the proxy of"):
+        return f"Ask who runs the proxy that {proxy} names to let this machine reach the cloud, or unset it to go without."
+    if "certificate has expired" in said or "not yet valid" in said:
+        return (
+            "Check this machine's clock; if it is right, the cloud's certificate has run out, and only the vendor can renew it."
+        )
+    if "ertificate" in said or "CA bundle" in said:
+        return "Set SSL_CERT_FILE to the certificates of who vouches for this connection, or correct the host in api.base_url."
+    if "refused" in said:
+        return "Check host and port in api.base_url, and the firewall: nobody listens there."
+    return "Check api.base_url, the network and the firewall between this machine and the cloud."
+
+
+def _certificate(seen: Observations) -> Iterator[Check]:
+    if not seen.config.api.base_url.startswith("https:"):
+        remedy = "Use https in api.base_url: the token goes over the network in the clear."
+        yield Check("tls", Outcome.WARN, "no TLS: api.base_url is http", remedy)
+    elif found := seen.wire.certificate:
+        days = int((found.expires - seen.now) // 86400)
+        date = datetime.fromtimestamp(found.expires, UTC).date().isoformat()
+        text = f"{found.version}, chain verified; the certificate expires on {date}, in {days} days"
+        outcome = Outcome.OK if days >= _SOON else Outcome.WARN
+        remedy = "" if days >= _SOON else "Tell the vendor: without a new certificate every request will fail from then on."
+        yield Check("tls", outcome, text, remedy, f"issued by {found.issuer}")
+    else:
+        yield Check("tls", Outcome.OK, "chain verified")
+
+
+def skew(seen: Observations) -> float | None:
+    """Return by how many seconds the cloud's clock is ahead of this machine's; None if no answer says."""
+    # a Date has whole seconds, cut off
+    return median(seen.wire.skews) + 0.5 if seen.wire.skews else None
+
+
+def clocks_agree(seen: Observations) -> bool:
+    """Return whether the cloud's clock says the same as this machine's, or says nothing."""
+    return abs(skew(seen) or 0.0) < _WRONG
+
+
+def _clock(seen: Observations) -> Check:
+    ahead = skew(seen)
+    if ahead is None:
+        return Check("clock", Outcome.SKIP, "the cloud's answers have no Date to compare this machine's clock with")
+    words = f"this machine's clock is {_span(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} the cloud's"
+    if abs(ahead) < _FINE:
+        return Check("clock", Outcome.OK, f"within {_FINE:g} s of the cloud's")
+    remedy = "Set this machine's clock, for example with `timedatectl set-ntp true`, and run doctor again."
+    return Check("clock", Outcome.FAIL if abs(ahead) >= _WRONG else Outcome.WARN, words, remedy)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
