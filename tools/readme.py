@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 from typing import Final
 
+from exporter.catalogue.evidence import load_facts
 from exporter.catalogue.types import load_catalogue
 from tests.helpers import fault_matrix, history_matrix
-from tools.reference import reference
+from tools.reference import proven, reference
 
 README: Final = Path("README.md")
 
@@ -16,6 +17,7 @@ def written_anew(text: str) -> str:
     parts = {
         "fault matrix": fault_matrix.readme_table(),
         "history": history_matrix.readme_table(),
+        "proven": proven(load_facts()),
         "fields": reference(load_catalogue().values()),
     }
     for name, content in parts.items():

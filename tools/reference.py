@@ -1,7 +1,8 @@
-"""The README's reference of all known fields, made from the catalogue."""
+"""The README's reference of all known fields, and its table of what is proven, made from the catalogue."""
 
 from collections.abc import Iterable, Mapping
 
+from exporter.catalogue.evidence import Fact
 from exporter.catalogue.kinds import IDENTITY_FIELDS
 from exporter.catalogue.types import DeviceType, FieldInfo, setting_key
 from exporter.metrics.names import metric_name
@@ -21,6 +22,15 @@ def reference(types: Iterable[DeviceType]) -> str:
             settings = {name: (setting_key(name, field), field) for name, field in device_type.settings.items()}
             parts.append(_table(f"<code>{device_type.type}</code>: {len(settings)} known settings", settings))
     return "\n\n".join(parts)
+
+
+def proven(facts: Iterable[Fact]) -> str:
+    """Return the table of facts about the API, those that are open in bold."""
+    lines = ["| fact | how well it is known | check of `doctor` |", "|---|---|---|"]
+    for fact in facts:
+        bold = "**" if fact.open else ""
+        lines.append(f"| {bold}{fact.fact}{bold} | {fact.evidence} | {fact.check} |")
+    return "\n".join(lines)
 
 
 def _table(title: str, fields: Mapping[str, tuple[str, FieldInfo]]) -> str:

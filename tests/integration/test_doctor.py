@@ -103,7 +103,7 @@ def test_what_a_run_settles_is_told(other: Account) -> None:
     assert "loadActivePower kW" in " ".join(facts["units of active powers"])
     path = facts["PCS, BCU and MBMS: path of the latest reading"]
     assert "pcs/pcs-data-last, not pcs/data-last (pcs)" in path
-    assert any("given to the grid" in answer for answer in facts["which way the grid energies of PCS flow"])
+    assert any("given to the grid" in answer for answer in facts["direction of the PCS' grid energies (`gridToday`, `toGridToday` and their totals)"])
     # documented, so nothing that a run could settle
     assert not any(fact.startswith("PBD and HPS string type: path of the latest") for fact in facts)
 
