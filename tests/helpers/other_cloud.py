@@ -34,7 +34,7 @@ POWERS = frozenset(
     }
 )
 
-#: Times in total, which are in minutes in the simulator.
+#: Times in total, which are in hours in the simulator.
 TOTAL_TIMES = "TimeTotal"
 
 
@@ -47,7 +47,7 @@ class Truth:
     """
 
     kilowatts: frozenset[str] = frozenset()
-    hours: bool = False
+    minutes: bool = False
     moved: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     page_size: int | None = None
@@ -68,7 +68,7 @@ class Truth:
 
 OTHER = Truth(
     kilowatts=POWERS,
-    hours=True,
+    minutes=True,
     moved={"pcs/data-last": "pcs/pcs-data-last", "pcs/data-list": "pcs/pcs-data-list"},
     gone=frozenset({"pcs/setting", "pbd/base-info/list"}),
     page_size=50,
@@ -170,8 +170,8 @@ class OtherApi(Api):
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if number and name in truth.kilowatts:
                 value = round(value / 1000, 2)
-            if number and truth.hours and name.endswith(TOTAL_TIMES):
-                value = round(value / 60, 1)
+            if number and truth.minutes and name.endswith(TOTAL_TIMES):
+                value = round(value * 60)
             if number and name in truth.turned:
                 value = -value
             found[name] = value

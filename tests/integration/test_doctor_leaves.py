@@ -203,17 +203,21 @@ def test_the_simulator_and_the_demo_serve_a_capture(capture: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no json", '{"paths": {}}', '{"paths": 3}'])
-def test_what_is_no_capture_is_told(tmp_path: Path, content: str | None) -> None:
+def test_what_is_no_capture_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "capture.json").write_text(content)
-    for command in (
-        [sys.executable, "-m", "exporter.simulator", "--replay", str(tmp_path)],
-        [sys.executable, "-m", "exporter", "demo", "--replay", str(tmp_path)],
-    ):
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert result.returncode in (1, 2)
-        assert "capture" in result.stderr
-        assert "Traceback" not in result.stderr
+    with pytest.raises(ValueError, match="capture"):
+        Replay(tmp_path)
+
+
+@pytest.mark.parametrize("command", [["exporter.simulator", "--replay"], ["exporter", "demo", "--replay"]])
+def test_what_is_no_capture_is_told(tmp_path: Path, command: list[str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", *command, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode in (1, 2)
+    assert "not a capture of doctor" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_capture_never_goes_over_another(site: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

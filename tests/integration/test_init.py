@@ -180,7 +180,7 @@ def test_a_zone_that_is_not_sure_is_not_written(tmp_path: Path, capsys: pytest.C
 def test_two_commands_from_a_token_to_numbers(tmp_path: Path) -> None:
     with simulated_cloud("--site") as cloud:
         environment = {**os.environ, "ATESS_API_TOKEN": TOKEN}
-        command = [sys.executable, "-m", "exporter", "init", "--datalog-sn", "DLD0D20001", "--base-url", cloud.url]
+        command = [sys.executable, "-m", "exporter", "init", "--devices", "pbd:UMD0D23202", "--base-url", cloud.url]
         result = subprocess.run(
             command,
             cwd=tmp_path,
