@@ -60,6 +60,8 @@ def _take(url: str, folder: Path | None) -> None:
                         ("landing", "/"),
                         ("devices", "/devices?sort=state"),
                         ("device", "/devices/hps_central/TND0D20233"),
+                        ("faults", "/devices/pcs/PND0D21507"),
+                        ("odd", "/devices/hps_string/TSD0D22019"),
                         ("failing", "/devices/bcu/BCD0D24102"),
                         ("none", "/devices/pbd/nobody"),
                     ):

@@ -52,6 +52,8 @@ class FaultWord(_Data):
     the FaultGroup that names the bits; `names` go before it.
     """
 
+    #: How it is known that the field holds it: one of Evidence.
+    evidence: str = "P"
     word: int
     bits: int = 16
     bytes: Literal["in_order", "swapped"] = "in_order"

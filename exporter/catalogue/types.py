@@ -1,6 +1,6 @@
 """Devices, their types, and the catalogue of types that ships with the exporter: one YAML file a type in data/."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -48,6 +48,28 @@ _EVIDENCE_WORDS: Final = {
     Evidence.CONFIGURED: "set in the config",
 }
 
+#: Where fields stand on a device's page, in this order; None is for those that nobody described or put anywhere.
+GROUPS: Final[Mapping[str | None, str]] = {
+    "pv": "PV",
+    "battery": "Battery",
+    "cells": "Cells",
+    "grid": "Grid",
+    "load": "Load",
+    "output": "Output and bus",
+    "day": "Energy and time of the day",
+    "lifetime": "Lifetime",
+    "temperatures": "Temperatures",
+    "limits": "Limits",
+    "status": "Status",
+    None: "Others",
+}
+
+#: The fields that say what a device is doing, of whatever type.
+STATE_FIELD: Final = "status"
+MODE_FIELD: Final = "runModel"
+BATTERY_FIELD: Final = "bmsStatus"
+CHARGE_FIELD: Final = "capacity"
+
 _BASIS_WORDS: Final = {
     "D": "",
     "app": " (as the vendor's app shows it)",
@@ -58,6 +80,17 @@ _BASIS_WORDS: Final = {
     # the meaning says who disagrees
     "disputed": "",
     "C": " (says the config)",
+}
+
+
+#: The marks that stand for an evidence or a basis on pages, and their legend; a field that nobody described has UNKNOWN_MARK.
+UNKNOWN_MARK: Final = "?"
+MARKS: Final[Mapping[str, tuple[str, str]]] = {
+    **{evidence.value: (evidence.value, evidence.words) for evidence in Evidence},
+    "app": ("A", "as the vendor's app shows it"),
+    "name": ("N", "judging by its name"),
+    "disputed": ("≠", "the sources contradict each other"),
+    UNKNOWN_MARK: (UNKNOWN_MARK, "not described by anybody"),
 }
 
 
@@ -119,6 +152,8 @@ class DeviceType(_Data):
     paths: Paths
     fields: Mapping[str, FieldInfo] = {}
     settings: Mapping[str, FieldInfo] = {}
+    #: The fields with the powers that matter most.
+    powers: Sequence[str] = ()
     #: The fields that hold a fault word, whether or not they are among `fields`.
     faults: Mapping[str, FaultWord] = {}
 
@@ -126,6 +161,16 @@ class DeviceType(_Data):
     def known_fields(self) -> frozenset[str]:
         """Return the fields that are described, be it as a fault word."""
         return frozenset({*self.fields, *self.faults})
+
+    def describe(self, field: str) -> FieldInfo | None:
+        """Return what is known of a field, None if nobody described it."""
+        known = self.fields.get(field)
+        if known is None and (word := self.faults.get(field)):
+            meaning = f"Fault word {word.word}, a bit for each fault"
+            return FieldInfo(
+                kind="status", evidence=Evidence(word.evidence), group="status", meaning=meaning, basis=word.evidence
+            )
+        return known
 
 
 @dataclass(frozen=True, slots=True)

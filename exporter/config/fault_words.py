@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from exporter.catalogue.faults import FaultWord, NamedBit
-from exporter.catalogue.types import load_fault_groups
+from exporter.catalogue.types import Evidence, load_fault_groups
 from exporter.config.errors import Key, problem_at
 from exporter.config.schema import FaultWordEntry
 from exporter.config.yaml import YamlFile
@@ -35,7 +35,12 @@ def fault_words(
         given = entry.model_dump(exclude_none=True, exclude={"names"})
         names = {bit: NamedBit(**named.model_dump()) for bit, named in entry.names.items()}
         word = FaultWord.model_validate(
-            {**(dict(before) if before else {}), **given, "names": {**(before.names if before else {}), **names}}
+            {
+                **(dict(before) if before else {}),
+                **given,
+                "evidence": Evidence.CONFIGURED,
+                "names": {**(before.names if before else {}), **names},
+            }
         )
         if word.group is not None and word.group not in load_fault_groups():
             report((field, "group"), f"expected one of {', '.join(load_fault_groups())}, got {word.group!r}")

@@ -190,6 +190,12 @@ class Series:
         metrics = (family.name if family else None for family in layout.families)
         return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
 
+    def value(self, row: Row, field: str) -> int | float | None:
+        """Return the value of one field of that reading, None if it has none."""
+        with self._lock:
+            names, values = row.layout.names, row.values
+        return _whole(values[names.index(field)]) if field in names else None
+
     def snapshot(self, selection: Selection = EVERYTHING) -> Snapshot:
         """Return the exposition of all that is selected, in order of the families' names, each device's reading whole."""
         with self._lock:

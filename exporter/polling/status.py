@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter.catalogue.types import Evidence
+from exporter.catalogue.types import Evidence, FieldInfo
 from exporter.polling.faults import ActiveFault
 
 
@@ -31,18 +31,35 @@ class PollResult:
 
 @dataclass(frozen=True, slots=True)
 class FieldValue:
-    """One field of a reading. `metric` is None for a field that was dropped.
+    """One field of a reading. `metric` is None for a field that was dropped, `known` for one that nobody described.
 
-    `meaning` and `evidence` are None for a field that nobody described; `word` is what the value stands for.
+    `text` is what the API sent where the value was made of it: a time of day, of which `value` has the seconds.
     """
 
     field: str
     metric: str | None
     value: int | float
-    word: str | None = None
-    unit: str | None = None
-    meaning: str | None = None
-    evidence: str | None = None
+    known: FieldInfo | None = None
+    text: str | None = None
+
+    @property
+    def word(self) -> str | None:
+        """Return what the value stands for, None if it has no word."""
+        return self.text or (self._word[0] if self._word else None)
+
+    @property
+    def word_evidence(self) -> Evidence | None:
+        """Return how the word is known, None if it is what the API sent or there is none."""
+        return self._word[1] if self._word else None
+
+    @property
+    def unit(self) -> str | None:
+        """Return the value's unit where it is settled."""
+        return "s" if self.text else self.known.unit if self.known else None
+
+    @property
+    def _word(self) -> tuple[str, Evidence] | None:
+        return self.known.word(self.value) if self.known else None
 
 
 # not frozen: a page makes one for each of 10,000 devices, which would take it twice as long
@@ -55,10 +72,11 @@ class DeviceStatus:
     wrote it, and `data_time_is_read` whether it says when that was; `data_timestamp` is the same in the configured zone;
     `data_age` goes by that or, where it is unknown, by when the exporter first saw this reading. `next_poll` lies in the past
     while a poll waits for its turn. `lost` is what its data logger says. `faults` are the active ones, None where nothing is
-    said of faults.
+    said of faults. `running_state` is the field of the reading that says what the device is doing, if it has it.
 
-    What follows `faults` is there only where one device is asked for: the title of its type, its latest reading, the fields
-    of it that have text and no number, its last polls, the latest first, and its settings that have numbers.
+    What follows `running_state` is there only where one device is asked for: the title of its type, its latest reading, the
+    fields of it that have text and no number, its last polls, the latest first, its settings that have numbers, and
+    which fields are the powers that matter.
     """
 
     type: str
@@ -80,11 +98,17 @@ class DeviceStatus:
     interval: float
     next_poll: float | None
     faults: Sequence[ActiveFault] | None
+    running_state: FieldValue | None
     title: str = ""
     fields: Sequence[FieldValue] = ()
     texts: Sequence[tuple[str, str]] = ()
     polls: Sequence[PollResult] = ()
     settings: Sequence[FieldValue] = ()
+    powers: Sequence[str] = ()
+
+    def value(self, field: str) -> FieldValue | None:
+        """Return a field of the latest reading, None if it has no such number."""
+        return next((value for value in self.fields if value.field == field), None)
 
 
 def count_states(devices: Iterable[DeviceStatus]) -> dict[DeviceState, int]:

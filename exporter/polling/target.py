@@ -11,7 +11,7 @@ from exporter.api.errors import EnercloError
 from exporter.api.reading import Reading, timestamp
 from exporter.catalogue.faults import NO_FAULT_WORDS, FaultWords
 from exporter.catalogue.kinds import BY_NAME, Kinds
-from exporter.catalogue.types import Device
+from exporter.catalogue.types import STATE_FIELD, Device
 from exporter.clock import Clock
 from exporter.config.schema import EVERYTHING, FieldFilter
 from exporter.metrics.series import Series
@@ -184,6 +184,7 @@ class Target:
             age = None
         else:
             age = now - self._staleness.moved_at if self._data_timestamp is None else wall - self._data_timestamp
+        running = self._series.value(self._row, STATE_FIELD)
         return DeviceStatus(
             type=self.device.type,
             sn=self.device.sn,
@@ -204,6 +205,7 @@ class Target:
             interval=self.interval,
             next_poll=None if next_poll is None else wall + next_poll - now,
             faults=self.faults.active,
+            running_state=None if running is None else FieldValue(STATE_FIELD, None, running),
         )
 
     def _remember(self, poll: PollResult) -> None:

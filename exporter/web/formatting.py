@@ -30,6 +30,13 @@ def number(value: int | float) -> str:
     return str(int(value)) if abs(value) < _EXACT and value == int(value) else repr(value)
 
 
+def short(value: int | float) -> str:
+    """Return a value with at most four digits behind the point, or four digits in all below 1: for people to read."""
+    if isinstance(value, int) or abs(value) >= _EXACT:
+        return number(value)
+    return number(round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}"))
+
+
 def ago(seconds: float) -> str:
     """Return how many seconds ago something was, or will be if negative, in one unit: `3 min ago`, `in 2 h`."""
     distance = abs(seconds)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, MODE_FIELD
+from exporter.polling.faults import ActiveFault
 from exporter.polling.status import DeviceStatus, FieldValue, PollResult, count_states
 
 
@@ -22,6 +24,10 @@ def device_document(device: DeviceStatus) -> dict[str, Any]:
         "path_evidence": device.path_evidence.words,
         "error": device.error,
         "fields": [_field(field) for field in device.fields],
+        "operation_mode": _state(device.value(MODE_FIELD)),
+        "battery_state": _state(device.value(BATTERY_FIELD)),
+        "state_of_charge": _state(device.value(CHARGE_FIELD)),
+        "powers": {power.field: power.value for power in map(device.value, device.powers) if power},
         "texts": [{"field": field, "text": text} for field, text in device.texts],
         "polls": [_poll(poll) for poll in device.polls],
         "settings": [_field(setting) for setting in device.settings],
@@ -49,6 +55,23 @@ def _device(device: DeviceStatus) -> dict[str, Any]:
         "last_poll": _poll(device.last_poll) if device.last_poll else None,
         "interval_seconds": device.interval,
         "next_poll_timestamp_seconds": device.next_poll,
+        "running_state": _state(device.running_state),
+        "faults": None if device.faults is None else [_fault(active) for active in device.faults],
+    }
+
+
+def _state(field: FieldValue | None) -> dict[str, Any] | None:
+    return {"value": field.value, "word": field.word} if field else None
+
+
+def _fault(active: ActiveFault) -> dict[str, Any]:
+    fault = active.fault
+    return {
+        "fault": fault.name,
+        "severity": fault.severity,
+        "code": fault.code,
+        "text": fault.text,
+        "since_timestamp_seconds": active.since,
     }
 
 
@@ -57,12 +80,15 @@ def _poll(poll: PollResult) -> dict[str, Any]:
 
 
 def _field(field: FieldValue) -> dict[str, Any]:
+    known = field.known
     return {
         "field": field.field,
         "metric": field.metric,
         "value": field.value,
         "word": field.word,
+        "word_evidence": field.word_evidence.words if field.word_evidence else None,
         "unit": field.unit,
-        "meaning": field.meaning,
-        "evidence": field.evidence,
+        "meaning": known.words if known else None,
+        "evidence": known.evidence.words if known else None,
+        "group": known.group if known else None,
     }

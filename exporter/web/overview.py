@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.catalogue.serials import serial_key
-from exporter.catalogue.types import SECONDS_SUFFIX, SETTING_PREFIX, DeviceType, FieldInfo
+from exporter.catalogue.types import SECONDS_SUFFIX, SETTING_PREFIX, STATE_FIELD, DeviceType, FieldInfo
 from exporter.clock import Clock
 from exporter.polling.readings import Readings
 from exporter.polling.status import DeviceStatus, FieldValue
@@ -43,7 +43,12 @@ class Overview:
 
     def devices(self) -> list[DeviceStatus]:
         """Return the status of all devices."""
-        return self._readings.statuses()
+        states = {name: known.describe(STATE_FIELD) for name, known in self.types.items()}
+        devices = self._readings.statuses()
+        for device in devices:
+            if device.running_state:
+                device.running_state = replace(device.running_state, known=states.get(device.type))
+        return devices
 
     def device(self, device_type: str, device_sn: str) -> DeviceStatus | None:
         """Return one device with its reading, None if unknown. Any spelling of its deviceSn finds it."""
@@ -52,23 +57,19 @@ class Overview:
         known = self.types.get(device_type)
         if device is None or known is None:
             return None
-        fields = [_describe(field, known.fields.get(field.field)) for field in device.fields]
+        fields = [replace(field, known=known.describe(field.field)) for field in device.fields]
         settings = [_setting(FieldValue(*shown), known.settings) for shown in self._settings(key)]
-        return replace(device, title=known.title, fields=fields, settings=settings)
-
-
-def _describe(field: FieldValue, known: FieldInfo | None) -> FieldValue:
-    if known is None:
-        return field
-    word = known.word(field.value)
-    return replace(field, word=word[0] if word else None, unit=known.unit, meaning=known.words, evidence=known.evidence.words)
+        device = replace(device, title=known.title, fields=fields, settings=settings, powers=known.powers)
+        device.running_state = device.value(STATE_FIELD)
+        return device
 
 
 def _setting(shown: FieldValue, known: Mapping[str, FieldInfo]) -> FieldValue:
-    """Return a setting by the name that the API has for it; a time of day with the word that it was."""
+    """Return a setting by the name that the API has for it; a time of day with the text that it was."""
     name = shown.field.removeprefix(SETTING_PREFIX)
-    if not name.endswith(SECONDS_SUFFIX):
-        return _describe(replace(shown, field=name), known.get(name))
-    name = name.removesuffix(SECONDS_SUFFIX)
-    hours, minutes = divmod(int(shown.value) // 60, 60)
-    return replace(_describe(replace(shown, field=name), known.get(name)), word=f"{hours:02}:{minutes:02}", unit="s")
+    text = None
+    if name.endswith(SECONDS_SUFFIX):
+        name = name.removesuffix(SECONDS_SUFFIX)
+        hours, minutes = divmod(int(shown.value) // 60, 60)
+        text = f"{hours:02}:{minutes:02}"
+    return replace(shown, field=name, known=known.get(name), text=text)

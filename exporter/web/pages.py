@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, GROUPS, MARKS, MODE_FIELD
 from exporter.polling.status import DeviceState, count_states
 from exporter.web import formatting
 from exporter.web.body import gzip
 from exporter.web.json_views import device_document, encode, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
 from exporter.web.site import Site
-from exporter.web.table import COLUMNS, Query, QueryError, Table
+from exporter.web.table import ANY_FAULT, COLUMNS, Query, QueryError, Table, running_word
 
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/json"
@@ -68,6 +69,7 @@ class Pages:
         )
         self._templates.filters |= {
             "number": formatting.number,
+            "short": formatting.short,
             "span": formatting.span,
             "ago": formatting.ago,
             "utc": formatting.utc,
@@ -76,10 +78,15 @@ class Pages:
         self._templates.globals |= {
             "asset": lambda name: f"{site.link_prefix}/-/assets/{name}?{self._assets[name][0]}",
             "columns": COLUMNS,
+            "any_fault": ANY_FAULT,
             "device_url": formatting.device_url,
+            "fields_of": {"mode": MODE_FIELD, "battery": BATTERY_FIELD, "charge": CHARGE_FIELD},
+            "groups": GROUPS,
             "has_readme": self._readme is not None,
             "link": lambda path: f"{site.link_prefix}{path}",
+            "marks": MARKS,
             "refresh": REFRESH,
+            "running_word": running_word,
             "simulated": site.simulated,
             "states": list(DeviceState),
             "telemetry_path": site.telemetry_path,

@@ -1,14 +1,19 @@
 """The table of devices: filtered, sorted and paged by the query of its URL."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
 from exporter.polling.status import DeviceState, DeviceStatus, count_states
+from exporter.web.formatting import number
 
 #: Devices on one page.
 PAGE_SIZE: Final = 100
+
+#: The value of the parameter `fault` for devices that have any.
+ANY_FAULT: Final = "any"
 
 _SEVERITY: Final = {state: rank for rank, state in enumerate(DeviceState)}
 
@@ -25,12 +30,22 @@ COLUMNS: Final[Mapping[str, TableColumn]] = {
     "device": TableColumn("Device", lambda device: device.sn.casefold()),
     "type": TableColumn("Type", lambda device: device.type),
     "state": TableColumn("State", lambda device: _SEVERITY[device.state]),
+    "running": TableColumn("Running", lambda device: running_word(device)),
+    "faults": TableColumn("Faults", lambda device: None if device.faults is None else -len(device.faults)),
     "age": TableColumn("Data", lambda device: device.data_age),
     "poll": TableColumn("Last poll", lambda device: -device.last_poll.at if device.last_poll else None),
     "duration": TableColumn("Took", lambda device: device.last_poll.duration if device.last_poll else None),
     "interval": TableColumn("Interval", lambda device: device.interval),
     "next": TableColumn("Next poll", lambda device: device.next_poll),
 }
+
+
+def running_word(device: DeviceStatus) -> str | None:
+    """Return what the device says that it is doing: a word or, where none is known, the number."""
+    running = device.running_state
+    if running is None:
+        return None
+    return running.word or number(running.value)
 
 
 class QueryError(ValueError):
@@ -43,13 +58,14 @@ class Query:
 
     text: str = ""
     state: DeviceState | None = None
+    fault: str = ""
     sort: str = "device"
     descending: bool = False
     page: int = 1
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> "Query":
-        """Parse the parameters `q`, `state`, `sort` (with `-` in front: descending) and `page`. Raises QueryError."""
+        """Parse the parameters `q`, `state`, `fault`, `sort` (with `-` in front: descending) and `page`. Raises QueryError."""
         state = parameters.get("state", "")
         if state and state not in list(DeviceState):
             raise QueryError(f"state: expected one of {', '.join(DeviceState)}")
@@ -62,6 +78,7 @@ class Query:
         return cls(
             parameters.get("q", "").strip(),
             DeviceState(state) if state else None,
+            parameters.get("fault", "").strip(),
             sort.removeprefix("-"),
             sort[0] == "-",
             int(page),
@@ -79,6 +96,7 @@ class Query:
         pairs = {
             "q": query.text,
             "state": query.state or "",
+            "fault": query.fault,
             "sort": "" if query.order == "device" else query.order,
             "page": page,
         }
@@ -90,12 +108,13 @@ class Query:
         return self.url(sort=column, descending=column == self.sort and not self.descending, page=1)
 
     def matching(self, devices: Sequence[DeviceStatus]) -> list[DeviceStatus]:
-        """Return those of `devices` that are in the state and have every word of the text, sorted."""
+        """Return those of `devices` that are in the state, have the fault and have every word of the text, sorted."""
         words = self.text.casefold().split()
         found = [
             device
             for device in devices
             if (self.state is None or device.state is self.state)
+            and (not self.fault or any(self.fault in (ANY_FAULT, active.fault.name) for active in device.faults or ()))
             and (not words or all(word in _searchable(device) for word in words))
         ]
         found.sort(key=lambda device: (device.sn.casefold(), device.sn, device.type))
@@ -109,11 +128,13 @@ class Query:
 class Table:
     """One page of the devices that `query` asks for; `rows` begin at number `first` of all `found`, counted from 1.
 
-    `counts` are of all devices.
+    `counts` and `faults` are of all devices: how many are in each state, and how many have each fault.
     """
 
     query: Query
     counts: Mapping[DeviceState, int]
+    faults: Mapping[str, int]
+    faulty: int
     rows: list[DeviceStatus]
     first: int
     found: int
@@ -127,7 +148,18 @@ class Table:
         page = min(max(query.page, 1), pages)
         start = (page - 1) * PAGE_SIZE
         rows = found[start : start + PAGE_SIZE]
-        return cls(replace(query, page=page), count_states(devices), rows, start + 1 if rows else 0, len(found), pages)
+        faults = Counter(name for device in devices for name in {active.fault.name for active in device.faults or ()})
+        faulty = sum(bool(device.faults) for device in devices)
+        return cls(
+            replace(query, page=page),
+            count_states(devices),
+            dict(sorted(faults.items())),
+            faulty,
+            rows,
+            start + 1 if rows else 0,
+            len(found),
+            pages,
+        )
 
     @property
     def last(self) -> int:
@@ -138,4 +170,6 @@ class Table:
 def _searchable(device: DeviceStatus) -> str:
     """Return the text that a search goes through."""
     labels = " ".join(f"{name}={value}" for name, value in device.info.items())
-    return f"{device.sn} {device.type} {device.reason or ''} {device.stale_cause or ''} {labels}".casefold()
+    faults = " ".join(active.fault.name for active in device.faults or ())
+    doing = running_word(device) or ""
+    return f"{device.sn} {device.type} {device.reason or ''} {device.stale_cause or ''} {doing} {faults} {labels}".casefold()

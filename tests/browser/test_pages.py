@@ -116,13 +116,17 @@ def test_a_device_shows_its_reading_field_by_field(page: Page, demo: str) -> Non
     page.get_by_role("link", name="TND0D20233").click()
     expect(page).to_have_url(demo + DEVICE)
     rows = {
-        row[0]: row for row in (entry.locator("th, td").all_inner_texts() for entry in page.locator(".fields tbody tr").all())
+        row[0]: row
+        for row in (entry.locator("th, td").all_inner_texts() for entry in page.locator(".fields tbody tr:not(.group)").all())
     }
     _, value, unit, meaning, metric, evidence = rows["vbat"]
-    assert (unit, metric, evidence) == ("V", "atess_vbat", "documented for the sibling platform")
+    assert (unit.strip(), metric, evidence) == ("V", "atess_vbat", "S")
     assert float(value) > 0
-    assert meaning == "Battery voltage (judging by its name)"
-    assert any(row[3] == "Not in the catalogue" for row in rows.values())
+    assert meaning == "Battery voltage N"
+    assert any((row[3], row[5]) == ("not described", "?") for row in rows.values())
+    titles = page.locator(".fields .group").all_inner_texts()
+    assert titles[:4] == ["PV", "Battery", "Cells", "Grid"]
+    assert page.locator("#now").inner_text().startswith("State")
     polls = page.locator(".polls tbody tr").all_inner_texts()
     assert 1 <= len(polls) <= 20
     assert all(poll.endswith("reading") for poll in polls)

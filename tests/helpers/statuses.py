@@ -30,6 +30,7 @@ def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **fa
         interval=300.0,
         next_poll=None,
         faults=None,
+        running_state=None,
         title=f"The {type.upper()}",
     )
     return replace(plain, **facts)

@@ -3,7 +3,7 @@
 
 (() => {
   const period = Number(document.currentScript.dataset.seconds) * 1000;
-  const parts = ["asof", "suspension", "counts", "rows", "pager", "facts", "reading", "settings", "polls"];
+  const parts = ["asof", "suspension", "counts", "rows", "pager", "now", "facts", "reading", "settings", "polls"];
   const button = document.getElementById("pause");
   const trouble = document.getElementById("trouble");
   let paused = false;

@@ -66,7 +66,7 @@ class Control:
         return _json([dataclasses.asdict(served) for served in self._cloud.served(*_key(request))])
 
     async def devices(self, request: Request) -> Response:
-        """Answer with all devices: a list of `{"type", "sn", "datalog_sn", "offline_since"}`."""
+        """Answer with all devices: a list of `{"type", "sn", "datalog_sn", "offline_since", "faults", "odd"}`."""
         return _json([dataclasses.asdict(device) for device in self._cloud.devices])
 
     async def remove_device(self, request: Request) -> Response:

@@ -49,7 +49,7 @@ def test_served_even_what_json_and_utf8_can_not_hold(control: Any, get: Get) -> 
 
 def test_devices(control: Any, cloud: FaultyCloud) -> None:
     devices = control("GET", "devices").json
-    assert devices[0] == {"type": "pbd", "sn": "P1", "datalog_sn": "L1", "offline_since": None}
+    assert devices[0] == {"type": "pbd", "sn": "P1", "datalog_sn": "L1", "offline_since": None, "faults": [], "odd": False}
     assert devices[2]["offline_since"] == "2026-05-05T10:00:00+07:00"
     assert control("DELETE", "devices?type=pbd&deviceSn=P1").status == 204
     assert control("DELETE", "devices?type=pbd&deviceSn=P1").status == 404

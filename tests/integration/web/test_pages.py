@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.catalogue.types import load_catalogue
+from exporter.catalogue.faults import Fault
+from exporter.catalogue.types import Evidence, FieldInfo, load_catalogue
 from exporter.metrics.exposition import Selection, Snapshot
+from exporter.polling.faults import ActiveFault
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
 from exporter.web import Server, Site, create_app
 from exporter.web.middleware import BROWSER_HEADERS
@@ -32,6 +34,8 @@ UP = status(
     last_poll=PollResult(NOW - 10, 0.25, None),
     next_poll=NOW + 290,
 )
+
+VBAT = load_catalogue()["pbd"].fields["vbat"]
 
 
 class Devices(Overview):
@@ -174,8 +178,8 @@ def test_the_readme_is_served_as_it_was_installed() -> None:
 def test_a_row_has_what_is_known_of_its_device() -> None:
     with serving(Devices(UP)) as web:
         page = web.text("/devices")
-    assert "Device Type State Data Last poll Took Interval Next poll Info" in page
-    assert "UMD1 pbd up 20 s ago 10 s ago 250 ms 5 min in 5 min site Pai" in page
+    assert "Device Type State Running Faults Data Last poll Took Interval Next poll Info" in page
+    assert "UMD1 pbd up \u2013 \u2013 20 s ago 10 s ago 250 ms 5 min in 5 min site Pai" in page
     assert "1\u20131 of 1" in page
     assert "As of 2026-09-21 14:13:20 UTC" in page
 
@@ -185,16 +189,22 @@ def test_a_row_has_what_is_known_of_its_device() -> None:
     [
         (
             {"state": DeviceState.WAITING, "data_age": None, "last_poll": None, "next_poll": NOW + 3},
-            "waiting \u2013 \u2013 \u2013 5 min in 3 s",
+            "waiting \u2013 \u2013 \u2013 \u2013 \u2013 5 min in 3 s",
         ),
         (
             {"state": DeviceState.FAILING, "reason": "timeout", "next_poll": NOW - 3},
-            "failing timeout 20 s ago 10 s ago 250 ms 5 min due",
+            "failing timeout \u2013 \u2013 20 s ago 10 s ago 250 ms 5 min due",
         ),
-        ({"state": DeviceState.FAILING, "reason": "timeout", "stale_cause": "failing"}, "failing timeout values stale 20 s"),
-        ({"state": DeviceState.STALE, "stale_cause": "frozen", "lost": True}, "stale frozen offline, says its logger 20 s"),
-        ({"lost": False}, "up 20 s"),
-        ({"data_age": -7200.0}, "up in 2 h"),
+        (
+            {"state": DeviceState.FAILING, "reason": "timeout", "stale_cause": "failing"},
+            "failing timeout values stale \u2013 \u2013 20 s",
+        ),
+        (
+            {"state": DeviceState.STALE, "stale_cause": "frozen", "lost": True},
+            "stale frozen offline, says its logger \u2013 \u2013 20 s",
+        ),
+        ({"lost": False}, "up \u2013 \u2013 20 s"),
+        ({"data_age": -7200.0}, "up \u2013 \u2013 in 2 h"),
     ],
 )
 def test_states_in_words(facts: dict[str, Any], shown: str) -> None:
@@ -240,17 +250,21 @@ def test_a_question_that_makes_no_sense_is_a_clear_400(query: str) -> None:
 def test_a_devices_page_has_its_fields_and_polls() -> None:
     error = "no whole answer within 15 s"
     fields = (
-        FieldValue("vbat", "atess_vbat", 0.46000000834465027, None, "V", "Battery voltage", "documented by the vendor"),
-        FieldValue("status", "atess_status", 1, "online", None, "Device status", "inferred, never seen"),
+        FieldValue("vbat", "atess_vbat", 0.46000000834465027, VBAT),
+        FieldValue("status", "atess_status", 1, load_catalogue()["pbd"].fields["status"]),
+        FieldValue("epvTimeTotal", "atess_epv_time_total", 358.1, load_catalogue()["pbd"].fields["epvTimeTotal"]),
         FieldValue("noName", None, 10**300),
     )
     polls = (PollResult(NOW - 10, 15.0, "timeout"), PollResult(NOW - 310, 0.25, None))
     device = replace(UP, state=DeviceState.FAILING, reason="timeout", error=error, fields=fields, polls=polls)
     with serving(Devices(device)) as web:
         page = web.text("/devices/pbd/UMD1")
-    assert "vbat 0.46000000834465027 V Battery voltage atess_vbat documented by the vendor" in page
-    assert "status 1 online Device status atess_status inferred, never seen" in page
-    assert f"noName {10**300} Not in the catalogue none: dropped not described" in page
+    assert "Battery vbat 0.46 V Battery voltage N atess_vbat D Lifetime" in page
+    assert "Status status 1 check P Running state P atess_status D Others" in page
+    assert "epvTimeTotal 358.1 h S PV time in total A atess_epv_time_total D" in page
+    assert f"Others noName {10**300} not described none: dropped ?" in page
+    for mark in ("D documented by the vendor", "P from the vendor's device protocol", "? not described by anybody"):
+        assert mark in page
     assert "2026-09-21 14:13:10 UTC 15 s timeout" in page
     assert "2026-09-21 14:08:10 UTC 250 ms reading" in page
     assert "Last error no whole answer within 15 s" in page
@@ -304,6 +318,8 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
             "last_poll": {"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None},
             "interval_seconds": 300.0,
             "next_poll_timestamp_seconds": NOW + 290,
+            "running_state": None,
+            "faults": None,
         },
         dict.fromkeys(document["devices"][0])
         | {"type": "pbd", "deviceSn": "W", "info": {}, "state": "waiting", "interval_seconds": 300.0},
@@ -317,7 +333,7 @@ def test_a_script_may_ask_for_some_devices() -> None:
 
 
 def test_a_devices_document_has_its_page() -> None:
-    fields = (FieldValue("vbat", "atess_vbat", 0.5, None, "V", "Battery voltage", "documented by the vendor"),)
+    fields = (FieldValue("vbat", "atess_vbat", 0.5, VBAT),)
     with serving(Devices(replace(UP, fields=fields, polls=(PollResult(NOW - 10, 0.25, None),)))) as web:
         by_name = web.get("/devices/pbd/UMD1.json").json()
         by_header = web.get("/devices/pbd/UMD1", Accept="application/json").json()
@@ -337,11 +353,17 @@ def test_a_devices_document_has_its_page() -> None:
                 "metric": "atess_vbat",
                 "value": 0.5,
                 "word": None,
+                "word_evidence": None,
                 "unit": "V",
-                "meaning": "Battery voltage",
+                "meaning": "Battery voltage (judging by its name)",
                 "evidence": "documented by the vendor",
+                "group": "battery",
             }
         ],
+        "operation_mode": None,
+        "battery_state": None,
+        "state_of_charge": None,
+        "powers": {},
         "texts": [],
         "polls": [{"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None}],
         "settings": [],
@@ -472,17 +494,23 @@ def test_the_page_that_one_is_on_is_marked_under_a_prefix_too() -> None:
 
 def test_a_device_s_settings_are_on_its_page_and_in_its_document() -> None:
     settings = (
-        FieldValue("valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, "08:30", "s", "Time of day", "x"),
+        FieldValue(
+            "valleyPeriodTime5",
+            "atess_setting_valley_period_time5_seconds",
+            30600,
+            FieldInfo(kind="time_of_day", evidence=Evidence.DOCUMENTED, meaning="Time of day", basis="D"),
+            "08:30",
+        ),
         FieldValue("<b>", None, 0.5),
     )
     with serving(Devices(replace(UP, settings=settings), status("none"))) as web:
         page = web.text("/devices/pbd/UMD1")
         document = web.get("/devices/pbd/UMD1.json").json()
         assert "None read" in web.text("/devices/pbd/none")
-    assert "valleyPeriodTime5 30600 08:30 s Time of day atess_setting_valley_period_time5_seconds x" in page
-    assert "<b> 0.5 Not in the catalogue none: dropped not described" in page
+    assert "valleyPeriodTime5 30600 08:30 s Time of day D atess_setting_valley_period_time5_seconds D" in page
+    assert "<b> 0.5 not described none: dropped ?" in page
     assert [entry["word"] for entry in document["settings"]] == ["08:30", None]
-    assert document["settings"][1].keys() == {"field", "metric", "value", "word", "unit", "meaning", "evidence"}
+    assert document["settings"][1].keys() >= {"field", "metric", "value", "word", "unit", "meaning", "evidence"}
 
 
 def test_a_refused_web_config_is_said_on_the_landing_page() -> None:
@@ -491,3 +519,80 @@ def test_a_refused_web_config_is_said_on_the_landing_page() -> None:
         assert "web config" not in web.text("/")
         in_force[0] = False
         assert "The web config was refused when its files changed" in web.text("/")
+
+
+def faulty() -> DeviceStatus:
+    """A device in state fault with a fault and a bit that nobody has described, and with values that cannot be."""
+    known = load_catalogue()["hps_central"].fields
+    values = {
+        "status": 3,
+        "runModel": 99,
+        "bmsStatus": 5,
+        "capacity": 48130,
+        "ppv1": 41.2000007629,
+        "temp1": 6523.6,
+        "sysFaultWord1": -1,
+    }
+    fields = [FieldValue(name, f"atess_{name}", value, known[name]) for name, value in values.items()]
+    faults = [
+        ActiveFault(
+            Fault("2.3", "bms_communication", "fault", "BMS communication: nothing is heard", "sysFaultWord2"), NOW - 600
+        ),
+        ActiveFault(Fault("9.1", "unknown", "unknown", "Unknown: bit 1", "sysFaultWord9"), NOW - 7200),
+    ]
+    return replace(status("TND1", "hps_central"), fields=fields, faults=faults, running_state=fields[0], powers=("ppv1", "pac"))
+
+
+def test_a_devices_page_begins_with_what_it_is_doing_and_what_is_wrong() -> None:
+    with serving(Devices(faulty())) as web:
+        page = web.text("/devices/hps_central/TND1")
+        document = web.get("/devices/hps_central/TND1.json").json()
+    assert (
+        "State fault S Mode 99 no word known Battery discharging P State of charge 48130 % "
+        "Total PV power (models HPS100HV, HPS150HV; may differ on others) 41.2 unit not settled Faults now"
+    ) in page
+    assert "fault BMS communication: nothing is heard bms_communication, bit 2.3, since 10 min ago or before" in page
+    assert "unknown Unknown: bit 1 unknown, bit 9.1, since 2 h ago or before Polling" in page
+    assert page.index("Faults now") < page.index("Polling") < page.index("Latest reading")
+    assert document["running_state"] == {"value": 3, "word": "fault"}
+    assert document["operation_mode"] == {"value": 99, "word": None}
+    assert document["battery_state"] == {"value": 5, "word": "discharging"}
+    assert document["state_of_charge"] == {"value": 48130, "word": None}
+    assert document["powers"] == {"ppv1": 41.2000007629}
+    assert document["faults"] == [
+        {
+            "fault": "bms_communication",
+            "severity": "fault",
+            "code": "2.3",
+            "text": "BMS communication: nothing is heard",
+            "since_timestamp_seconds": NOW - 600,
+        },
+        {
+            "fault": "unknown",
+            "severity": "unknown",
+            "code": "9.1",
+            "text": "Unknown: bit 1",
+            "since_timestamp_seconds": NOW - 7200,
+        },
+    ]
+
+
+def test_a_device_without_faults_says_so_and_one_without_fault_words_does_not() -> None:
+    well = replace(faulty(), faults=())
+    with serving(Devices(well, UP)) as web:
+        assert "No fault is active." in web.text("/devices/hps_central/TND1")
+        assert "ault is active" not in web.text("/devices/pbd/UMD1")
+        assert "TND1 hps_central up fault none" in web.text("/devices")
+
+
+def test_the_table_shows_states_and_faults_and_is_filtered_by_fault() -> None:
+    with serving(Devices(UP, faulty())) as web:
+        page = web.text("/devices")
+        assert "TND1 hps_central up fault bms_communication unknown" in page
+        assert "1 with faults" in page
+        for fault, found in (("any", True), ("bms_communication", True), ("bms", False)):
+            devices = web.get(f"/devices.json?fault={fault}").json()["devices"]
+            assert [device["deviceSn"] for device in devices] == (["TND1"] if found else [])
+        assert "1\u20131 of 1" in web.text("/devices?fault=bms_communication")
+        assert "No device matches." in web.text("/devices?fault=%3Cb%3E")
+        assert [device["deviceSn"] for device in web.get("/devices.json?q=BMS").json()["devices"]] == ["TND1"]

@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.web.formatting import ago, device_url, iso, number, span, utc
+from exporter.web.formatting import ago, device_url, iso, number, short, span, utc
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,27 @@ def test_addresses_of_devices(sn: str, url: str | None) -> None:
 )
 def test_values(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.46000000834465027, "0.46"),
+        (52.459999084472656, "52.46"),
+        (2.299999952316284, "2.3"),
+        (123456.7890123, "123456.789"),
+        (0.000123456, "0.0001235"),
+        (0.30000000000000004, "0.3"),
+        (6523.6, "6523.6"),
+        (-30.0, "-30"),
+        (0.0, "0"),
+        (48130, "48130"),
+        (-1, "-1"),
+        (5e-324, "5e-324"),
+        (1.7976931348623157e308, "1.7976931348623157e+308"),
+        (9007199254740993, "9007199254740993"),
+        (10**300, str(10**300)),
+    ],
+)
+def test_long_tails_are_cut_for_people(value: float, text: str) -> None:
+    assert short(value) == text

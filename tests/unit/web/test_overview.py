@@ -6,8 +6,9 @@ import pytest
 import structlog
 
 from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
+from exporter.catalogue.faults import FaultWords
 from exporter.catalogue.kinds import Kinds
-from exporter.catalogue.types import DeviceType, Evidence, FieldInfo, load_catalogue
+from exporter.catalogue.types import DeviceType, Evidence, FieldInfo, load_catalogue, load_fault_groups
 from exporter.config.schema import ApiSection
 from exporter.polling.scheduler import TICK
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
@@ -41,7 +42,7 @@ def test_before_its_first_poll_a_device_waits_and_nothing_is_claimed(clock: Fake
     assert (status.reason, status.stale_cause, status.data_age, status.last_success, status.last_poll) == (None,) * 5
     assert {bench.status(sn).next_poll for sn in ("S0", "S1")} == {clock.wall(), clock.wall() + 15}
     detail = bench.detail("S1")
-    assert replace(detail, title="", fields=(), texts=(), polls=(), settings=()) == status
+    assert replace(detail, title="", fields=(), texts=(), polls=(), settings=(), powers=()) == status
     assert (detail.fields, detail.polls, detail.error) == ([], [], None)
 
 
@@ -68,23 +69,38 @@ def test_what_the_catalogue_knows_of_a_field_is_said_and_what_it_does_not_know_i
     bench = Bench(clock, devices(1))
     bench.answer = lambda sn: {"vbat": 52.5, "status": 1, "novelty": 3, "deviceUp": 4, "no name": 5}
     bench.run(1)
-    assert bench.detail().fields == [
-        FieldValue(
-            "vbat", "atess_vbat", 52.5, None, "V", "Battery voltage (judging by its name)", "documented by the vendor"
-        ),
-        FieldValue(
-            "status",
-            "atess_status",
-            1,
-            "check",
-            None,
-            load_catalogue()["pbd"].fields["status"].words,
-            "documented by the vendor",
-        ),
+    known = load_catalogue()["pbd"].fields
+    detail = bench.detail()
+    assert detail.fields == [
+        FieldValue("vbat", "atess_vbat", 52.5, known["vbat"]),
+        FieldValue("status", "atess_status", 1, known["status"]),
         FieldValue("novelty", "atess_novelty", 3),
         FieldValue("deviceUp", None, 4),
         FieldValue("no name", None, 5),
-    ]  # fmt: skip
+    ]
+    assert [field.word for field in detail.fields] == [None, "check", None, None, None]
+    assert detail.running_state == detail.fields[1]
+
+
+def test_the_table_has_the_running_state_and_the_faults_too(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(2))
+    words = {"pbd": FaultWords(load_catalogue()["pbd"].faults, load_fault_groups())}
+    bench.apply(devices(2), fault_words=words)
+    bench.answer = lambda sn: {"status": 3, "sysFaultWord2": 0xC000} if sn == "S0" else {"ppv": 1}
+    bench.run(60)
+    found = {status.sn: status for status in bench.overview.devices()}
+    state, faults = found["S0"].running_state, found["S0"].faults
+    assert state is not None
+    assert (state.word, state.word_evidence) == ("error", Evidence.PROTOCOL)
+    assert [(active.fault.name, active.fault.code) for active in faults or ()] == [("bms_communication", "2.6"), ("bms", "2.7")]
+    assert (found["S1"].running_state, found["S1"].faults) == (None, None)
+    # a fault word that is not among the documented fields of the type is described all the same
+    (field,) = [field for field in bench.detail().fields if field.field == "sysFaultWord2"]
+    assert field.known is not None
+    assert (field.known.group, field.known.words) == (
+        "status",
+        "Fault word 2, a bit for each fault (as in the vendor's device protocol)",
+    )
 
 
 def test_a_failing_device_says_why_and_keeps_its_reading_until_it_is_too_old(clock: FakeClock) -> None:
@@ -288,12 +304,9 @@ def test_settings_have_their_api_names_and_times_of_day_are_readable(clock: Fake
     )
     device = Overview(bench.readings, lambda key: bench.settings, bench.account, clock, {"pbd": pbd}).device("pbd", "S0")
     assert device is not None
-    documented = "documented by the vendor"
     assert device.settings == [
-        FieldValue("powerLimit", "atess_setting_power_limit", 30, None, "kW", "Power limit", documented),
-        FieldValue(
-            "valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, "08:30", "s", "Time of day", documented
-        ),
-        FieldValue("periodEnd", "atess_setting_period_end_seconds", 86400, "24:00", "s"),
+        FieldValue("powerLimit", "atess_setting_power_limit", 30, known["powerLimit"]),
+        FieldValue("valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, known["valleyPeriodTime5"], "08:30"),
+        FieldValue("periodEnd", "atess_setting_period_end_seconds", 86400, None, "24:00"),
         FieldValue("no name", None, 2.5),
     ]

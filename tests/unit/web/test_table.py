@@ -48,6 +48,7 @@ def test_parameters_left_empty_by_a_form_are_none_at_all() -> None:
         Query(state=DeviceState.STALE, sort="age", descending=True, page=7),
         Query(text="x", sort="next"),
         Query(sort="device", descending=True),
+        Query(fault="bms_communication", sort="faults"),
     ],
 )
 def test_an_address_asks_for_what_it_was_made_from(query: Query) -> None:
