@@ -15,7 +15,7 @@ _CAPACITY: dict[str, float] = {"capacity": 48130}
 
 
 def running_state(now: Measurement) -> int:
-    """Return the state of an HPS or PCS: 0 waiting, 2 on grid, 3 fault, 5 off grid, 6 PV only."""
+    """Return the state of an HPS or PCS: 2 with the grid, 3 faulty, 5 without it, 6 by the sun alone, 0 idle."""
     watts = now.watts
     if _faulty(now):
         return 3
@@ -27,7 +27,7 @@ def running_state(now: Measurement) -> int:
 
 
 def pbd_running_state(now: Measurement) -> int:
-    """Return the state of a PBD: 0 hold, 2 run, 3 error, 6 PV only."""
+    """Return the state of a PBD: 2 running, 3 faulty, 6 by the sun alone, 0 idle."""
     watts = now.watts
     if _faulty(now):
         return 3
@@ -37,7 +37,7 @@ def pbd_running_state(now: Measurement) -> int:
 
 
 def bms_state(battery: Battery) -> int:
-    """Return the state of a battery: 0 hold, 2 full, 3 empty, 4 charging, 5 discharging."""
+    """Return the state of a battery: 4 filling, 5 giving, 2 full, 3 empty, 0 idle."""
     if battery.amps:
         return 5 if battery.amps > 0 else 4
     return 2 if battery.soc > 0.94 else 3 if battery.soc < 0.16 else 0
