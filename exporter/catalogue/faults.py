@@ -92,7 +92,7 @@ class FaultWords:
 
     def __init__(self, words: Mapping[str, FaultWord] | None = None, groups: Mapping[str, FaultGroup] | None = None) -> None:
         self._words = tuple((words or {}).items())
-        self._fields = tuple(words or ())
+        self.fields = tuple(words or ())
         self._faults = {
             word.word: {bit: _fault(field, word, bit, groups or {}) for bit in range(word.bits)} for field, word in self._words
         }
@@ -104,7 +104,7 @@ class FaultWords:
 
     def active(self, fields: Mapping[str, int | float]) -> tuple[Fault, ...] | None:
         """Return the faults in a reading's fields, in order of their codes; None if no fault word of it says anything."""
-        return self._decoded(tuple(map(fields.get, self._fields))) if self._fields else None
+        return self._decoded(tuple(map(fields.get, self.fields))) if self.fields else None
 
     def unreadable(self, fields: Mapping[str, int | float]) -> list[str]:
         """Return those of a reading's fields that should hold a fault word and hold something else."""
