@@ -139,7 +139,7 @@ def test_a_device_shows_its_settings_once_they_are_read(page: Page, demo: str) -
     eventually(lambda: later(page, lambda: valley.count() == 1), 60)
     name, value, unit, _, metric, evidence = valley.locator("th, td").all_inner_texts()
     assert (name, value.split(), unit) == ("valleyPeriodTime5", ["30600", "08:30"], "s")
-    assert (metric, evidence) == ("atess_setting_valley_period_time5_seconds", "documented by the vendor")
+    assert (metric, evidence) == ("atess_setting_valley_period_time5_seconds", "D")
     assert requests.get(f"{demo}{DEVICE}.json", timeout=10).json()["settings"][-1]["field"] == "valleyPeriodTime5"
 
 
