@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 SET_UP := $(MAKE) --jobs=4
 
 .PHONY: demo check test test-long test-set-up test-grafana-schema test-container lint unit integration browser soak fuzz bench
-.PHONY: picture dashboards kubernetes readme lock dist clean
+.PHONY: picture dashboards rules kubernetes readme lock dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/atess-exporter demo
@@ -85,7 +85,10 @@ picture: $(VENV)/.dev $(TOOLS)/.chromium
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m grafana.generate
 
-kubernetes: $(VENV)/.dev
+rules: $(VENV)/.dev
+	$(BIN)/python -m tools.fault_rules
+
+kubernetes: rules
 	$(BIN)/python -m tools.kubernetes_rules
 
 readme: $(VENV)/.dev

@@ -9,11 +9,14 @@ midnight to midnight, scraped every minute, the same to the byte every time. Wha
 
     06:00  the exporter is restarted: down for three minutes, its counters begin at 0
     09:00  a good reload
+    09:30  TND0D20233 loses the grid and its BMS for half an hour, in the numbers of the sibling platform's example
     10:00  UMD0D23203 times out for an hour: `failing` from 10:15
     13:00  the cloud asks for less: a rate_limited answer, half the budget for half an hour
     14:00  TND0D20234 goes offline for good: `frozen` from 14:15, and `lost`
     16:00  a bad reload, mended at 16:10
     20:00  the token is refused for ten minutes, all devices are left out
+
+All day PND0D21507 has a fault and a warning, and TSD0D22019 sends numbers that cannot be, as in the demo.
 """
 
 import random
@@ -32,7 +35,8 @@ import requests
 
 from exporter.api.errors import REASONS, TimedOut
 from exporter.api.reading import read
-from exporter.catalogue.types import Device, Evidence
+from exporter.catalogue.faults import FaultWords
+from exporter.catalogue.types import Device, Evidence, load_catalogue, load_fault_groups
 from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
@@ -60,6 +64,8 @@ _INTERVAL: Final = 300
 _BUDGET: Final = 60.0
 _OFFLINE: Final = "TND0D20234"
 _FAILING: Final = "UMD0D23203"
+_FAULTY: Final = "TND0D20233"
+_FAULT: Final = {"status": 3, "sysFaultWord2": 10240, "sysFaultWord3": 256}
 
 
 def clock_time(hour: int, minute: int = 0) -> int:
@@ -179,8 +185,12 @@ class _Day:
         info = {"site": "Mae Hong Son", "datalogSn": it.datalog_sn, "firmwareVersion": f"V1.{it.type.upper()}.07"}
         device = Device(it.type, it.sn, f"{it.type}/data-last", Evidence.DOCUMENTED, _INTERVAL, info, lost=False)
         target = Target(device, self._series, self._clock)
-        target.configure(device, 1.0, None, ZONE)
+        self._configure(target, device)
         return target
+
+    def _configure(self, target: Target, device: Device) -> None:
+        words = FaultWords(load_catalogue()[device.type].faults, load_fault_groups())
+        target.configure(device, 1.0, None, ZONE, fault_words=words)
 
     def _happen(self, minute: int, now: int) -> None:
         """What a reload, the cloud or the token's owner do to the whole exporter."""
@@ -201,7 +211,7 @@ class _Day:
                 # the next round of discovery sees that it is offline
                 for target in self._targets:
                     if target.device.sn == _OFFLINE:
-                        target.configure(replace(target.device, lost=True), 1.0, None, ZONE)
+                        self._configure(target, replace(target.device, lost=True))
             case 1200:
                 metrics.suspended.labels("unauthorized").set(1)
             case 1210:
@@ -227,6 +237,8 @@ class _Day:
             else:
                 self._request(target.device.type, None)
                 data = self._cloud.reading(target.device.type, target.device.sn, datetime.fromtimestamp(now, ZONE))
+                if target.device.sn == _FAULTY and 570 <= minute < 600:
+                    data |= _FAULT
                 target.record_success(read(data, target.device.sn), PollResult(now, 0.0, None))
 
     def _request(self, kind: str, failure: str | None) -> None:

@@ -13,18 +13,20 @@ import pytest
 import requests
 import yaml
 
-from exporter.catalogue.types import load_catalogue
+from exporter.catalogue.faults import UNKNOWN, Severity
+from exporter.catalogue.types import load_catalogue, load_fault_groups
 from exporter.metrics.names import metric_name
 from tests.helpers import recorded_day as day
 from tests.helpers.promql import Matcher, Parts, Selector, parts
 from tests.helpers.simulated_day import END, START
+from tools.fault_rules import FILE, rules
 
 #: Rule tests take seconds, but many of them on a busy machine.
 pytestmark = pytest.mark.timeout(400)
 
 FOLDER: Final = Path("prometheus")
 #: The rule groups, in the order in which promtool is to run them: left to itself it takes any.
-GROUPS = ["atess-thresholds", "atess-devices", "atess-energy", "atess-exporter", "atess-devices-alerts"]
+GROUPS = ["atess-thresholds", "atess-fault-texts", "atess-devices", "atess-energy", "atess-exporter", "atess-devices-alerts"]
 TESTS: Final = sorted(FOLDER.glob("*_test.yml"))
 
 #: Labels that Prometheus adds to what it scrapes.
@@ -42,7 +44,8 @@ def _rules(file: str) -> list[dict[str, Any]]:
     return [rule for group in _load(FOLDER / file)["groups"] for rule in group["rules"]]
 
 
-RECORDED: Final = [rule for rule in _rules("rules.yml") if "record" in rule]
+RECORDED: Final = [rule for rule in _rules("rules.yml") if rule["record"] != "atess:fault_text:info"]
+TEXTS: Final = [rule for rule in _rules("rules.yml") if rule["record"] == "atess:fault_text:info"]
 ALERTS: Final = {rule["alert"]: rule for rule in _rules("alerts.yml")}
 EXPRESSIONS: Final = {
     **{" ".join([rule["record"], *rule.get("labels", {}).values()]): rule["expr"] for rule in RECORDED},
@@ -166,6 +169,17 @@ def test_recorded_names_say_level_metric_and_operation() -> None:
             assert not re.search(r"watt|_k?w\b", rule["record"]), "the unit of powers is not settled"
 
 
+def test_every_fault_has_its_text_from_the_catalogue() -> None:
+    text = FILE.read_text(encoding="utf-8")
+    assert text == rules(text), "prometheus/rules.yml is not what `make rules` writes"
+    found = {(rule["labels"]["fault"], rule["labels"]["severity"]): rule["labels"]["text"] for rule in TEXTS}
+    assert len(found) == len(TEXTS)
+    for group in load_fault_groups().values():
+        for bits in group.words.values():
+            for bit in bits.values():
+                assert found[bit.name, bit.severity] == bit.text, f"{bit.name} has more than one text"
+
+
 def test_silence_counts_the_seconds_of_its_group() -> None:
     groups = {group["name"]: group for group in _load(FOLDER / "rules.yml")["groups"]}
     assert groups["atess-devices"]["interval"] == "1m"
@@ -209,6 +223,8 @@ def _all_match(matchers: list[Matcher], value: str) -> bool:
 def _known_values(metric: str, exposed: dict[str, dict[str, set[str]]]) -> dict[str, set[str]]:
     """Label -> values of a metric on the page; the types are also those of which the catalogue has the field."""
     values = {label: set(found) for label, found in exposed.get(metric, {}).items()}
+    if "severity" in values:
+        values["severity"] |= {*Severity, UNKNOWN}
     for device_type in load_catalogue().values():
         if metric in map(metric_name, device_type.fields):
             values.setdefault("type", set()).add(device_type.type)
@@ -261,24 +277,30 @@ def _alerts_of_the_day() -> Iterator[dict[str, Any]]:
     """Which alerts fire, over the whole day and at its events: none but those with a reason."""
     failing, offline = ("AtessDeviceOffline", "UMD0D23203"), ("AtessDeviceOffline", "TND0D20234")
     token, reload = ("AtessTokenRefused", ""), ("AtessReloadFailed", "")
+    always = [("AtessDeviceFault", "PND0D21507"), ("AtessDeviceWarning", "PND0D21507")]
+    faulty = ("AtessDeviceFault", "TND0D20233")
     ever = "group by (alertname, deviceSn) (last_over_time(ALERTS{alertstate='firing'}[1d]))"
     now = "group by (alertname, deviceSn) (ALERTS{alertstate='firing'})"
     expectations = [
+        (day.minute(9, 34), now, []),
+        (day.minute(9, 50), now, [faulty]),
+        (day.minute(10, 10), now, []),
         (day.minute(10, 40), now, []),
         (day.minute(10, 50), now, [failing]),
         (day.minute(11, 5), now, []),
         # one refusal for asking too often, and a device that is just away
-        (day.minute(14, 50), ever, [failing]),
+        (day.minute(14, 50), ever, [faulty, failing]),
         (day.minute(15, 5), now, [offline]),
         (day.minute(16, 7), now, [offline, reload]),
         (day.minute(19), now, [offline]),
         (day.minute(20, 5), now, [offline, token]),
         (day.minute(20, 30), now, [offline]),
-        (day.minute(20, 40), ever, [failing, offline, reload, token]),
+        (day.minute(20, 40), ever, [faulty, failing, offline, reload, token]),
     ]
     for time, expression, alerts in expectations:
         samples = [
-            {"labels": f'{{alertname="{alert}"' + (f', deviceSn="{sn}"}}' if sn else "}"), "value": 1} for alert, sn in alerts
+            {"labels": f'{{alertname="{alert}"' + (f', deviceSn="{sn}"}}' if sn else "}"), "value": 1}
+            for alert, sn in [*always, *alerts]
         ]
         yield {"expr": expression, "eval_time": time, "exp_samples": samples}
 
@@ -293,7 +315,10 @@ def test_annotations_can_be_written(tmp_path: Path) -> None:
     output = "".join(process.communicate()[0] for process in processes)
     for alert, rule in ALERTS.items():
         assert f"alertname: {alert}," in output
-        assert rule["annotations"]["runbook"].replace('"', r"\"") in output, alert
+        for part in re.split(r"{{.*?}}", rule["annotations"]["runbook"]):
+            assert part.replace('"', r"\"") in output, alert
+    # the text of the fault, which the rules have from the catalogue
+    assert "nothing is heard from the battery management system" in output
     assert "error expanding" not in output
     assert "{{" not in output
     assert "%!" not in output
