@@ -12,7 +12,8 @@ _FAILURES = "atess_exporter_api_request_failures_total"
 _DURATION = "atess_exporter_api_request_duration_seconds"
 _LOADED = "atess_exporter_config_last_reload_success_timestamp_seconds"
 _NO_EXPORTER = "No exporter is scraped"
-_YES_NO = (("no", "green"), ("yes", "red"))
+_YES_NO = {0: ("no", "green"), 1: ("yes", "red")}
+_LATEST = {0: ("not the latest", "red"), 1: ("the latest", "green")}
 
 
 def exporter_dashboard() -> models.Dashboard:
@@ -29,7 +30,7 @@ def _now() -> Section:
             "Whether Prometheus gets the exporter's page.",
             "none",
             [Query(f"min by (job, instance) (up{{{EXPORTERS}}})", _INSTANCE)],
-            words=(("no", "red"), ("yes", "green")),
+            words={0: ("no", "red"), 1: ("yes", "green")},
             none=_NO_EXPORTER,
         ),
         number(
@@ -59,7 +60,7 @@ def _now() -> Section:
             "Whether the last attempt to load the config succeeded. If not, the one before it is in force.",
             "none",
             [Query(f"min by (job, instance) (atess_exporter_config_last_reload_successful{{{EXPORTERS}}})", _INSTANCE)],
-            words=(("not the latest", "red"), ("the latest", "green")),
+            words=_LATEST,
             none=_NO_EXPORTER,
         ),
         number(
@@ -196,16 +197,14 @@ def _config() -> Section:
         states(
             "Suspended",
             "When only one probe a minute was sent, and why.",
-            [Query(f"max by (instance, cause) (atess_exporter_api_suspended{{{EXPORTERS}}})", "{{instance}} {{cause}}")],
-            _YES_NO,
+            [Query(f"max by (instance, cause) (atess_exporter_api_suspended{{{EXPORTERS}}})", "{{instance}} {{cause}}", _YES_NO)],
             width=12,
             none=_NO_EXPORTER,
         ),
         states(
             "Config in force",
             "Whether the last attempt to load the config had succeeded.",
-            [Query(f"min by (job, instance) (atess_exporter_config_last_reload_successful{{{EXPORTERS}}})", _INSTANCE)],
-            (("not the latest", "red"), ("the latest", "green")),
+            [Query(f"min by (job, instance) (atess_exporter_config_last_reload_successful{{{EXPORTERS}}})", _INSTANCE, _LATEST)],
             width=12,
             none=_NO_EXPORTER,
         ),

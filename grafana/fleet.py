@@ -2,36 +2,40 @@
 
 from grafana_foundation_sdk.models import dashboard as models
 
-from grafana.frame import Section, datasource, device, device_type, frame, job, power_unit
-from grafana.panels import Column, Panel, Query, Steps, bars, lines, number, rows, verdict
-from grafana.queries import STATE, STATE_WORDS, about, age, power, reading, source
+from grafana.faults import NEW_OF_ALL, faults_of_all
+from grafana.frame import Section, datasource, device, device_type, frame, job
+from grafana.panels import Panel, Query, Steps, bars, lines, number
+from grafana.power import BATTERY_AMPERES, BATTERY_VOLTS, fits_of_all, power, power_units
+from grafana.queries import STATE, STATE_WORDS, about, age, reading, source
+from grafana.tables import DEVICE, Column, Label, rows
 
 _TYPE = "{{type}}"
 
 _PV_TODAY = ("epvToday",)
 _LOAD_TODAY = ("eloadToday", "loadToday")
-_FEED_IN_TODAY = ("etoGridToday", "toGridToday")
-_GRID_TODAY = ("egridToday", "gridToday")
+_FEED_IN_TODAY = ("etoGridToday",)
+_GRID_TODAY = ("egridToday",)
 _CHARGED_TODAY = ("echargeToday", "eChargeToday")
 _DISCHARGED_TODAY = ("edischargeToday", "eDischargeToday")
 
 _BY_DAY = "The counters are the devices' own, and begin at 0 at the devices' midnight."
 _TAKEN_FOR_KWH = "The unit is settled for HPS; that of a PCS is taken to be kWh too."
+_NO_PCS = "A PCS is left out: which of its two counters is which direction is not settled."
 _NO_READINGS = "No reading"
 
 
 def fleet() -> models.Dashboard:
-    variables = [datasource(), job(), device_type(), device(), power_unit()]
-    sections = [_today(), _devices(), _power(), _energy(), _extremes()]
+    variables = [datasource(), job(), device_type(), device(), *power_units()]
+    sections = [_today(), _devices(), faults_of_all(), _power(), _energy(), _extremes()]
     text = "All ATESS devices together: energy of the day, power now, and which devices need a look."
-    return frame("atess-fleet", "ATESS Fleet", text, variables, sections)
+    return frame("atess-fleet", "ATESS Fleet", text, variables, sections, [NEW_OF_ALL])
 
 
 def _today() -> Section:
     return "Today and now", [
         _sum("PV energy today", "Energy that the PV inputs made today.", _PV_TODAY),
         _sum("Load today", f"Energy that went to loads today. {_TAKEN_FOR_KWH}", _LOAD_TODAY),
-        _sum("Fed into the grid today", f"Energy fed into the grid today. {_TAKEN_FOR_KWH}", _FEED_IN_TODAY),
+        _sum("Fed into the grid today", f"Energy fed into the grid today. {_NO_PCS}", _FEED_IN_TODAY),
         number(
             "PV power now",
             f"Power of all PV inputs now, in the unit that you chose above. {source('ppv')} A PCS may report again what the PBD "
@@ -88,18 +92,12 @@ def _devices() -> Section:
             bad,
             none="No discovery",
         ),
-        verdict(
-            "Does the power unit fit?",
-            "The median over devices of ppv, in the unit that you chose above, divided by vpv times ipv, which are in volts "
-            "and amperes. About 1 where the choice is right; wiring may make it a few times more or less, but not 1,000. The "
-            "last of the time shown, since there is nothing to compare at night.",
-            Query(
-                f"quantile (0.5, {power('ppv')} / (abs({reading('vpv')}) * ({reading('ipv')} > 1)))",
-                "ratio",
-            ),
-            ((None, 0.03, "no: choose kW", "red"), (0.03, 30, "yes", "green"), (30, None, "no: choose W", "red")),
-            "No sun yet",
-            width=4,
+        _count(
+            "With faults",
+            "Devices that report a fault. Those that report no fault words do not count.",
+            f"sum ({about('atess_device_faults')} > bool 0)",
+            bad,
+            none="No fault words",
         ),
         rows(
             "Worst devices",
@@ -109,7 +107,7 @@ def _devices() -> Section:
                 Column("Last usable reading", _worst(age("atess_device_last_success_timestamp_seconds")), "s"),
                 Column("Age of its data", _worst(age("atess_device_data_timestamp_seconds")), "s"),
             ],
-            [("type", "Type"), ("deviceSn", "Device")],
+            DEVICE,
             none="All devices are fresh",
             width=16,
             worst_first="State",
@@ -122,7 +120,7 @@ def _devices() -> Section:
                 Column("Fresh", f"sum by (type) ({STATE} == bool 0)"),
                 Column("PV today", f"sum by (type) ({reading(*_PV_TODAY)})", "kwatth"),
             ],
-            [("type", "Type")],
+            [Label("type", "Type")],
             none="No devices",
             width=8,
         ),
@@ -130,7 +128,7 @@ def _devices() -> Section:
             "Devices by state",
             "How many devices were in which state. No line where the exporter was down.",
             "none",
-            [Query(f"sum ({STATE} == bool {value})", words) for value, (words, _) in enumerate(STATE_WORDS)],
+            [Query(f"sum ({STATE} == bool {value})", words) for value, (words, _) in STATE_WORDS.items()],
             width=24,
             low=0,
             stacked=True,
@@ -141,6 +139,7 @@ def _devices() -> Section:
 
 def _power() -> Section:
     return "Power and charge", [
+        fits_of_all(),
         lines(
             "PV power by type",
             f"Power of the PV inputs, in the unit that you chose above. A device that is stale is missing. {source('ppv')}",
@@ -160,9 +159,9 @@ def _power() -> Section:
             "Battery power by type",
             "Battery voltage times current, so it does not depend on the power unit. Which sign means charging is not "
             f"documented. A battery that is reported by its inverter, its PBD and its BCU counts in each of these "
-            f"types. {source('vbat', 'ibat')}",
+            f"types. {source(*BATTERY_VOLTS, *BATTERY_AMPERES)}",
             "watt",
-            [Query(f"sum by (type) ({reading('vbat')} * {reading('ibat')})", _TYPE)],
+            [Query(f"sum by (type) ({reading(*BATTERY_VOLTS)} * {reading(*BATTERY_AMPERES)})", _TYPE)],
             none=_NO_READINGS,
         ),
         lines(
@@ -192,7 +191,7 @@ def _energy() -> Section:
         lines(
             "Energy of the day",
             f"Sums of the devices' daily counters. {_BY_DAY} A device that is stale is missing from the sums. {source(*fields)} "
-            f"{_TAKEN_FOR_KWH}",
+            f"{_TAKEN_FOR_KWH} Grid and fed in: {_NO_PCS[0].lower()}{_NO_PCS[1:]}",
             "kwatth",
             [Query(f"sum ({reading(*those)})", word) for word, those in every],
             width=16,

@@ -1,6 +1,7 @@
 """What is around the panels: variables, links, annotations, and their places on the grid."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
@@ -17,10 +18,36 @@ TAG: Final = "atess"
 Section = tuple[str, Sequence[Panel]]
 
 
+@dataclass(frozen=True)
+class Annotation:
+    """Marks on all panels: where `expr` has series, and what is written at them, with the series' labels."""
+
+    name: str
+    expr: str
+    color: str
+    text: str = ""
+
+
+class _Marks(models.AnnotationQuery):
+    """An annotation with a text, which is Prometheus' own and not known to the SDK."""
+
+    def __init__(self, of: Annotation) -> None:
+        super().__init__(of.name, DATASOURCE, icon_color=of.color, expr=of.expr)
+        self._text = of.text
+
+    def to_json(self) -> dict[str, object]:
+        return {**super().to_json(), **({"textFormat": self._text} if self._text else {})}
+
+
 def frame(
-    uid: str, title: str, about: str, variables: Sequence[models.VariableModel], sections: Sequence[Section]
+    uid: str,
+    title: str,
+    about: str,
+    variables: Sequence[models.VariableModel],
+    sections: Sequence[Section],
+    annotations: Sequence[Annotation] = (),
 ) -> models.Dashboard:
-    """Return a dashboard of `sections`, each a row's title and its panels in reading order."""
+    """Return a dashboard of `sections`, each a row's title and its panels in reading order, with more `annotations`."""
     dashboard = builders.Dashboard(title).uid(uid).description(about).tags([TAG]).timezone("browser").time("now-24h", "now")
     dashboard = dashboard.refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
     dashboard = dashboard.link(
@@ -32,15 +59,12 @@ def frame(
         .icon("external link")
         .tooltip("The other ATESS dashboards, with the same choices and time")
     )
-    for name, expr, color in _ANNOTATIONS:
-        dashboard = dashboard.annotation(
-            builders.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).hide(False).icon_color(color).expr(expr)
-        )
     model = dashboard.build()
     model.schema_version = SCHEMA_VERSION
     for variable in variables:
         # of interval variables only, but the SDK writes them for all
         variable.auto = variable.auto_min = variable.auto_count = None
+    model.annotations = models.AnnotationContainer([_Marks(mark) for mark in (*_ANNOTATIONS, *annotations)])
     model.templating = models.DashboardDashboardTemplating(list(variables))
     model.panels = _placed(sections)
     return model
@@ -49,8 +73,8 @@ def frame(
 #: A point in time is marked while it is no more than five minutes ago. Not by changes(): after a longer outage Prometheus has
 #: nothing left to compare with.
 _ANNOTATIONS: Final = (
-    ("Restarts", f"process_start_time_seconds{{{EXPORTERS}}} > (time() - 300)", "orange"),
-    (
+    Annotation("Restarts", f"process_start_time_seconds{{{EXPORTERS}}} > (time() - 300)", "orange"),
+    Annotation(
         "Config reloads",
         # a start loads the config too, and is marked already
         f"(atess_exporter_config_last_reload_success_timestamp_seconds{{{EXPORTERS}}} > (time() - 300))"
@@ -58,7 +82,7 @@ _ANNOTATIONS: Final = (
         f" - process_start_time_seconds{{{EXPORTERS}}} > 30)",
         "blue",
     ),
-    ("Config refused", f"atess_exporter_config_last_reload_successful{{{EXPORTERS}}} == bool 0", "red"),
+    Annotation("Config refused", f"atess_exporter_config_last_reload_successful{{{EXPORTERS}}} == bool 0", "red"),
 )
 
 
@@ -78,16 +102,6 @@ def device_type() -> models.VariableModel:
 def device() -> models.VariableModel:
     query = f'label_values(atess_device_info{{{EXPORTERS}, type=~"$type"}}, deviceSn)'
     return _choice("deviceSn", "Device", query, "The devices' serial numbers.")
-
-
-def power_unit() -> models.VariableModel:
-    """Multiplies the API's active powers; then their unit is watt, and Grafana writes W, kW or MW as it fits."""
-    about = (
-        "The vendor does not say in which unit the API gives active powers. Say here what you take its numbers for; all powers "
-        "are then shown in W, kW or MW as it fits. The panel on the power unit compares them with voltage times current."
-    )
-    variable = builders.CustomVariable("power").label("The API's powers are in").description(about).values("W : 1,kW : 1000")
-    return variable.current(models.VariableOption(True, "W", "1")).multi(False).include_all(False).build()
 
 
 def limit() -> models.VariableModel:

@@ -25,9 +25,46 @@ def metric(field: str) -> str:
     return name
 
 
-def reading(*fields: str) -> str:
-    """Return one series a device: the field, or, where types spell it differently, the first of `fields` that the device has."""
-    return f"{_DEVICE} ({' or '.join(f'{metric(field)}{{{DEVICES}}}' for field in fields)})"
+def bounds(field: str) -> tuple[float | None, float | None]:
+    """Return the least and the most that a field can be; None for no such bound.
+
+    Answers have been seen with a temperature of 6523.6 (a wrapped -30.0), a capacity of 48130, a cell voltage of 65.5 (a wrapped
+    -0.010), and -1 where there are no data.
+    """
+    known = [device_type.fields[field] for device_type in load_catalogue().values() if field in device_type.fields]
+    if any(info.unit == "°C" for info in known):
+        return -100, 200
+    if field == "capacity":
+        return 0, 100
+    if any(info.group == "cells" for info in known):
+        return 0, 60 if any(info.unit == "V" for info in known) else None
+    return (0, None) if any(info.kind in ("daily_total", "lifetime_total") for info in known) else (None, None)
+
+
+def reading(*fields: str, labels: str = "") -> str:
+    """Return one series a device: the field, or, where types spell it differently, the first of `fields` that the device has.
+
+    Numbers that the field cannot be are missing. `labels` are further conditions.
+    """
+    return f"{_DEVICE} ({' or '.join(possible(field, labels) for field in fields)})"
+
+
+def possible(field: str, labels: str = "") -> str:
+    """Return a field's series without the numbers that it cannot be."""
+    low, high = bounds(field)
+    selector = f"{metric(field)}{{{DEVICES}{', ' * bool(labels)}{labels}}}"
+    return selector + (f" >= {low}" if low is not None else "") + (f" <= {high}" if high is not None else "")
+
+
+def impossible(*fields: str) -> str:
+    """Return the numbers that these fields cannot be, one series a device and field."""
+    parts = []
+    for low, high in dict.fromkeys(map(bounds, fields)):
+        names = "|".join(metric(field) for field in fields if bounds(field) == (low, high))
+        selector = f'{{__name__=~"{names}", {DEVICES}}}'
+        parts += [f"{selector} < {low}"] * (low is not None) + [f"{selector} > {high}"] * (high is not None)
+    named = f'label_join({" or ".join(parts)}, "field", "", "__name__")'
+    return f"max by (type, deviceSn, field) ({named})"
 
 
 def about(name: str, labels: str = "") -> str:
@@ -51,13 +88,13 @@ STATE: Final = (
     ")"
 )
 
-STATE_WORDS: Final = (
-    ("fresh", "green"),
-    ("last poll failed", "yellow"),
-    ("stale: failing", "orange"),
-    ("stale: frozen", "purple"),
-    ("offline, says its data logger", "dark-red"),
-)
+STATE_WORDS: Final = {
+    0: ("fresh", "green"),
+    1: ("last poll failed", "yellow"),
+    2: ("stale: failing", "orange"),
+    3: ("stale: frozen", "purple"),
+    4: ("offline, says its data logger", "dark-red"),
+}
 
 #: The first $limit devices that there were in the time shown, the same at every point of it; whatever was stored of them last.
 _SHOWN: Final = (
@@ -70,16 +107,13 @@ def shown(expression: str) -> str:
     return f"({expression}) and on (type, deviceSn) {_SHOWN}"
 
 
-def power(*fields: str) -> str:
-    """Return active power in watts, if the API's numbers are in the unit that the variable says."""
-    return f"$power * {reading(*fields)}"
-
-
 def per_minute(name: str, by: str, labels: str = TYPES) -> str:
     """Return a counter's rate a minute."""
     return f"60 * sum by ({by}) (rate({name}{{{labels}}}[$__rate_interval]))"
 
 
-def source(*fields: str) -> str:
-    """Return which fields of the API a panel shows, for its description."""
-    return f"API {'field' if len(fields) == 1 else 'fields'}: {', '.join(fields)}."
+def source(*fields: str, bounded: bool = True) -> str:
+    """Return which fields of the API a panel shows, for its description, and that numbers are missing where it is `bounded`."""
+    text = f"API {'field' if len(fields) == 1 else 'fields'}: {', '.join(fields)}."
+    doubted = bounded and any(bounds(field) != (None, None) for field in fields)
+    return f"{text} Numbers that cannot be are left out." if doubted else text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.catalogue.types import load_catalogue
+from exporter.catalogue.types import load_catalogue, load_fault_groups
 from exporter.metrics.names import metric_name
 from grafana.generate import DASHBOARDS, render
 from tests.helpers.expressions import FOLDER, NAMES, load, metrics_of, of_dashboard, panels
@@ -161,3 +161,45 @@ def test_the_provisioned_stack_has_what_it_names() -> None:
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("title", "field"), [("What it is doing", "status"), ("Operation mode", "runModel"), ("Battery state", "bmsStatus")]
+)
+def test_states_have_the_words_of_their_type_or_none(title: str, field: str) -> None:
+    (panel,) = (panel for panel in panels(load("device")) if panel["title"] == title)
+    words = {override["matcher"]["options"]: override["properties"][0] for override in panel["fieldConfig"]["overrides"]}
+    assert all(change["id"] == "mappings" for change in words.values())
+    for name, device_type in load_catalogue().items():
+        if known := device_type.fields.get(field):
+            (ref,) = (target["refId"] for target in panel["targets"] if _selects(target["expr"], name))
+            mapped = words[ref]["value"][0]["options"] if ref in words else {}
+            shown = {int(number): result["text"] for number, result in mapped.items()}
+            assert shown == {number: word for of in known.values.values() for number, word in of.items()}, name
+    for target in panel["targets"]:
+        # a type of the user's own has whatever words it has
+        assert target["refId"] not in words or not _selects(target["expr"], "own")
+
+
+def _selects(expression: str, device_type: str) -> bool:
+    sign, pattern = re.findall(r'type(=~|!~)"([^$"]+)"', expression)[0]
+    return (re.fullmatch(pattern, device_type) is not None) is (sign == "=~")
+
+
+@pytest.mark.parametrize("name", ["fleet", "device"])
+def test_every_fault_of_the_catalogue_has_its_text(name: str) -> None:
+    looks = [part["value"] for part in _everywhere(load(name)) if part.get("id") == "mappings" and len(part["value"]) > 1]
+    (texts,) = (look[0]["options"] for look in looks)
+    bits = [bit for group in load_fault_groups().values() for word in group.words.values() for bit in word.values()]
+    assert {key: text["text"] for key, text in texts.items()} == {f"{bit.severity} {bit.name}": bit.text for bit in bits}
+    assert all(texts[f"{bit.severity} {bit.name}"]["text"] == bit.text for bit in bits)
+
+
+def test_a_word_is_in_one_place_only() -> None:
+    """Words of states and texts of faults come from the catalogue: the generator has none of its own."""
+    written = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.parent.glob("*.py"))
+    fields = [known for device_type in load_catalogue().values() for known in device_type.fields.values()]
+    words = {word for known in fields for of in known.values.values() for word in of.values() if " " in word}
+    texts = {bit.text for group in load_fault_groups().values() for word in group.words.values() for bit in word.values()}
+    assert len(words) > 10
+    assert not [word for word in words | texts if word in written]

@@ -15,6 +15,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "job": ".+",
     "type": ".+",
     "deviceSn": ".+",
+    # the simulator's powers are in watts
+    "ppv": "1",
     "power": "1",
     "limit": "25",
     "__range": "86400s",
@@ -87,7 +89,8 @@ def metrics_of(text: str) -> set[str]:
 
 
 def labels_of(text: str) -> set[str]:
-    """The labels that an expression selects or groups by."""
+    """The labels that an expression selects or groups by, but for those that it makes itself."""
+    made = set(re.findall(r'label_join\(.+, "(\w+)", "', text))
     bare = _STRING.sub("", text)
     names = {name for group in _GROUPING.findall(bare) for name in _NAME.findall(group)}
-    return names | {name for selector in _SELECTOR.findall(bare) for name in _NAME.findall(selector)}
+    return names.union(name for selector in _SELECTOR.findall(bare) for name in _NAME.findall(selector)) - made

@@ -72,7 +72,8 @@ export type StateTimelinePanel = TypedPanel<'state-timeline', statetimeline.Opti
 export type RowPanel = Plain<dashboard.RowPanel>;
 
 // `target` of the schema is that of Grafana's own annotations; a query of Prometheus goes by `expr`, as Grafana itself migrates it.
-type Annotation = Plain<Omit<dashboard.AnnotationQuery, 'target'>> & { expr: string };
+// `textFormat` is Prometheus' own, too: what is written at a mark.
+type Annotation = Plain<Omit<dashboard.AnnotationQuery, 'target'>> & { expr: string; textFormat?: string };
 
 export type DashboardWithoutPanels = Plain<Omit<dashboard.Dashboard, 'panels' | 'annotations' | 'snapshot' | 'id' | 'uid'>> & {
   id: null;
