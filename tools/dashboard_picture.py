@@ -26,7 +26,8 @@ _PAGE, _PANEL, _TEXT, _DIM, _GRID = "#111217", "#181b1f", "#d8d9da", "#8e9297", 
 _PALETTE: Final = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#b877d9", "#f2495c", "#8ab8ff", "#96d98d", "#ffb357", "#ff7383")
 _COLOURS: Final = {
     "green": "#73bf69", "yellow": "#f2cc0c", "orange": "#ff9830", "red": "#f2495c", "purple": "#b877d9", "blue": "#5794f2",
-    "dark-red": "#c4162a", "text": _TEXT,
+    "dark-red": "#c4162a", "light-blue": "#8ab8ff", "light-green": "#96d98d", "light-yellow": "#ffee52",
+    "light-orange": "#ffb357", "light-purple": "#ca95e5", "text": _TEXT,
 }  # fmt: skip
 
 #: A column of the grid is so wide, and a row so high, in inches.
@@ -36,7 +37,7 @@ _COLUMN, _ROW = 0.72, 0.34
 def main() -> int:
     """Draw both dashboards."""
     with tempfile.TemporaryDirectory() as folder, simulated_day(Path(folder)) as url:
-        for name, rows, values in (("fleet", 44, {}), ("device", 47, {"deviceSn": "TND0D20233|TND0D20234"})):
+        for name, rows, values in (("fleet", 59, {}), ("device", 68, {"deviceSn": "PND0D21507|TND0D20233"})):
             figure = _draw(url, load(name), rows, values)
             figure.savefig(FOLDER.parent / "pictures" / f"{name}.png", dpi=75, facecolor=_PAGE)
     return 0
@@ -86,8 +87,13 @@ def _stat(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]]
     axes.axis("off")
     found = [float(one["value"][1] if "value" in one else one["values"][-1][1]) for answer in answers for one in answer]
     defaults = panel["fieldConfig"]["defaults"]
-    text, colour = (_look(found[0], defaults)) if found else (defaults["noValue"], _TEXT)
-    axes.text(0.5, 0.5, text, color=colour, fontsize=22, weight="bold", ha="center", va="center", transform=axes.transAxes)
+    names = [_name(target, answer[0]) for target, answer in zip(panel["targets"], answers, strict=True) if answer]
+    for place, value in enumerate(found or [None]):
+        text, colour = (defaults["noValue"], _TEXT) if value is None else _look(value, defaults)
+        x = (place + 0.5) / max(len(found), 1)
+        axes.text(x, 0.5, text, color=colour, fontsize=22, weight="bold", ha="center", va="center", transform=axes.transAxes)
+        if len(found) > 1:
+            axes.text(x, 0.85, names[place], color=_DIM, fontsize=9, ha="center", va="center", transform=axes.transAxes)
 
 
 def _lines(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]]) -> None:
@@ -147,24 +153,29 @@ def _table(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]
     axes.axis("off")
     organize = panel["transformations"][1]["options"]["renameByName"]
     lines: dict[tuple[str, ...], dict[str, tuple[str, str]]] = {}
-    shown = [(label, title) for label, title in organize.items() if not label.startswith("Value #")]
+    shown = [(label, title) for label, title in organize.items() if not label.startswith("Value")]
     columns = []
     for target, answer in zip(panel["targets"], answers, strict=True):
-        title = organize.get(f"Value #{target['refId']}")
-        if f"Value #{target['refId']}" in panel["transformations"][1]["options"]["excludeByName"]:
-            continue
-        columns.append(title)
+        value = "Value" if len(answers) == 1 else f"Value #{target['refId']}"
+        title = organize[value]
+        hidden = value in panel["transformations"][1]["options"]["excludeByName"]
+        columns += [] if hidden else [title]
         look = _override(panel, title)
         for series in answer:
             key = tuple(series["metric"].get(label, "") for label, _ in shown)
-            lines.setdefault(key, {})[title] = _look(float(series["value"][1]), look)
+            cells = lines.setdefault(key, {})
+            if not hidden:
+                cells[title] = _look(float(series["value"][1]), look)
     heads = [title for _, title in shown] + columns
     order = sorted(lines.items(), key=lambda line: line[0])
+    # a column of texts takes the place of three
+    wide = [3 if head == "What it means" else 1 for head in heads]
+    looks = {head: _override(panel, head) for head in heads}
     for column, head in enumerate(heads):
-        x = column / len(heads)
+        x = sum(wide[:column]) / sum(wide)
         axes.text(x, 0.94, head, color=_COLOURS["blue"], fontsize=9, weight="bold", transform=axes.transAxes)
         for row, (key, cells) in enumerate(order):
-            text, colour = (key[column], _TEXT) if column < len(key) else cells.get(head, ("", _TEXT))
+            text, colour = _word(key[column], looks[head]) if column < len(key) else cells.get(head, ("", _TEXT))
             axes.text(x, 0.94 - 0.13 * (row + 1), text, color=colour, fontsize=9, transform=axes.transAxes)
     if not order:
         axes.text(
@@ -173,15 +184,17 @@ def _table(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]
 
 
 def _states(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]]]) -> None:
-    defaults = panel["fieldConfig"]["defaults"]
+    looks = {change["matcher"]["options"]: change["properties"][0]["value"] for change in panel["fieldConfig"]["overrides"]}
     series = [
-        (_name(target, found), found["values"])
+        (_name(target, found), found["values"], panel["fieldConfig"]["defaults"] | {"mappings": looks.get(target["refId"], [])})
         for target, answer in zip(panel["targets"], answers, strict=True)
         for found in answer
     ]
-    for row, (name, points) in enumerate(reversed(series)):
+    seen: dict[str, str] = {}
+    for row, (name, points, look) in enumerate(reversed(series)):
         for time, value in points:
-            colour = _look(float(value), defaults)[1]
+            text, colour = _look(float(value), look)
+            seen[text] = colour
             axes.barh(row, _STEP / 86400, left=time / 86400, height=0.75, color=colour)
         axes.text(
             -0.008,
@@ -195,10 +208,8 @@ def _states(axes: Axes, panel: dict[str, Any], answers: list[list[dict[str, Any]
         )
     axes.set_yticks([])
     _time_axis(axes)
-    for place, (text, colour) in enumerate(
-        (option["text"], option["color"]) for option in defaults["mappings"][0]["options"].values()
-    ):
-        axes.text(0.17 * place, -0.36, f"■ {text}", color=_COLOURS[colour], fontsize=8.5, transform=axes.transAxes)
+    for place, (text, colour) in enumerate(seen.items()):
+        axes.text(4 / panel["gridPos"]["w"] * place, -0.36, f"■ {text}", color=colour, fontsize=8.5, transform=axes.transAxes)
 
 
 _DRAW: Final = {"stat": _stat, "timeseries": _lines, "bargauge": _bars, "table": _table, "state-timeline": _states}
@@ -237,6 +248,15 @@ def _look(value: float, defaults: dict[str, Any]) -> tuple[str, str]:
             return word["text"], _COLOURS[word["color"]]
     reached = [step["color"] for step in defaults["thresholds"]["steps"] if step["value"] is None or value >= step["value"]]
     return _number(value, defaults["unit"]), _COLOURS[reached[-1]]
+
+
+def _word(value: str, look: dict[str, Any]) -> tuple[str, str]:
+    """Return what a label's value stands for, and its colour."""
+    for mapping in look.get("mappings", []):
+        found = mapping["options"].get(value) if mapping["type"] == "value" else mapping["options"]["result"]
+        if found:
+            return found["text"], _COLOURS[found["color"]]
+    return value, _TEXT
 
 
 def _number(value: float, unit: str) -> str:
