@@ -103,7 +103,7 @@ class History:
 
     def _take(self, device: Device, at: float, data: dict[str, object], asked: float | None) -> None:
         self.readings += 1
-        samples = usable(data, device.key[1])
+        samples = usable(data, *device.key)
         if samples is None:
             self.unusable += 1
             return

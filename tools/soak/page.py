@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from tools.soak.history import Key
-from tools.soak.rules import ABOUT
+from tools.soak.rules import ABOUT, FAULT
 
 _SAMPLE: Final = re.compile(
     rb'(atess_[a-z0-9_]+)\{deviceSn="([^"\\\n]*)",type="([a-z_]+)"((?:,[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*")*)\} (-?\d\S*)'
 )
+_CODE: Final = re.compile(r'code="([0-9.]+)"')
 _HEADER: Final = re.compile(rb"# (?:HELP atess_[a-z0-9_]+ [^\n]+|TYPE atess_[a-z0-9_]+ gauge)")
 _OWN_HELP: Final = re.compile(rb"# HELP (\w+) .+")
 _OWN_TYPE: Final = re.compile(rb"# TYPE (\w+) (?:gauge|counter|histogram|info|unknown)")
@@ -105,6 +106,10 @@ def _parse(line: bytes) -> tuple[Key, str, bool, float] | None:
         return None
     name, sn, kind, labels, value = (part.decode() for part in match.groups())
     about = name in ABOUT
+    if name == FAULT:
+        # its other labels say the same in words
+        code = _CODE.search(labels)
+        name, labels = f"{name} {code[1] if code else None}", ""
     if (labels and not about) or "_" in value:
         return None
     try:

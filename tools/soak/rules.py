@@ -23,6 +23,11 @@ ABOUT: Final = frozenset(
         "atess_device_info",
     }
 )
+#: The families of the faults, which no field may become either.
+FAULT: Final = "atess_device_fault_active"
+_FAULTS: Final = "atess_device_faults"
+#: How many fault words a type has: sysFaultWord1, sysFaultWord2, ...
+_FAULT_WORDS: Final = {"hps_central": 9, "hps_string": 9, "pcs": 8, "pbd": 6}
 _OWN: Final = "atess_exporter_"
 _IDENTITY: Final = frozenset({"deviceSn", "dataLogSn", "datalogSn", "time", "updateTime", "firmwareVersion"})
 _MOST_FIELDS: Final = 512
@@ -36,8 +41,8 @@ _OF_NUMBERS: Final = frozenset("0123456789+-.eE")
 _OF_NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
 
-def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
-    """Return the samples that an answer for the device `sn` must become, by metric, or None if it is not a usable reading."""
+def usable(data: Mapping[str, object], kind: str, sn: str) -> dict[str, float] | None:
+    """Return the samples that an answer for the device must become, by metric, or None if it is not a usable reading."""
     said = data.get("deviceSn")
     # letter case and the space around a serial number do not matter
     if isinstance(said, str) and said.strip().casefold() != sn.casefold():
@@ -48,10 +53,25 @@ def usable(data: Mapping[str, object], sn: str) -> dict[str, float] | None:
     samples: dict[str, float] = {}
     for name, value in numbers.items():
         metric = snake_case(name)
-        if metric is not None and metric not in ABOUT and not metric.startswith(_OWN):
+        if metric is not None and metric not in ABOUT | {FAULT, _FAULTS} and not metric.startswith(_OWN):
             # of two names that become one metric, the first has it
             samples.setdefault(metric, value)
-    return samples
+    return samples | _faults(numbers, _FAULT_WORDS.get(kind, 0))
+
+
+def _faults(numbers: Mapping[str, float], words: int) -> dict[str, float]:
+    """Return a sample for each bit that is set in the fault words, by its code, and their number; none where no word speaks."""
+    said = False
+    faults: dict[str, float] = {}
+    for word in range(1, words + 1):
+        value = numbers.get(f"sysFaultWord{word}", -1)
+        if 0 <= value <= 0xFFFF and value == int(value):
+            said = True
+            # the bytes come swapped
+            low, high = divmod(int(value), 256)
+            bits = 256 * high + low
+            faults |= {f"{FAULT} {word}.{bit}": 1.0 for bit in range(16) if bits & 1 << bit}
+    return faults | {_FAULTS: float(len(faults))} if said else {}
 
 
 def _is_value(name: str, raw: object) -> bool:
