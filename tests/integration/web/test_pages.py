@@ -530,6 +530,7 @@ def faulty() -> DeviceStatus:
         "bmsStatus": 5,
         "capacity": 48130,
         "ppv1": 41.2000007629,
+        "rac": 7,
         "temp1": 6523.6,
         "sysFaultWord1": -1,
     }
@@ -540,7 +541,9 @@ def faulty() -> DeviceStatus:
         ),
         ActiveFault(Fault("9.1", "unknown", "unknown", "Unknown: bit 1", "sysFaultWord9"), NOW - 7200),
     ]
-    return replace(status("TND1", "hps_central"), fields=fields, faults=faults, running_state=fields[0], powers=("ppv1", "pac"))
+    return replace(
+        status("TND1", "hps_central"), fields=fields, faults=faults, running_state=fields[0], powers=("ppv1", "pac", "rac")
+    )
 
 
 def test_a_devices_page_begins_with_what_it_is_doing_and_what_is_wrong() -> None:
@@ -549,7 +552,7 @@ def test_a_devices_page_begins_with_what_it_is_doing_and_what_is_wrong() -> None
         document = web.get("/devices/hps_central/TND1.json").json()
     assert (
         "State fault S Mode 99 no word known Battery discharging P State of charge 48130 % "
-        "Total PV power (models HPS100HV, HPS150HV; may differ on others) 41.2 unit not settled Faults now"
+        "Total PV power (models HPS100HV, HPS150HV; may differ on others) 41.2 unit not settled rac 7 unit not settled Faults now"
     ) in page
     assert "fault BMS communication: nothing is heard bms_communication, bit 2.3, since 10 min ago or before" in page
     assert "unknown Unknown: bit 1 unknown, bit 9.1, since 2 h ago or before Polling" in page
@@ -558,7 +561,7 @@ def test_a_devices_page_begins_with_what_it_is_doing_and_what_is_wrong() -> None
     assert document["operation_mode"] == {"value": 99, "word": None}
     assert document["battery_state"] == {"value": 5, "word": "discharging"}
     assert document["state_of_charge"] == {"value": 48130, "word": None}
-    assert document["powers"] == {"ppv1": 41.2000007629}
+    assert document["powers"] == {"ppv1": 41.2000007629, "rac": 7}
     assert document["faults"] == [
         {
             "fault": "bms_communication",
