@@ -14,6 +14,7 @@ from exporter.catalogue.types import (
     load_fault_groups,
 )
 from exporter.metrics.names import metric_name
+from tools.fault_rules import MARK
 
 TYPES = ["bcu", "hps_central", "hps_string", "mbms", "pbd", "pcs"]
 
@@ -218,8 +219,9 @@ def _sources() -> dict[str, str]:
         pattern = "*" if folder == "." else "**/*"
         for path in Path(folder).glob(pattern):
             if path.suffix in (".py", ".yaml", ".yml", ".html", ".js", ".css", ".md") and path.is_file():
-                text = path.read_text(encoding="utf-8")
-                found[str(path)] = re.sub(r"<!-- fields -->.*?<!-- end fields -->", "", text, flags=re.DOTALL)
+                text = path.read_text(encoding="utf-8").partition(MARK)[0]
+                if not text.startswith("# Made from"):
+                    found[str(path)] = re.sub(r"<!-- fields -->.*?<!-- end fields -->", "", text, flags=re.DOTALL)
     return found
 
 
