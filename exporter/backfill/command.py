@@ -1,6 +1,5 @@
 """The `backfill` subcommand: options in, exit code out."""
 
-import sqlite3
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -59,10 +58,12 @@ def backfill(
             return BackfillRun(config, plan, spill, clock, output, split_by_day=split_by_day).run()
         finally:
             spill.close()
-    except sqlite3.Error as error:
-        raise BackfillError(f"{output}.partial: {error}") from None
+    except BackfillError:
+        raise
     except OSError as error:
         raise BackfillError(f"{error.filename or output}: {error.strerror or error}") from None
+    except Exception as error:  # noqa: BLE001 - an error of SQLite, or one that nobody foresaw: the user gets a message
+        raise BackfillError(f"{output}.partial: {error}") from None
 
 
 def forecast(config: Config, plan: BackfillPlan) -> str:

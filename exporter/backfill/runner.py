@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import structlog
@@ -38,25 +39,23 @@ class BackfillRun:
         self, config: Config, plan: BackfillPlan, spill: Spill, clock: Clock, output: Path, *, split_by_day: bool
     ) -> None:
         api = config.api
+        self._config = config
         self._plan = plan
         self._spill = spill
         self._output = output
         self._split_by_day = split_by_day
-        self._concurrency = api.concurrency
         self._session = open_session(api, config.token, clock, api.requests_per_minute)
         self._session.circuit_breaker.configure(len(plan.sources))
         self._progress = Progress(plan, spill, clock, lambda: self._session.rate_limiter.requests_per_minute)
         self._dropped_fields = DroppedFields(self._session.metrics)
         self._fetcher = Fetcher(self._session, plan, config.kinds, self._progress.asked)
-        self._field_filters = config.fields
-        self._helps = HelpTexts(config.types.values())
         self._lock = threading.Lock()
-        self._jobs: Iterator[tuple[Source, int]] = iter(())
         self._failed: dict[Source, str] = {}
         self._exhausted: list[Source] = []
         self._inferred_paths = InferredPaths("history_path")
-        self._answered = {source.path for source in plan.sources if self._progress.complete[source]}
-        self._fatal: str | None = None
+        for source in plan.sources:
+            if self._progress.complete[source]:
+                self._inferred_paths.record_answer(source.path)
 
     def run(self) -> int:
         """Read what is missing, then write all. Return the exit code. Raises BackfillError."""
@@ -89,46 +88,40 @@ class BackfillRun:
         """Read the windows of `sources` that are not complete. Raises Closed and BackfillError."""
         complete = self._progress.complete
         windows = range(len(self._plan.windows))
-        self._jobs = ((source, index) for source in sources for index in windows if index not in complete[source])
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._concurrency)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive() and self._signals.ending is None and self._fatal is None:
-                thread.join(0.2)
+        jobs = [(source, index) for source in sources for index in windows if index not in complete[source]]
+        # its threads are daemons: a request that is under way does not hold up the end of the process
+        with ThreadPool(self._config.api.concurrency) as pool:
+            result = pool.starmap_async(self._read_window, jobs, chunksize=1)
+            while not result.ready():
+                if self._signals.ending is not None:
+                    self._close()
+                    raise Closed
+                result.wait(0.2)
                 self._progress.update()
-        if self._signals.ending is not None or self._fatal is not None:
-            self._session.rate_limiter.close()
-            self._fetcher.close()
-            raise BackfillError(self._fatal) if self._signals.ending is None else Closed
-
-    def _work(self) -> None:
-        """Read one window after the other, in a thread of its own."""
-        try:
-            while (job := self._next()) is not None:
-                self._read_window(*job)
-        except Closed:
-            pass
-        except BackfillError as error:
-            self._fatal = str(error)
-        except Exception as error:  # noqa: BLE001 - a thread that dies unseen would leave its window out
-            if self._signals.ending is None and self._fatal is None:
-                self._fatal = f"{self._spill.folder}: {error}"
+            # raises what the first window raised
+            result.get()
 
     def _read_window(self, source: Source, index: int) -> None:
-        fields = self._field_filters.get(source.type, EVERYTHING)
+        if source in self._failed:
+            return
+        fields = self._config.fields.get(source.type, EVERYTHING)
         try:
             samples = read_window(self._fetcher, self._spill, self._plan, source, index, fields)
         except SourceFailed as error:
             self._fail(source, error)
+        except Closed:
+            pass
+        except Exception:
+            # the others need not go on
+            self._close()
+            raise
         else:
-            with self._lock:
-                self._answered.add(source.path)
+            self._inferred_paths.record_answer(source.path)
             self._progress.add_window(source, index, samples)
 
-    def _next(self) -> tuple[Source, int] | None:
-        with self._lock:
-            return next((job for job in self._jobs if job[0] not in self._failed), None)
+    def _close(self) -> None:
+        self._session.rate_limiter.close()
+        self._fetcher.close()
 
     def _fail(self, source: Source, error: SourceFailed) -> None:
         """Give up a device for this run, and with it all of its path if that was inferred and is not found."""
@@ -139,7 +132,7 @@ class BackfillRun:
             if isinstance(error, Exhausted):
                 self._exhausted.append(source)
             _log.warning("reading history failed", device_sn=source.sn, type=source.type, error=str(error))
-            if not isinstance(error, NotThere) or source.path in self._answered:
+            if not isinstance(error, NotThere):
                 return
             alike = [other for other in self._plan.sources if other.path == source.path]
             if self._inferred_paths.record_not_found(source.type, source.path, source.sn, min(ENOUGH_DEVICES, len(alike))):
@@ -154,7 +147,8 @@ class BackfillRun:
         return sum(rows.total() for rows in lost.values())
 
     def _write(self) -> None:
-        series = Series(metric_name, self._helps.of, self._helps.known)
+        helps = HelpTexts(self._config.types.values())
+        series = Series(metric_name, helps.of, helps.known)
         written = 0
 
         def count(samples: int) -> None:

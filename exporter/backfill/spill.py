@@ -21,7 +21,7 @@ from exporter.backfill.rows import HistoryPage
 SampleColumn = tuple[list[int], list[int | float]]
 
 #: The layout of the file.
-_FORMAT: Final = "3"
+_FORMAT: Final = "4"
 
 #: In exclusive mode the first access locks the file until it is closed. A power cut may lose the last commits, but never half of
 #: one. The write-ahead log is moved into the file every 16384 pages of 4 KiB.

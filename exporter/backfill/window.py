@@ -91,7 +91,7 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dic
     Of two values for one time the one that was read last counts.
     """
     notes: Counter[str] = Counter()
-    samples: dict[str, dict[int, int | float]] = {}
+    samples: dict[str, SampleColumn] = {}
     for pages in passes:
         rows = _rows(pages)
         dated = _date(rows, zone)
@@ -99,14 +99,17 @@ def assemble(passes: Passes, zone: tzinfo) -> tuple[dict[str, SampleColumn], dic
         for index, (row, instant) in enumerate(zip(rows, dated.instants, strict=True)):
             # ambiguous rows are dated by their neighbours, and only the last pass is sure to have those in order
             if final or index not in dated.ambiguous:
-                for name, value in row.fields.items():
-                    samples.setdefault(name, {})[instant] = value
+                for name, value in zip(row.names, row.values, strict=True):
+                    column = samples.setdefault(name, ([], []))
+                    column[0].append(instant)
+                    column[1].append(value)
         if final:
             _add_notes(notes, pages, dated)
     if len(passes) > 1 and any(map(_received, passes)):
         notes[SHIFTED if _agree(passes) or _is_consistent(passes[-1], zone) else UNSTABLE] = 1
     columns = {}
-    for name, values in samples.items():
+    for name, column in samples.items():
+        values = dict(zip(*column, strict=True))
         times = sorted(values)
         columns[name] = times, [values[time] for time in times]
     return columns, dict(+notes)

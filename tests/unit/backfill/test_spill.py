@@ -16,7 +16,7 @@ TWO = Source("pcs", "A", ApiPath(path="pcs/data-list", evidence=Evidence.INFERRE
 
 
 def page(*times: int) -> HistoryPage:
-    return HistoryPage(len(times), None, [Row(time, None, {"ppv": time}) for time in times])
+    return HistoryPage(len(times), None, [Row(time, None, ("ppv",), (time,)) for time in times])
 
 
 def test_pages_are_there_again_by_passes(tmp_path: Path) -> None:

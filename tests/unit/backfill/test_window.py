@@ -73,7 +73,7 @@ def test_a_page_that_comes_again_ends_a_pass() -> None:
 
 
 def test_pages_without_end_end() -> None:
-    endless = [HistoryPage(10, None, [Row(START + number, None, {})]) for number in range(window.MAX_PAGES)]
+    endless = [HistoryPage(10, None, [Row(START + number, None, (), ())]) for number in range(window.MAX_PAGES)]
     assert not is_over(endless[:-1], 10)
     assert is_over(endless, 10)
     assert is_settled([endless], UTC)
@@ -152,7 +152,7 @@ def test_the_rules_of_a_live_reading_hold_for_every_row() -> None:
     ]
     it = page(*rows)
     assert it.count == 9
-    assert it.rows == [Row(START + 60, None, {"a": 12, "b": 1.5, "c": 1, "lost": 0})]
+    assert it.rows == [Row(START + 60, None, ("a", "b", "c", "lost"), (12, 1.5, 1, 0))]
     assert it.dropped == Counter(
         {
             NO_TIME: 2,
