@@ -20,6 +20,15 @@ class DeviceState(StrEnum):
     UP = "up"
 
 
+class StaleCause(StrEnum):
+    """Why values are stale; label values of atess_device_stale."""
+
+    #: No usable reading came for too long.
+    FAILING = "failing"
+    #: Readings came, but did not move for too long (see Reading.mark).
+    FROZEN = "frozen"
+
+
 @dataclass(frozen=True, slots=True)
 class PollResult:
     """One poll: when its request went out, how long its requests took, and why it failed (None: it gave a reading)."""

@@ -1,6 +1,7 @@
 """A device while it is polled: how its polls went, and what is shown of it."""
 
 import marshal
+import math
 import threading
 from collections import deque
 from dataclasses import replace
@@ -16,8 +17,7 @@ from exporter.clock import Clock
 from exporter.config.schema import EVERYTHING, FieldFilter
 from exporter.metrics.series import Series
 from exporter.polling.faults import ActiveFaults
-from exporter.polling.staleness import StaleCause, Staleness
-from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
+from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult, StaleCause
 
 #: Polls that are remembered.
 KEPT_POLLS: Final = 20
@@ -25,19 +25,25 @@ KEPT_POLLS: Final = 20
 #: Why a device is down that is not asked, because the circuit breaker is not closed.
 SUSPENDED: Final = "suspended"
 
+#: Without `stale_after` in the config, values are stale after so many intervals, but at least so many seconds.
+_STALE_INTERVALS: Final = 3
+_STALE_SECONDS: Final = 900.0
+
 _NO_TEXTS: Final = marshal.dumps(())
 
 
 class Target:
     """One device, its series and its history. Outcomes may be reported from any thread.
 
-    Stale values are no longer shown; what is said about the device itself stays.
+    Values are stale after some time without a usable reading, or without one that moved, by the exporter's own clock. Then they
+    are no longer shown; what is said about the device itself stays.
     """
 
     # there are many targets, and a dictionary for each would be 1.3 KB
     __slots__ = (
-        *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_polls", "_reason", "_row", "_series"),
-        *("_staleness", "_success_wall", "_texts", "_time_is_read", "_up", "_zone"),
+        *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_mark", "_moved_at", "_polls", "_reason"),
+        *("_row", "_series", "_stale_after", "_stale_cause", "_success_at", "_success_wall", "_texts", "_time_is_read", "_up"),
+        "_zone",
         *("device", "faults", "interval", "kinds", "stale_check_at"),
     )
 
@@ -47,9 +53,13 @@ class Target:
         #: What its fields are.
         self.kinds = BY_NAME
         self.faults = ActiveFaults()
-        self._staleness = Staleness(clock.now())
-        #: When its values may next become stale, here because 10,000 are compared at each tick.
-        self.stale_check_at = self._staleness.check_at
+        self._stale_cause: StaleCause | None = None
+        #: When its values may next become stale.
+        self.stale_check_at = math.inf
+        #: When the last usable reading came, and the last one that moved: with another mark, or one that says nothing.
+        self._success_at = self._moved_at = clock.now()
+        self._mark: str | int | None = None
+        self._stale_after = _STALE_SECONDS
         self._series = series
         self._clock = clock
         self._lock = threading.Lock()
@@ -90,7 +100,7 @@ class Target:
                 self._series.set(self._row, "atess_device_info", 1, device.info)
             self.device = device
             self.interval = device.interval * stretch
-            self._staleness.configure(stale_after, self.interval)
+            self._stale_after = stale_after or max(_STALE_INTERVALS * self.interval, _STALE_SECONDS)
             self._zone = zone
             self._filter = field_filter
             self.kinds, self.faults.words = kinds, fault_words
@@ -104,11 +114,11 @@ class Target:
         Whatever this raises, the device then stands as if no reading had come, and the poll is yet to be recorded as failed.
         """
         with self._lock:
-            success_at, up = self._staleness.success_at, self._up
+            success_at, up = self._success_at, self._up
             try:
                 result = self._show(reading)
             except Exception:
-                self._staleness.success_at = success_at
+                self._success_at = success_at
                 if up is not None:
                     self._set_up(up)
                 self._update_staleness()
@@ -119,7 +129,9 @@ class Target:
 
     def _show(self, reading: Reading) -> tuple[bool, tuple[tuple[str, str], ...]]:
         with self._series.together():
-            self._staleness.record_reading(reading.mark, self._clock.now())
+            self._success_at = self._clock.now()
+            if reading.mark is None or reading.mark != self._mark:
+                self._mark, self._moved_at = reading.mark, self._success_at
             self._data_time = reading.time
             self._time_is_read = reading.unread_time is None
             came_up = self._set_up(True)
@@ -129,7 +141,7 @@ class Target:
             self._data_timestamp = timestamp(time, zone, self._success_wall) if time is not None and zone is not None else None
             self._series.set(self._row, "atess_device_data_timestamp_seconds", self._data_timestamp)
             self._update_staleness()
-            if self._staleness.cause is not None:
+            if self._stale_cause is not None:
                 return came_up, ()
             self._texts = marshal.dumps(reading.texts) if reading.texts else _NO_TEXTS
             dropped = self._series.update(self._row, self._filter.of(reading.fields))
@@ -154,7 +166,7 @@ class Target:
         if self._clock.now() < self.stale_check_at:
             return None
         with self._lock:
-            return self._staleness.cause if self._update_staleness() else None
+            return self._stale_cause if self._update_staleness() else None
 
     def remove(self) -> None:
         """Remove the series: the device is no longer polled."""
@@ -179,11 +191,11 @@ class Target:
         elif not self._up:
             state = DeviceState.FAILING
         else:
-            state = DeviceState.UP if self._staleness.cause is None else DeviceState.STALE
+            state = DeviceState.UP if self._stale_cause is None else DeviceState.STALE
         if self._success_wall is None:
             age = None
         else:
-            age = now - self._staleness.moved_at if self._data_timestamp is None else wall - self._data_timestamp
+            age = now - self._moved_at if self._data_timestamp is None else wall - self._data_timestamp
         running = self._series.value(self._row, STATE_FIELD)
         return DeviceStatus(
             type=self.device.type,
@@ -194,7 +206,7 @@ class Target:
             state=state,
             reason=self._reason,
             error=self._error,
-            stale_cause=self._staleness.cause,
+            stale_cause=self._stale_cause,
             lost=self.device.lost,
             data_time=self._data_time,
             data_time_is_read=self._time_is_read,
@@ -214,11 +226,16 @@ class Target:
 
     def _update_staleness(self) -> bool:
         """Decide anew whether the values are stale, and drop them if so. Return whether the cause changed."""
-        changed = self._staleness.update(self._clock.now())
-        self.stale_check_at = self._staleness.check_at
+        now, limit, before = self._clock.now(), self._stale_after, self._stale_cause
+        self._stale_cause, self.stale_check_at = None, min(self._success_at, self._moved_at) + limit
+        if now - self._success_at >= limit:
+            self._stale_cause, self.stale_check_at = StaleCause.FAILING, math.inf
+        elif now - self._moved_at >= limit:
+            self._stale_cause, self.stale_check_at = StaleCause.FROZEN, self._success_at + limit
+        changed = self._stale_cause is not before
         if changed:
             with self._series.together():
-                if self._staleness.cause is not None:
+                if self._stale_cause is not None:
                     self._series.clear(self._row)
                     self.faults.forget()
                     self._texts = _NO_TEXTS
@@ -227,7 +244,7 @@ class Target:
 
     def _show_stale(self) -> None:
         for cause in StaleCause:
-            self._series.set(self._row, "atess_device_stale", int(self._staleness.cause is cause), {"cause": cause.value})
+            self._series.set(self._row, "atess_device_stale", int(self._stale_cause is cause), {"cause": cause.value})
 
     def _set_up(self, up: bool) -> bool:
         changed = self._up is not up
