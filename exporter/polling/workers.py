@@ -30,17 +30,19 @@ class Workers(Generic[Item]):
         self._queue: PriorityQueue[tuple[float, int, Item | None]] = PriorityQueue()
         self._numbers = itertools.count()
         self._threads: list[threading.Thread] = []
-        self._refused = False
         self._log_once = LogOnce()
 
-    def submit(self, item: Item, deadline: float) -> None:
-        """Queue `item` for a thread that is free; `deadline` is a number that only compares with those of other items."""
-        self._put(item, deadline)
+    def submit(self, item: Item | None, deadline: float) -> None:
+        """Queue `item` for a thread that is free; `deadline` is a number that only compares with those of other items.
+
+        None ends the thread.
+        """
+        self._queue.put((deadline, next(self._numbers), item))
 
     def resize(self, size: int) -> None:
         """Change the number of threads; surplus ones end after their current item."""
         for _ in range(self._size - size):
-            self._put(None, -math.inf)
+            self.submit(None, -math.inf)
         self._size = size
 
     def maintain(self) -> None:
@@ -51,20 +53,16 @@ class Workers(Generic[Item]):
             try:
                 thread.start()
             except RuntimeError as error:
-                if not self._refused:
-                    _log.error("cannot start a worker, trying again", error=str(error))
-                self._refused = True
+                log = _log.error if self._log_once.is_new("start", str(error)) else _log.debug
+                log("cannot start a worker, trying again", error=str(error))
                 return
-            self._refused = False
+            self._log_once.over("start")
             self._threads.append(thread)
 
     @property
     def alive(self) -> int:
         """Return how many threads live."""
         return sum(thread.is_alive() for thread in self._threads)
-
-    def _put(self, item: Item | None, deadline: float) -> None:
-        self._queue.put((deadline, next(self._numbers), item))
 
     def _run(self) -> None:
         while (item := self._queue.get()[2]) is not None:
