@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol
 
 import requests
 import urllib3
-from requests.auth import AuthBase
 
 from exporter import __version__
 from exporter.api.causes import chain, proxy_refusal, root_cause
@@ -52,17 +51,6 @@ _STEP: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 _SUCCESS: Final = frozenset({0, 200})
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _MESSAGE_LIMIT: Final = 200
-
-
-class _TokenAuth(AuthBase):
-    """Sets the header itself, so that requests does not put a password from ~/.netrc in its place."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._token.reveal()
-        return request
 
 
 class Observer(Protocol):
@@ -108,7 +96,7 @@ class Client:
         adapter = DeadlineAdapter(pool_connections=1, pool_maxsize=concurrency, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
-        self._session.auth = _TokenAuth(token)
+        self._session.auth = self._authorize
         self._session.headers.update(
             {
                 "Accept": "application/json",
@@ -139,6 +127,11 @@ class Client:
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set the header, as what requests calls `auth`: else it would put a password from ~/.netrc in its place."""
+        request.headers["Authorization"] = self._token.reveal()
+        return request
 
     def _failure(self, error: Exception, url: str) -> EnercloError:
         """Return the typed error for what the layers below raised."""
