@@ -34,11 +34,13 @@ _LARGEST: Final = int(sys.float_info.max)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 #: ISO 8601, extended or basic, and the same with a blank instead of the T, with slashes, and without leading zeros.
 _MOMENT: Final = re.compile(
-    r"(?:(\d{4})([-/])(\d\d?)\2(\d\d?)|(\d{4})(\d\d)(\d\d))(?:[Tt]| +)"
-    r"(?:(\d\d?):(\d\d?)(?::(\d\d?))?|(\d\d)(\d\d)(\d\d)?)(?:(?<=\d\d)[.,](\d+))?"
-    r"(?: ?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?))?",
+    r"(\d{4}(?:([-/])\d\d?\2\d\d?|\d{4}))(?:[Tt]| +)"
+    r"(\d\d?:\d\d?(?::\d\d?(?:(?<=\d\d)[.,]\d+)?)?|\d{4}(?:\d\d(?:[.,]\d+)?)?)"
+    r"(?: ?([Zz]|[+-]\d\d(?::?[0-5]\d)?))?",
     re.ASCII,
 )
+_MIDNIGHT: Final = re.compile(r"24:?00?(?::?00?(?:[.,]0*)?)?")
+_LONE_DIGIT: Final = re.compile(r"(?<![\d.,])\d(?!\d)")
 #: Characters of the longest text that _MOMENT is tried on.
 _LONGEST_TIME: Final = 60
 #: Clocks that were never set show a year before these, and texts that only look like a time show any.
@@ -169,16 +171,12 @@ def moment(time: str) -> datetime | None:
 
 def _built(match: re.Match[str]) -> datetime:
     """Build the time that _MOMENT found. Raises ValueError or OverflowError where the numbers make none."""
-    part = match.group
-    year, month, day = part(1) or part(5), part(3) or part(6), part(4) or part(7)
-    hour, minute, second = part(8) or part(11), part(9) or part(12), part(10) or part(13)
-    fraction = part(14) or ""
-    if (fraction and second is None) or int(part(18) or 0) > 59:
-        raise ValueError
-    midnight = (int(hour), int(minute), int(second or 0), fraction.strip("0")) == (24, 0, 0, "")
-    zone = f"{part(16)}{part(17)}:{part(18) or '00'}" if part(16) else "+00:00" if part(15) else ""
-    date, time = f"{year}-{month:0>2}-{day:0>2}", f"{'00' if midnight else hour:0>2}:{minute:0>2}:{second or '0':0>2}"
-    return datetime.fromisoformat(f"{date}T{time}.{fraction[:6]:0<6}{zone}") + timedelta(days=midnight)
+    date, _, time, zone = match.groups("")
+    midnight = _MIDNIGHT.fullmatch(time) is not None
+    if midnight:
+        time = time.replace("24", "00", 1)
+    text = _LONE_DIGIT.sub(r"0\g<0>", f"{date.replace('/', '-')}T{time}")
+    return datetime.fromisoformat(text + zone.upper()) + timedelta(days=midnight)
 
 
 def timestamp(time: str, zone: tzinfo, now: float) -> float | None:
