@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +58,6 @@ class App:
     """The exporter. Raises ListenError where its address cannot be listened on, ConfigError for a bad web config."""
 
     def __init__(self, config: Config, options: AppOptions, environment: Mapping[str, str] = os.environ) -> None:
-        pin_timezone()
         limit_malloc()
         sys.setswitchinterval(_TURN)
         self._environment = environment
@@ -253,12 +251,6 @@ def merge_devices(config: Config, listings: Mapping[tuple[str, str], ListedDevic
                 listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost
             )
     return tuple(devices.values())
-
-
-def pin_timezone() -> None:
-    """Set this process to UTC: `schedule` computes in naive local time, which a clock change makes jump."""
-    os.environ["TZ"] = "UTC"
-    time.tzset()
 
 
 def _warn_of_stretch(fitted: Pace, config: Config) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from exporter import logs
-from exporter.app import App, AppOptions, pin_timezone
+from exporter.app import App, AppOptions
 from exporter.commands import fail
 from exporter.config.load import ConfigError, load
 from exporter.process.signals import Signals, end
@@ -39,7 +39,6 @@ def run(options: AppOptions, log_level: str, log_format: str, signals: Signals, 
 
     Return 1 if it cannot start.
     """
-    pin_timezone()
     try:
         if capture is not None:
             replay = Replay(capture)
