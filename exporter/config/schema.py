@@ -16,8 +16,6 @@ from exporter.config.placeholders import has_placeholder, has_quote
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
-_TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_LABEL_NAME: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def _duration(value: Any) -> float:
@@ -69,12 +67,6 @@ def _zone(value: str) -> str:
     return value
 
 
-def _language(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9,;=.* -]+", value, re.ASCII):
-        raise ValueError("expected a language such as en")
-    return value
-
-
 def _serial(value: str) -> str:
     value = value.strip()
     if not value or len(value) > 128:
@@ -82,28 +74,27 @@ def _serial(value: str) -> str:
     return value
 
 
-def _info_label(value: str) -> str:
-    if not _LABEL_NAME.fullmatch(value) or value in ("deviceSn", "type"):
-        raise ValueError("expected a label's name (letters, digits and _) other than deviceSn and type")
-    return value
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"expected {expected}")
+        return value
 
-
-def _type_name(value: str) -> str:
-    if not _TYPE_NAME.fullmatch(value):
-        raise ValueError("expected a type's name in lower case letters, digits and _")
-    return value
-
-
-def _fault_name(value: str) -> str:
-    if not _TYPE_NAME.fullmatch(value) or value == UNKNOWN:
-        raise ValueError("expected a name in lower case letters, digits and _ other than unknown")
-    return value
+    return AfterValidator(check)
 
 
 Duration = Annotated[float, BeforeValidator(_duration)]
 Interval = Annotated[Duration, AfterValidator(_at_least_a_second)]
 ApiPathText = Annotated[str, AfterValidator(_api_path)]
-TypeName = Annotated[str, AfterValidator(_type_name)]
+TypeName = Annotated[str, _matching(r"[a-z][a-z0-9_]*", "a type's name in lower case letters, digits and _")]
+Language = Annotated[str, _matching(r"[A-Za-z0-9,;=.* -]+", "a language such as en")]
+InfoLabel = Annotated[
+    str,
+    _matching(
+        r"(?!__|(?:deviceSn|type)\Z)[A-Za-z_][A-Za-z0-9_]*",
+        "a label's name (letters, digits and _) other than deviceSn and type",
+    ),
+]
 Serial = Annotated[str, AfterValidator(_serial)]
 
 
@@ -117,7 +108,7 @@ class ApiSection(_Section):
     base_url: Annotated[str, AfterValidator(_base_url)] = "https://www.enerclo-atesspower.com/api/v1"
     token: SecretStr | None = None
     token_file: Path | None = None
-    language: Annotated[str, AfterValidator(_language)] = "en"
+    language: Language = "en"
     timeout: Interval = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     requests_per_minute: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] = 60.0
@@ -141,7 +132,7 @@ class DeviceEntry(_Section):
 
     deviceSn: Serial
     interval: Interval | None = None
-    info: Mapping[Annotated[str, AfterValidator(_info_label)], str] = {}
+    info: Mapping[InfoLabel, str] = {}
 
 
 class FieldEntry(_Section):
@@ -156,7 +147,9 @@ class FieldEntry(_Section):
 class NamedBitEntry(_Section):
     """What a user knows about a bit of a fault word."""
 
-    name: Annotated[str, AfterValidator(_fault_name)]
+    name: Annotated[
+        str, _matching(rf"(?!{UNKNOWN}\Z)[a-z][a-z0-9_]*", f"a name in lower case letters, digits and _ other than {UNKNOWN}")
+    ]
     severity: Severity
     text: Annotated[str, Field(min_length=1, max_length=500)]
 
