@@ -78,11 +78,15 @@ def _plain_text(hide: Callable[[str], str]) -> Processor:
             # all but these are rendered as text
             if value is not None and not isinstance(value, bool | int | float):
                 # the renderers escape a line break themselves
-                text = hide(str(value))
-                event[key] = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+                event[key] = "\n".join(map(printable, hide(str(value)).split("\n")))
         return event
 
     return clean
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character spelled out that would control a terminal, break a line or fail to encode."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class LogOnce:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from exporter.catalogue.kinds import BY_NAME, Kind, Kinds
 from exporter.catalogue.serials import serial_key
+from exporter.logs import printable
 
 #: Numeric fields that one device may have; the richest documented answer has 76, the sibling platform's some 120.
 MAX_FIELDS: Final = 512
@@ -213,9 +214,7 @@ def _shown(text: str, hide: Callable[[str], str]) -> str:
     text = hide(text)
     if len(text) <= MAX_TEXT and text.isprintable():
         return text
-    plain = "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text[: MAX_TEXT + 1]
-    )
+    plain = printable(text[: MAX_TEXT + 1])
     return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
 
 

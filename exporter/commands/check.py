@@ -5,6 +5,7 @@ from pathlib import Path
 from exporter.commands import fail
 from exporter.config.load import Config, ConfigError, load
 from exporter.config.sharding import Shard
+from exporter.logs import printable
 from exporter.polling.pacing import pace
 from exporter.web import webconfig
 
@@ -30,7 +31,7 @@ def format_table(config: Config) -> str:
     rows = [("TYPE", "DEVICESN", "PATH", "INTERVAL", "EVIDENCE OF THE PATH")]
     for device in config.devices:
         interval = f"{device.interval * fitted.stretch:g}s"
-        rows.append((device.type, _printable(device.sn), device.path, interval, device.evidence.words))
+        rows.append((device.type, printable(device.sn), device.path, interval, device.evidence.words))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
     lines.append("")
@@ -51,7 +52,3 @@ def format_table(config: Config) -> str:
     if not fitted.fits:
         lines.append(f"That does not fit: intervals are stretched by {fitted.stretch:.3f}.")
     return "\n".join(lines)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from exporter import __version__
 from exporter.doctor.check import Check, Outcome
 from exporter.doctor.examination import Settled, remedy
+from exporter.logs import printable
 
 
 def as_text(checks: Sequence[Check], facts: Sequence[Settled], proposal: str) -> str:
@@ -26,7 +27,7 @@ def as_text(checks: Sequence[Check], facts: Sequence[Settled], proposal: str) ->
     lines += ["", ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count) + "."]
     if advice := remedy(checks):
         lines.append(f"What to do first: {advice}")
-    return "\n".join(_printable(line) for text in lines for line in text.split("\n"))
+    return "\n".join(printable(line) for text in lines for line in text.split("\n"))
 
 
 def as_json(checks: Sequence[Check], facts: Sequence[Settled], proposal: str, requests: int) -> str:
@@ -45,7 +46,3 @@ def as_json(checks: Sequence[Check], facts: Sequence[Settled], proposal: str, re
         ensure_ascii=False,
         indent=2,
     )
-
-
-def _printable(line: str) -> str:
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in line)
