@@ -156,11 +156,11 @@ def _choose(stamps: list[_Stamp], seen: Observations, why: str, *, sure: bool = 
     choice = [name for offset in sorted(fitting) for name in zones.offsets(int(seen.now // 86400))[offset]]
     text = f"{why}; {names} fits {counted(agree, 'device')} of {len(stamps)}"
     remedy = f"Set api.timezone to where the devices are: {listed(choice, 12)}."
-    if not online and seen.config.api.zone is None:
-        text += ", unless they are offline"
     if not online and not sure and seen.config.api.zone is not None:
         text += ", but they may as well be offline"
         return Check("timezone", Outcome.WARN, text, "Run doctor again with --watch 15m: a time that moves tells which.")
+    if not online:
+        text += ", unless they are offline"
     settled = len(fitting) == 1 and online
     return Check(
         "timezone",
