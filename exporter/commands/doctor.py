@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 
 from tqdm import tqdm
 
@@ -105,7 +106,10 @@ def _progress(plan: Plan) -> Iterator[Callable[[int, str], None]]:
     if not sys.stderr.isatty():
         yield lambda number, purpose: None
         return
-    with tqdm(total=plan.requests, bar_format="{n}/{total} {desc}", leave=False, file=sys.stderr) as bar:
+    # some terminals report a size of 0, and tqdm would draw nothing
+    columns, rows = get_terminal_size()
+    style = "{n}/{total} {desc}"
+    with tqdm(total=plan.requests, ncols=columns, nrows=rows, bar_format=style, leave=False, file=sys.stderr) as bar:
 
         def told(number: int, purpose: str) -> None:
             # a watch goes on beyond what is known before

@@ -48,7 +48,8 @@ def _connection(seen: Observations) -> Check:
             "" if timed_out else said,
         )
     seconds = f"{min(exchange.seconds for exchange in answered):.2g} to {max(exchange.seconds for exchange in answered):.2g} s"
-    text = f"connected{through}; {len(answered)} answers, each within {seconds}"
+    way = "connected" if seen.proxy else "the name of the host resolves, connected"
+    text = f"{way}{through}; {len(answered)} answers, each within {seconds}"
     if failed:
         text += f", and {len(failed)} requests without an answer"
         return Check("connection", Outcome.WARN, text, "Watch it for a while: the connection breaks now and then.")

@@ -49,7 +49,8 @@ def _readings(seen: Observations, known: DeviceType) -> Check:
             config={("types", known.type, "path"): found},
         )
     if good and not failed:
-        text = f"{path.path} ({path.evidence.words}) answers HTTP 200 for {counted(len(good), 'device')}, in {_range(times)} s"
+        how = " or ".join(sorted({exchange.answer for exchange, _ in good}))
+        text = f"{path.path} ({path.evidence.words}) answers {how} for {counted(len(good), 'device')}, in {_range(times)} s"
         return Check(name, Outcome.OK, text, settles={f"path.{known.type}.reading": f"{path.path} answers"})
     causes = "; ".join(f"{listed(sns)}: {why}" for why, sns in failed.items())
     if good:

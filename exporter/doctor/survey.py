@@ -52,6 +52,9 @@ def survey(config: Config, plan: Plan, clock: Clock, told: Callable[[int, str], 
         _Survey(seen, recorder, clock).run()
     except (Stopped, Closed) as reason:
         seen.stopped = str(reason)
+    except KeyboardInterrupt:
+        # a watch may have seen enough
+        seen.stopped = "interrupted"
     finally:
         recorder.close()
         seen.now = clock.wall()

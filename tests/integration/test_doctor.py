@@ -1,6 +1,9 @@
 """`doctor` against two clouds of which it knows nothing: the simulator, and one where everything is otherwise."""
 
 import json
+import os
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,10 @@ import pytest
 from exporter.commands import doctor
 from exporter.config.load import load
 from exporter.doctor.check import Outcome
-from exporter.doctor.examination import settled
+from exporter.doctor.examination import examine, settled
+from exporter.doctor.plan import DoctorOptions, make_plan
+from exporter.doctor.survey import survey
+from exporter.simulator import Replay
 from tests.helpers.account import KOLKATA, Account, account
 from tests.helpers.other_cloud import OTHER, Truth
 from tests.helpers.processes import TOKEN
@@ -37,7 +43,7 @@ def test_the_simulator_is_found_as_it_is(usual: Account) -> None:
     seen = {name: check.seen for name, check in checks.items()}
     assert seen["clock"] == "within 30 s of the cloud's"
     assert seen["token"] == "taken"
-    assert seen["reading pcs"].startswith("pcs/data-last (inferred, never seen) answers HTTP 200 for 1 device")
+    assert seen["reading pcs"].startswith("pcs/data-last (inferred, never seen) answers HTTP 200, code 0 for 1 device")
     assert seen["timezone"].startswith("Asia/Bangkok (UTC+07:00) fits")
     assert "P9 uploaded" not in seen["timezone"]  # its list says that it is offline
     assert seen["upload pbd"].startswith("the time moved 3 times in 15 min, by 5 min: poll.interval 5m and stale_after 15m")
@@ -198,3 +204,38 @@ def test_a_device_that_may_be_offline_proves_no_zone(tmp_path: Path) -> None:
         # behind, but it moves
         assert checks["timezone"].outcome is Outcome.FAIL
         assert "UTC+07:00 fits" in checks["timezone"].seen
+
+
+def test_what_was_seen_until_it_is_interrupted_counts(usual: Account) -> None:
+    def interrupt(number: int, purpose: str) -> None:
+        if purpose.startswith("repeated"):
+            raise KeyboardInterrupt
+
+    usual.configure(devices=FEW)
+    config = load(usual.path, {})
+    seen = survey(config, make_plan(config, DoctorOptions(watch=900.0)), usual.clock, interrupt)
+    checks = {check.name: check for check in examine(seen)}
+    assert checks["run"].seen == "ended early: interrupted"
+    assert checks["power units pcs"].outcome is Outcome.OK
+
+
+def test_a_type_of_the_users_own(usual: Account, tmp_path: Path) -> None:
+    usual.configure(types={"johns_genset": {"path": "pbd/data-last"}}, devices={"johns_genset": ["P1"]}, discovery=None)
+    assert usual.command(output=doctor.Output(report=tmp_path / "report.md", capture=tmp_path / "kept")) == 0
+    for file in (tmp_path / "report.md", *(tmp_path / "kept").iterdir()):
+        assert "johns_genset" not in file.read_text()
+        assert "johns_genset" not in file.name
+    assert "OWN-1" in (tmp_path / "report.md").read_text()
+    assert Replay(tmp_path / "kept").devices[0][0] == "own1"
+
+
+def test_a_terminal_sees_which_request_is_sent(usual: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual.configure(devices=FEW)
+    shown, terminal = os.openpty()
+    with os.fdopen(terminal, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert usual.command(quick=True) == 0
+    drawn = os.read(shown, 65536).decode()
+    os.close(shown)
+    assert "Sending up to " in drawn
+    assert re.search(r"1/\d+ latest list of bcu|1/\d+ latest reading of pbd", drawn)
