@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from exporter.doctor.survey import survey
 from exporter.simulator import Replay
 from tests.helpers.account import KOLKATA, Account, account
 from tests.helpers.other_cloud import OTHER, Truth
-from tests.helpers.processes import TOKEN
+from tests.helpers.processes import TOKEN, simulated_cloud, write_config
 
 FEW = {"pbd": ["P1"], "pcs": ["C1"]}
 
@@ -239,3 +240,20 @@ def test_a_terminal_sees_which_request_is_sent(usual: Account, monkeypatch: pyte
     os.close(shown)
     assert "Sending up to " in drawn
     assert re.search(r"1/\d+ latest list of bcu|1/\d+ latest reading of pbd", drawn)
+
+
+def test_the_command_watches_a_cloud_whose_time_runs_fast(tmp_path: Path) -> None:
+    with simulated_cloud("--site", "--speed", "300") as cloud:
+        config = tmp_path / "config.yaml"
+        api = {"base_url": cloud.url, "requests_per_minute": 6000, "timezone": "Asia/Bangkok"}
+        write_config(config, {"api": api, "devices": {"pbd": ["UMD0D23202"]}})
+        command = [sys.executable, "-m", "exporter", "doctor", "--config.file", str(config), "--watch", "5s", "--format", "json"]
+        environment = {**os.environ, "ATESS_API_TOKEN": TOKEN}
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=False)
+        assert {request["method"] for request in cloud.requests()} == {"GET"}
+    assert result.stderr.startswith("Sending up to ")
+    assert "Traceback" not in result.stderr
+    found = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert re.match(r"the time moved \d+ times? in \d+ s, by 5 min", found["upload pbd"]["seen"])
+    # a cloud's clock that runs away from this one's is no zone's
+    assert result.returncode == any(check["outcome"] == "fail" for check in found.values())
