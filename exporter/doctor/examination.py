@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.catalogue.evidence import load_facts
-from exporter.doctor import battery, connection, durations, fields, grid, history, lists, paths, power, rate, times, token
+from exporter.doctor import (
+    battery,
+    connection,
+    durations,
+    fields,
+    grid,
+    history,
+    lists,
+    paths,
+    power,
+    rate,
+    times,
+    timezone,
+    token,
+)
 from exporter.doctor.check import Check, Outcome
 from exporter.doctor.observations import Observations
 
@@ -15,6 +29,7 @@ _CHECKS: Final[tuple[Callable[[Observations], Iterator[Check]], ...]] = (
     paths.check,
     fields.check,
     times.check,
+    timezone.check,
     power.check,
     durations.check,
     battery.check,
@@ -25,7 +40,7 @@ _CHECKS: Final[tuple[Callable[[Observations], Iterator[Check]], ...]] = (
 )
 
 #: Those of a quick run, which has no history to conclude from.
-_QUICK: Final = (connection.check, token.check, paths.check, times.check, lists.check, rate.check)
+_QUICK: Final = (connection.check, token.check, paths.check, times.check, timezone.check, lists.check, rate.check)
 
 
 @dataclass(frozen=True, slots=True)
