@@ -42,7 +42,8 @@ class _Workers(Workers[Job]):
 
     alive = 1
 
-    def submit(self, item: Job, deadline: float) -> None:
+    def submit(self, item: Job | None, deadline: float) -> None:
+        assert item is not None
         item.in_flight, item.overdue_since = False, None
 
     def maintain(self) -> None:

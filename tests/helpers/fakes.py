@@ -47,7 +47,8 @@ class InlineWorkers(Workers[Job]):
         self.queue: list[tuple[float, int, Job]] = []
         self._submitted = 0
 
-    def submit(self, item: Job, deadline: float) -> None:
+    def submit(self, item: Job | None, deadline: float) -> None:
+        assert item is not None
         self._submitted += 1
         heapq.heappush(self.queue, (deadline, self._submitted, item))
 
