@@ -32,17 +32,14 @@ class Workers(Generic[Item]):
         self._threads: list[threading.Thread] = []
         self._log_once = LogOnce()
 
-    def submit(self, item: Item | None, deadline: float) -> None:
-        """Queue `item` for a thread that is free; `deadline` is a number that only compares with those of other items.
-
-        None ends the thread.
-        """
+    def submit(self, item: Item, deadline: float) -> None:
+        """Queue `item` for a thread that is free; `deadline` is a number that only compares with those of other items."""
         self._queue.put((deadline, next(self._numbers), item))
 
     def resize(self, size: int) -> None:
         """Change the number of threads; surplus ones end after their current item."""
         for _ in range(self._size - size):
-            self.submit(None, -math.inf)
+            self._queue.put((-math.inf, next(self._numbers), None))
         self._size = size
 
     def maintain(self) -> None:
