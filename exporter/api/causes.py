@@ -22,7 +22,6 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (http.client.BadStatusLine, "the answer is not HTTP"),
     (urllib3.exceptions.InvalidChunkLength, "the answer's chunked encoding is broken"),
     (http.client.IncompleteRead, "the connection was closed in the middle of the answer"),
-    (urllib3.exceptions.IncompleteRead, "the connection was closed in the middle of the answer"),
     (urllib3.exceptions.InvalidHeader, "a header of the answer is invalid"),
     (urllib3.exceptions.LocationValueError, "invalid URL or host name"),
     (requests.exceptions.InvalidURL, "invalid URL or host name"),

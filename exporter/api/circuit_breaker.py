@@ -1,6 +1,7 @@
 """The account's circuit breaker: a refused token or an unreachable cloud stops everything but one probe a minute."""
 
 import threading
+from collections import Counter
 from enum import StrEnum
 from typing import Final
 
@@ -37,8 +38,8 @@ class CircuitBreaker:
         self._cause: Cause | None = None
         self._next_probe = 0.0
         self._devices = 1
-        self._requests = dict.fromkeys(Cause, 0)
-        self._failed: dict[Cause, set[Key]] = {cause: set() for cause in Cause}
+        #: The requests that failed for each cause since the last one that did not, by device.
+        self._failed: dict[Cause, Counter[Key]] = {cause: Counter() for cause in Cause}
 
     @property
     def cause(self) -> Cause | None:
@@ -86,18 +87,14 @@ class CircuitBreaker:
                 # whatever it answered, the cloud is there and took the token
                 self._forget_failures()
                 return self._become(None)
-            self._requests[cause] += 1
-            if len(self._failed[cause]) < _DEVICES[cause]:
-                self._failed[cause].add(device)
-            enough_devices = len(self._failed[cause]) >= min(_DEVICES[cause], self._devices)
-            if enough_devices and self._requests[cause] >= _REQUESTS[cause]:
-                return self._become(cause)
-            return False
+            failed = self._failed[cause]
+            failed[device] += 1
+            enough = len(failed) >= min(_DEVICES[cause], self._devices) and failed.total() >= _REQUESTS[cause]
+            return enough and self._become(cause)
 
     def _forget_failures(self) -> None:
-        for cause in Cause:
-            self._requests[cause] = 0
-            self._failed[cause].clear()
+        for failed in self._failed.values():
+            failed.clear()
 
     def _become(self, cause: Cause | None) -> bool:
         changed = cause is not self._cause

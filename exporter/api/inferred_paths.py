@@ -25,7 +25,6 @@ class InferredPaths:
         self._lock = threading.Lock()
         self._answered: set[ApiPath] = set()
         self._not_found: dict[ApiPath, set[Hashable]] = {}
-        self._told: set[ApiPath] = set()
 
     def is_off(self, path: ApiPath, enough: int) -> bool:
         """Return whether `path` is inferred, never answered, and `enough` devices or lists were not found under it."""
@@ -42,12 +41,10 @@ class InferredPaths:
         with self._lock:
             if path.evidence is not Evidence.INFERRED or path in self._answered:
                 return False
+            before = self.is_off(path, enough)
             self._not_found.setdefault(path, set()).add(asked)
             off = self.is_off(path, enough)
-            news = off and path not in self._told
-            if news:
-                self._told.add(path)
-        if news:
+        if off and not before:
             _log.warning(
                 "inferred path not found, switching it off: set the right one",
                 type=device_type,
