@@ -82,6 +82,12 @@ class RateLimiter:
                 self._clock.wait(self._condition, left)
             raise Closed
 
+    def sleep(self, seconds: float) -> None:
+        """Wait `seconds`, whatever the rate. Raises Closed when the exporter stops before or meanwhile."""
+        with self._condition:
+            if self._condition.wait_for(lambda: self._closed, seconds):
+                raise Closed
+
     def throttle(self, retry_after: float | None) -> float:
         """Pause for `retry_after` seconds (None: not said), then go on at half the rate. Return the pause in seconds."""
         pause = min(_DEFAULT_PAUSE if retry_after is None else retry_after, _MAX_PAUSE)

@@ -1,6 +1,5 @@
 """Fetching one page of history: within the rate limit, retried after failures, waiting while the account is suspended."""
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -8,7 +7,6 @@ import structlog
 
 from exporter.api.circuit_breaker import Cause
 from exporter.api.errors import EnercloError, NotFound, RateLimited, Unauthorized
-from exporter.api.rate_limiter import Closed
 from exporter.api.session import CircuitOpenError, Session
 from exporter.backfill.plan import BackfillError, BackfillPlan, Range, Source
 from exporter.backfill.rows import HistoryPage, read_page
@@ -19,6 +17,9 @@ _log = structlog.get_logger()
 
 #: Failed requests for one page, with growing pauses between, after which its device is given up for this run.
 MAX_TRIES: Final = 6
+
+#: Seconds after the first failure; each further pause is twice as long.
+FIRST_PAUSE: Final = 1.0
 
 #: Seconds between two checks whether the account is still suspended.
 CHECK_INTERVAL: Final = 1.0
@@ -48,10 +49,9 @@ class Fetcher:
         self._plan = plan
         self._kinds = kinds
         self._asked = asked
-        self._closed = threading.Event()
 
     def page(self, source: Source, window: Range, number: int, fields: FieldFilter) -> HistoryPage:
-        """Return page `number` (from 1) of a window. Raises SourceFailed, Closed when the run is stopped.
+        """Return page `number` (from 1) of a window. Raises SourceFailed, and Closed when the rate limiter is.
 
         Raises BackfillError if the token is refused for all devices.
         """
@@ -87,14 +87,10 @@ class Fetcher:
                 if failures == MAX_TRIES:
                     raise Exhausted(f"{error.reason}: {error}") from None
                 _log.debug("retrying history page", device_sn=source.sn, type=source.type, page=number, error=str(error))
-                self.pause(2.0 ** (failures - 1))
+                self._session.rate_limiter.sleep(FIRST_PAUSE * 2.0 ** (failures - 1))
             else:
                 self._session.record(source.key, None)
                 return page
-
-    def close(self) -> None:
-        """Wake all threads that wait. They raise Closed."""
-        self._closed.set()
 
     def _turn(self) -> bool:
         """Wait while the account is suspended. Return whether the request that may go out now is a probe."""
@@ -102,12 +98,5 @@ class Fetcher:
         while not breaker.allow_request():
             if breaker.allow_probe():
                 return True
-            if self._closed.wait(CHECK_INTERVAL):
-                break
-        if self._closed.is_set():
-            raise Closed
+            self._session.rate_limiter.sleep(CHECK_INTERVAL)
         return False
-
-    def pause(self, seconds: float) -> None:
-        """Wait `seconds`, or until the fetcher is closed."""
-        self._closed.wait(seconds)

@@ -94,7 +94,7 @@ class BackfillRun:
             result = pool.starmap_async(self._read_window, jobs, chunksize=1)
             while not result.ready():
                 if self._signals.ending is not None:
-                    self._close()
+                    self._session.rate_limiter.close()
                     raise Closed
                 result.wait(0.2)
                 self._progress.update()
@@ -113,15 +113,11 @@ class BackfillRun:
             pass
         except Exception:
             # the others need not go on
-            self._close()
+            self._session.rate_limiter.close()
             raise
         else:
             self._inferred_paths.record_answer(source.path)
             self._progress.add_window(source, index, samples)
-
-    def _close(self) -> None:
-        self._session.rate_limiter.close()
-        self._fetcher.close()
 
     def _fail(self, source: Source, error: SourceFailed) -> None:
         """Give up a device for this run, and with it all of its path if that was inferred and is not found."""

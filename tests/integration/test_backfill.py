@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are tried again without a pause."""
-    monkeypatch.setattr(fetch.Fetcher, "pause", lambda self, seconds: None)
+    monkeypatch.setattr(fetch, "FIRST_PAUSE", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_page_that_fails_now_and_then_is_tried_again(site: Bench, hasty: None)
 def test_a_cloud_that_cannot_be_reached_is_waited_for(site: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.api.circuit_breaker.PROBE_INTERVAL", 0.2)
     monkeypatch.setattr(fetch, "CHECK_INTERVAL", 0.05)
-    monkeypatch.setattr(fetch.Fetcher, "pause", lambda self, seconds: None)
+    monkeypatch.setattr(fetch, "FIRST_PAUSE", 0.0)
     arrived = site.cloud.traffic.arrived
     site.cloud.faults.set_all("http_502")
 

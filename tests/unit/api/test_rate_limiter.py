@@ -150,3 +150,19 @@ def test_closing_frees_whoever_waits() -> None:
     budget.close()
     assert freed.wait(10)
     thread.join(10)
+
+
+def test_closing_ends_a_sleep(clock: FakeClock) -> None:
+    limiter = RateLimiter(60, clock)
+    limiter.sleep(0)
+    ended = threading.Event()
+
+    def sleep() -> None:
+        with pytest.raises(Closed):
+            limiter.sleep(3600)
+        ended.set()
+
+    thread = threading.Thread(target=sleep, daemon=True)
+    thread.start()
+    limiter.close()
+    assert ended.wait(30)
