@@ -6,14 +6,12 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter.metrics.exposition import EVERYTHING, Selection
 from exporter.web.body import Streamed, gzip
-from exporter.web.middleware import BrowserHeadersMiddleware
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.pages import Pages
 from exporter.web.shared_call import SharedCall
@@ -75,7 +73,6 @@ def create_app(site: Site) -> Starlette:
             Route(f"{prefix}/-/reload", reload, methods=["POST"]),
             *(Route(path, to_landing) for path in ("/", prefix) if prefix),
         ],
-        middleware=[Middleware(BrowserHeadersMiddleware)],
         exception_handlers={404: not_found},
     )
     # one URL for one page

@@ -10,12 +10,13 @@ from urllib.parse import unquote
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.metrics.exposition import Snapshot
 from exporter.web.auth import Users, Verdict
 from exporter.web.connection import WRITE_BUFFER, Connection
 from exporter.web.limits import Limits, TokenBucket
-from exporter.web.pending import PendingAnswers, Reader
 
 _log = structlog.get_logger()
 
@@ -47,25 +48,6 @@ BROWSER_HEADERS: Final = {
 }
 
 
-class BrowserHeadersMiddleware:
-    """Add BROWSER_HEADERS to the answers of `app`, except those that an answer sets itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in BROWSER_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """The users who may see the pages (None: everybody may), the operator's headers for every answer, and the rate limit."""
@@ -83,56 +65,43 @@ class AccessMiddleware:
         self._policy = policy
         self._limits = limits
         self._open = {route_prefix + path for path in _OPEN}
-        self._pending = PendingAnswers(limits, lambda: asyncio.get_running_loop().time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        connection: Connection = scope["state"]["connection"]
-        reason = "timeout: answer took too long"
-        deadline = asyncio.get_running_loop().call_later(self._limits.answer, connection.drop, reason)
-        try:
-            await self._answer(scope, receive, send)
-        finally:
-            deadline.cancel()
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         policy = self._policy()
         well_formed = _to_origin_form(scope)
-        answer = _Answer(scope, send, policy.headers, self._pending)
+        answer = _Answer(scope, send, policy.headers)
         headers = Headers(scope=scope)
         refusal = (
-            self._refusal(scope, headers, policy.bucket) if well_formed else _Refusal(HTTPStatus.BAD_REQUEST)
+            self._refusal(scope, headers, policy.bucket) if well_formed else _plain(HTTPStatus.BAD_REQUEST)
         ) or await self._unauthorized(scope, headers, policy.users)
-        if refusal is not None:
-            await answer.refuse(refusal)
-            return
         try:
-            await self._app(scope, receive, answer.send)
+            await (refusal or self._app)(scope, receive, answer.send)
         except asyncio.CancelledError:
             # the server is shutting down; uvicorn would log this as an error of the application
             return
         except Exception as error:  # noqa: BLE001 - an error must not go beyond its request
             _log.error("internal error in a request handler", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
             if not answer.begun:
-                await answer.refuse(_Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
+                await _plain(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, answer.send)
         finally:
             answer.close()
 
-    def _refusal(self, scope: Scope, headers: Headers, bucket: TokenBucket | None) -> "_Refusal | None":
+    def _refusal(self, scope: Scope, headers: Headers, bucket: TokenBucket | None) -> PlainTextResponse | None:
         if bucket is not None and not bucket.take():
-            return _Refusal(HTTPStatus.TOO_MANY_REQUESTS)
+            return _plain(HTTPStatus.TOO_MANY_REQUESTS)
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._limits.target_size:
-            return _Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, close=True)
+            return _plain(HTTPStatus.REQUEST_URI_TOO_LONG, connection="close")
         if sum(len(name) + len(value) for name, value in headers.raw) > self._limits.head_size:
-            return _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, close=True)
+            return _plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, connection="close")
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             # no endpoint takes a body
-            return _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, close=True)
+            return _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, connection="close")
         if scope["http_version"] not in ("1.0", "1.1") or not _HOST.fullmatch(headers.get("host", "")):
-            return _Refusal(HTTPStatus.BAD_REQUEST)
+            return _plain(HTTPStatus.BAD_REQUEST)
         return None
 
-    async def _unauthorized(self, scope: Scope, headers: Headers, users: Users | None) -> "_Refusal | None":
+    async def _unauthorized(self, scope: Scope, headers: Headers, users: Users | None) -> PlainTextResponse | None:
         """Return why the credentials do not pass, None if they do. Set `trusted` in the scope's state: may details be shown?"""
         authorization = headers.get("authorization")
         scope["state"]["trusted"] = users is None or authorization is not None
@@ -144,8 +113,8 @@ class AccessMiddleware:
         if verdict is Verdict.RIGHT:
             return None
         if verdict is Verdict.BUSY:
-            return _Refusal(HTTPStatus.TOO_MANY_REQUESTS, ((b"retry-after", b"5"),))
-        return _Refusal(HTTPStatus.UNAUTHORIZED, ((b"www-authenticate", b'Basic realm="atess-exporter", charset="UTF-8"'),))
+            return _plain(HTTPStatus.TOO_MANY_REQUESTS, **{"retry-after": "5"})
+        return _plain(HTTPStatus.UNAUTHORIZED, **{"www-authenticate": 'Basic realm="atess-exporter", charset="UTF-8"'})
 
 
 def _to_origin_form(scope: Scope) -> bool:
@@ -167,69 +136,52 @@ def _to_origin_form(scope: Scope) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    status: HTTPStatus
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    close: bool = False
+def _plain(status: HTTPStatus, **headers: str) -> PlainTextResponse:
+    return PlainTextResponse(f"{status.phrase}\n", status, headers)
 
 
 class _Answer:
     """An answer on its way: adds the common headers, and sends a large body a slice at a time."""
 
-    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]], pending: PendingAnswers) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.begun = False
         self._scope = scope
         self._send = send
         self._headers = headers
-        self._pending = pending
-        self._reader: Reader | None = None
+        self._connection: Connection = scope["state"]["connection"]
+        #: What all chunks are made of, and how many bytes the last one has that are not.
+        self._made_of: tuple[Snapshot, int] | None = None
 
     async def send(self, message: Message) -> None:
         """Send a message of the application; this is the ASGI send() that it gets."""
         if message["type"] == "http.response.start":
             self.begun = True
-            if "made_of" in message:
-                body, own = message["made_of"]
-                self._reader = self._pending.begin(self._connection, body, own + _BUFFERED)
-            await self._send({**message, "headers": [*self._common(message["headers"])]})
+            self._made_of = message.get("made_of")
             if 400 <= message["status"] < 500:
                 self._log_refusal(message["status"])
-        elif message["type"] == "http.response.body" and len(message.get("body", b"")) > _SLICE:
-            await self._send_slices(message["body"], more=message.get("more_body", False))
+            await self._send({**message, "headers": self._with_common(message["headers"])})
         else:
-            await self._send(message)
+            await self._send_slices(message.get("body", b""), more=message.get("more_body", False))
 
-    async def refuse(self, refusal: _Refusal) -> None:
-        """Send the refusal as the answer, in place of the application's."""
-        body = f"{refusal.status.phrase}\n".encode()
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(body)).encode()),
-            *refusal.headers,
-        ]
-        if refusal.close:
-            headers.append((b"connection", b"close"))
-        await self.send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
-
-    def _common(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-        """Yield the application's headers and the operator's, which override those of the same name."""
-        overridden = {name.lower() for name, _ in self._headers}
-        yield from ((name, value) for name, value in headers if name.lower() not in overridden)
-        yield from self._headers
+    def _with_common(self, own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the application's headers with those for browsers, and the operator's in place of any of the same name."""
+        headers = MutableHeaders(raw=[*own])
+        for name, text in BROWSER_HEADERS.items():
+            headers.setdefault(name, text)
+        for key, value in self._headers:
+            headers[key.decode()] = value.decode()
+        return headers.raw
 
     def close(self) -> None:
         """Stop counting the answer, whether it was sent whole or not."""
-        if self._reader is not None:
-            self._pending.end(self._reader)
+        self._connection.body, self._connection.own = None, 0
 
     async def _send_slices(self, body: bytes, *, more: bool) -> None:
-        if self._reader is None:
-            self._reader = self._pending.begin(self._connection, body, _BUFFERED)
-        on_the_way = 0 if body is self._reader.body else len(body)
-        for begin in range(0, len(body), _SLICE):
-            self._pending.progress(self._reader, on_the_way)
+        kept, own = self._made_of or (body, 0)
+        if kept is not body:
+            own += len(body)
+        for begin in range(0, len(body) or 1, _SLICE):
+            self._connection.hold(kept, own + _BUFFERED)
             end = begin + _SLICE
             await self._send({"type": "http.response.body", "body": body[begin:end], "more_body": more or end < len(body)})
 
@@ -241,8 +193,3 @@ class _Answer:
             method=self._scope["method"][:20],
             path=self._scope["path"][:200],
         )
-
-    @property
-    def _connection(self) -> Connection:
-        connection: Connection = self._scope["state"]["connection"]
-        return connection

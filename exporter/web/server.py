@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.web.connection import Connection, reason_of
+from exporter.web.connection import clients_of, protocol, reason_of
 from exporter.web.limits import LIMITS, Limits
 from exporter.web.listener import Listener, listen
 from exporter.web.middleware import AccessMiddleware
@@ -39,9 +39,8 @@ class _Uvicorn(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Drop the clients that are waited for too long. Return whether to stop."""
         now = asyncio.get_running_loop().time()
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.look(now)
+        for connection in clients_of(self.server_state):
+            connection.look(now)
         return await super().on_tick(counter)
 
 
@@ -87,7 +86,7 @@ class Server:
         config = uvicorn.Config(
             AccessMiddleware(app, lambda: rotation.policy, limits, route_prefix),
             # annotated as a class, but only called
-            http=partial(Connection, limits, lambda: rotation.config),  # type: ignore[arg-type]
+            http=partial(protocol, limits, lambda: rotation.config),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -125,9 +124,8 @@ class Server:
         assert server is not None  # noqa: S101 - for mypy; start() has set it
         asyncio.get_running_loop().set_exception_handler(self._log_exception)
         await server.serve(self._sockets)
-        for connection in list(server.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.drop("server is shutting down")
+        for connection in clients_of(server.server_state):
+            connection.drop("server is shutting down")
         # asyncio takes a few rounds to close what was dropped
         for _ in range(5):
             await asyncio.sleep(0)
