@@ -6,7 +6,6 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
@@ -39,8 +38,8 @@ class Users:
         self._secret = secrets.token_bytes(32)
         #: A digest of each user's last right credentials. A user has one right password, so this cannot grow.
         self._known: dict[str, bytes] = {}
-        self._checks: dict[bytes, asyncio.Task[bool]] = {}
-        self._waiting: Counter[str] = Counter()
+        #: Those under way, by the digest of the credentials, with the address that they are from.
+        self._checks: dict[bytes, tuple[str, asyncio.Task[bool]]] = {}
         # one check at a time: a flood of wrong passwords may cost one core, not all
         self._thread = ThreadPoolExecutor(1)
 
@@ -54,16 +53,16 @@ class Users:
         known = self._known.get(user)
         if known is not None and hmac.compare_digest(known, digest):
             return Verdict.RIGHT
-        check = self._checks.get(digest)
-        if check is None:
-            if len(self._checks) >= self._limits.checks or self._waiting[peer] >= self._limits.checks_of_peer:
+        if digest not in self._checks:
+            of_peer = sum(other == peer for other, _ in self._checks.values())
+            if len(self._checks) >= self._limits.checks or of_peer >= self._limits.checks_of_peer:
                 return Verdict.BUSY
-            self._waiting[peer] += 1
-            check = self._checks[digest] = asyncio.get_running_loop().create_task(self._verify(user, password, digest, peer))
+            self._checks[digest] = peer, asyncio.get_running_loop().create_task(self._verify(user, password, digest))
+        check = self._checks[digest][1]
         # requests with the same credentials share a check, which goes on when one of the clients hangs up
         return Verdict.RIGHT if await asyncio.shield(check) else Verdict.WRONG
 
-    async def _verify(self, user: str, password: bytes, digest: bytes, peer: str) -> bool:
+    async def _verify(self, user: str, password: bytes, digest: bytes) -> bool:
         try:
             # an unknown name must take as long as a known one, whatever the hashes cost
             known = self._hashes.get(user)
@@ -75,9 +74,6 @@ class Users:
             return right
         finally:
             del self._checks[digest]
-            self._waiting[peer] -= 1
-            if not self._waiting[peer]:
-                del self._waiting[peer]
 
 
 def _parse(authorization: str) -> tuple[str, bytes] | None:

@@ -32,34 +32,23 @@ class Rotation:
     def __init__(self, path: Path | None, limits: Limits = LIMITS) -> None:
         self._path = path
         self._limits = limits
-        self._config = WebConfig()
+        #: For the next connection, and what comes of it for the next request.
+        self.config = WebConfig()
+        self.policy = AccessPolicy()
+        #: Why the files as they are now were refused; None if they are in force.
+        self.problem: str | None = None
+        #: Of the config's files: as they were read, and as they were at the last check.
         self._stamps: tuple[_Stamp, ...] = ()
         if path is not None:
-            self._config, self._stamps = _load(path, (path,))
+            config, self._stamps = _load(path, (path,))
+            self._use(config)
         self._seen = self._stamps
-        self._policy = self._policy_of(self._config, None)
-        self._problem: str | None = None
         self._stopped = threading.Event()
-
-    @property
-    def config(self) -> WebConfig:
-        """Return the web config for the next connection."""
-        return self._config
 
     @property
     def context(self) -> ssl.SSLContext | None:
         """Return the SSL context for the next connection; None: no TLS."""
-        return self._config.context
-
-    @property
-    def problem(self) -> str | None:
-        """Return why the files as they are now were refused; None if they are in force."""
-        return self._problem
-
-    @property
-    def policy(self) -> AccessPolicy:
-        """Return the access policy for the next request."""
-        return self._policy
+        return self.config.context
 
     def start(self) -> None:
         """Check the files every INTERVAL until stopped, in a thread of its own, as disks may be slow."""
@@ -78,52 +67,45 @@ class Rotation:
         """Reload if a file has changed and none has changed since the check before."""
         if self._path is None:
             return
-        stamps = _stamps(self._config.files)
-        if stamps == self._stamps and self._problem is None:
-            self._seen = stamps
-            return
-        if stamps != self._seen:
-            # may still be being written: a certificate may arrive before its key
-            self._seen = stamps
-            return
-        self._reload(self._path)
+        stamps = _stamps(self.config.files)
+        # what still changes may still be being written: a certificate may arrive before its key
+        at_rest = stamps == self._seen
+        self._seen = stamps
+        # a problem is looked at again each time: a missing file may be one that no valid config has named yet
+        if at_rest and (stamps != self._stamps or self.problem is not None):
+            self._reload(self._path)
 
     def _reload(self, path: Path) -> None:
         try:
-            config, stamps = _load(path, self._config.files)
-            if (config.context is None) is not (self._config.context is None):
+            config, stamps = _load(path, self.config.files)
+            if (config.context is None) is not (self.context is None):
                 raise ConfigError([f"{path}: switching TLS on or off needs a restart"])
         except ConfigError as error:
             problem = "; ".join(error.problems)
-            if problem != self._problem:
+            if problem != self.problem:
                 _log.error("web config reload failed, keeping the previous config", error=problem)
-            # retried at every check: a missing file may be one that no valid config has named yet, so no stamp of it would change
-            self._problem = problem
+            self.problem = problem
             return
-        self._policy = self._policy_of(config, self._config)
-        before, self._config = self._config, config
-        self._problem = None
+        known = self.config.notes
+        self._use(config)
+        self.problem = None
         self._stamps = self._seen = stamps
         _log.info("web config reloaded", web=str(config))
-        self._log_notes(before.notes)
+        self._log_notes(known)
 
     def _log_notes(self, known: Collection[str]) -> None:
-        for note in self._config.notes:
+        for note in self.config.notes:
             if note not in known:
                 _log.warning("web config", note=note)
 
-    def _policy_of(self, config: WebConfig, before: WebConfig | None) -> AccessPolicy:
-        """Return the access policy of `config`. Users that are unchanged keep their checked passwords, a bucket its tokens."""
-        rate = config.rate_limit
-        if before is not None and before.users == config.users:
-            users = self._policy.users
-        else:
+    def _use(self, config: WebConfig) -> None:
+        """Put `config` in force. Users that are unchanged keep their checked passwords, a rate limit its tokens."""
+        users, bucket, rate = self.policy.users, self.policy.bucket, config.rate_limit
+        if config.users != self.config.users:
             users = Users(config.users, self._limits) if config.users else None
-        if before is not None and before.rate_limit == rate:
-            bucket = self._policy.bucket
-        else:
+        if rate != self.config.rate_limit:
             bucket = TokenBucket(rate.interval, rate.burst) if rate.interval else None
-        return AccessPolicy(users, config.headers, bucket)
+        self.config, self.policy = config, AccessPolicy(users, config.headers, bucket)
 
 
 def _load(path: Path, files: tuple[Path, ...]) -> tuple[WebConfig, tuple[_Stamp, ...]]:
