@@ -163,6 +163,13 @@ class Connection(H11Protocol):
 
     # called by uvicorn
 
+    def shutdown(self) -> None:
+        """Close after the answer under way, at once if the client is waited for: a stop need not wait for those who hold on."""
+        if self.spare:
+            self.drop("server is shutting down")
+        else:
+            super().shutdown()
+
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed or oversized request. Called while h11's exception is being handled.
 

@@ -1,6 +1,5 @@
 """The middleware: who may see the pages, what a request may look like, how its answer is sent, and its headers for browsers."""
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -77,13 +76,10 @@ class AccessMiddleware:
         ) or await self._unauthorized(scope, headers, policy.users)
         try:
             await (refusal or self._app)(scope, receive, answer.send)
-        except asyncio.CancelledError:
-            # the server is shutting down; uvicorn would log this as an error of the application
-            return
-        except Exception as error:  # noqa: BLE001 - an error must not go beyond its request
+        except Exception as error:
+            # uvicorn ends the connection; what it would log is a traceback
             _log.error("internal error in a request handler", path=scope["path"][:200], error=f"{type(error).__name__}: {error}")
-            if not answer.begun:
-                await _plain(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, answer.send)
+            raise
         finally:
             answer.close()
 
@@ -144,7 +140,6 @@ class _Answer:
     """An answer on its way: adds the common headers, and sends a large body a slice at a time."""
 
     def __init__(self, scope: Scope, send: Send, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.begun = False
         self._scope = scope
         self._send = send
         self._headers = headers
@@ -155,7 +150,6 @@ class _Answer:
     async def send(self, message: Message) -> None:
         """Send a message of the application; this is the ASGI send() that it gets."""
         if message["type"] == "http.response.start":
-            self.begun = True
             self._made_of = message.get("made_of")
             if 400 <= message["status"] < 500:
                 self._log_refusal(message["status"])

@@ -126,9 +126,6 @@ class Server:
         await server.serve(self._sockets)
         for connection in clients_of(server.server_state):
             connection.drop("server is shutting down")
-        # asyncio takes a few rounds to close what was dropped
-        for _ in range(5):
-            await asyncio.sleep(0)
 
     def _log_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

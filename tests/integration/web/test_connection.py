@@ -136,3 +136,19 @@ def test_an_answer_has_one_date_and_no_name_of_the_server(tmp_path: Path, author
         head = ask(port, authority).partition(b"\r\n\r\n")[0].lower()
     assert head.count(b"\r\ndate: ") == 1
     assert b"\r\nserver:" not in head
+
+
+def test_who_opens_most_connections_loses_them_first(tmp_path: Path, authority: trustme.CA, log: list[EventDict]) -> None:
+    limits = replace(LIMITS, connections=5, handshakes=3)
+    with listening(tmp_path, authority, limits) as port, ExitStack() as held:
+        from_elsewhere = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=("127.0.0.2", 0))
+        client = held.enter_context(from_elsewhere)
+        for _ in range(20):
+            held.enter_context(connect(port)).sendall(HALF)
+        # it was there first, and its handshake has not even begun
+        with context(authority).wrap_socket(client, server_hostname="localhost") as secured:
+            for _ in range(20):
+                held.enter_context(connect(port)).sendall(HALF)
+            secured.sendall(ASK)
+            assert everything(secured).endswith(b"ready\n")
+    assert {line["client"] for line in log if line.get("reason", "").startswith("evicted")} == {"127.0.0.1"}
