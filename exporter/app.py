@@ -28,6 +28,7 @@ from exporter.polling.discovery import Discovery
 from exporter.polling.pacing import Pace, pace
 from exporter.polling.readings import Readings
 from exporter.polling.scheduler import Scheduler
+from exporter.process.config_lock import ConfigLock
 from exporter.process.malloc import limit_malloc
 from exporter.process.signals import Signals
 from exporter.process.systemd import notify_ready
@@ -62,6 +63,7 @@ class App:
         sys.setswitchinterval(_TURN)
         self._environment = environment
         self._config = config
+        self._config_lock = ConfigLock(shared=config.shard.total > 1)
         self._clock = Clock()
         self._reload_wanted = threading.Event()
         self._reload_lock = threading.Lock()
@@ -187,6 +189,10 @@ class App:
             return None
 
     def _apply(self, config: Config) -> None:
+        if not self._config_lock.take(config.path):
+            _log.warning(
+                "another exporter polls with this config, so the account is asked twice as often", config=str(config.path)
+            )
         self._helps = HelpTexts(config.types.values())
         self.series.renew(self._helps.known)
         self._overview.types = config.types

@@ -49,7 +49,7 @@ def run(options: AppOptions, log_level: str, log_format: str, signals: Signals, 
             told = "Simulated data, no real device behind them."
             code = _run(serve(cloud), lambda url: _config(url, cloud, offset), told, options, log_level, log_format, signals)
     except (ConfigError, ListenError, ValueError) as error:
-        return fail(error)
+        return fail(error, options.route_prefix)
     return end(code)
 
 

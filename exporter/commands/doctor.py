@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from exporter import logs
 from exporter.clock import Clock
-from exporter.config.load import ConfigError, load
+from exporter.config.load import NO_CONFIG, ConfigError, load
 from exporter.doctor import capture, report
 from exporter.doctor.check import Check, Outcome, counted
 from exporter.doctor.examination import examine, settled
@@ -60,7 +60,7 @@ def diagnose(path: Path, options: DoctorOptions, output: Output, clock: Clock) -
 
 def _config_failed(path: Path, error: Exception) -> Check:
     if not path.exists():
-        remedy = "Run `atess-exporter init` to make one, or name another with --config.file."
+        remedy = f"{NO_CONFIG[0].upper()}{NO_CONFIG[1:]}."
         return Check("config", Outcome.FAIL, "there is no config file", remedy, f"{path} does not exist")
     if isinstance(error, PlanError):
         return Check("config", Outcome.FAIL, "nothing to ask", str(error)[0].upper() + str(error)[1:] + ".")

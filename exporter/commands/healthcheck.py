@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter.commands.arguments import prefixes
+from exporter.config.address import Address
 
 #: Seconds; an exporter that takes longer to answer is not healthy.
 _TIMEOUT: Final = 5.0
@@ -18,9 +19,7 @@ _ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bou
 
 def run(options: Namespace) -> int:
     """Print whether the exporter that listens on the first address of `options.listen` is healthy. Return 1 if it is not."""
-    address = options.listen[0]
-    host, port = (address, 0) if isinstance(address, Path) else address
-    found = find_problem(host, port, prefixes(options)[0])
+    found = find_problem(*_host_and_port(options.listen[0]), prefixes(options)[0])
     print(f"atess-exporter: {found}" if found else "healthy", file=sys.stderr if found else sys.stdout)
     return 1 if found else 0
 
@@ -40,6 +39,18 @@ def find_problem(host: str | Path, port: int = 0, route_prefix: str = "") -> str
             return _find_problem_by_tls(host, port, route_prefix)
     except (OSError, http.client.HTTPException) as error:
         return f"no answer from {where}: {error or type(error).__name__}"
+
+
+def who_listens(address: Address, route_prefix: str) -> str:
+    """Return what to do about another program that listens on `address`, by whether an exporter answers there."""
+    another = "a free one" if isinstance(address, Path) else f"another port, such as :{address[1] % 65535 + 1}"
+    if find_problem(*_host_and_port(address), route_prefix) is None:
+        return f"an exporter that runs already answers there: stop that one, or give --web.listen-address {another}"
+    return f"does another exporter run, or another program? Give --web.listen-address {another}"
+
+
+def _host_and_port(address: Address) -> tuple[str | Path, int]:
+    return (address, 0) if isinstance(address, Path) else address
 
 
 def _connect(host: str | Path, port: int) -> socket.socket:

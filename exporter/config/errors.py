@@ -1,5 +1,6 @@
 """Mistakes in the files that users write, each as one line: the place, the key and what was expected."""
 
+import re
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -15,6 +16,9 @@ Key = tuple[str | int, ...]
 
 #: Keys whose values are never shown.
 _SECRETS: Final = frozenset({"token", "basic_auth_users", "key", "key_file"})
+
+#: An item of a list without the space that makes it one.
+_DASH: Final = re.compile(r"-(?!\d+\Z)\S")
 
 
 class ConfigError(ValueError):
@@ -66,7 +70,10 @@ def _expectation(model: type[BaseModel], mistake: Any) -> str:
         return f"{mistake['ctx']['error']}{shown}"
     if kind in ("literal_error", "enum"):
         return f"expected {mistake['ctx']['expected']}{shown}"
-    return f"{_EXPECTED.get(kind, mistake['msg'])}{shown}"
+    expected = _EXPECTED.get(kind, mistake["msg"])
+    if kind in ("list_type", "tuple_type") and isinstance(given, str) and _DASH.match(given):
+        expected = f"{expected}: put a space after each dash"
+    return f"{expected}{shown}"
 
 
 def _keys_at(model: type[BaseModel], key: Key) -> list[str]:

@@ -30,6 +30,9 @@ from exporter.config.sharding import Shard
 from exporter.config.token import TOKEN_VARIABLE, Token, TokenError
 from exporter.config.yaml import YamlFile, read_yaml
 
+#: What to do where there is no config file.
+NO_CONFIG: Final = "run `atess-exporter init` to make one, or name another with --config.file"
+
 _WHOLE: Final = Shard()
 
 
@@ -78,7 +81,10 @@ def load(
 
     A config without devices is a mistake only if `devices_needed`.
     """
-    source = read_yaml(path)
+    try:
+        source = read_yaml(path)
+    except ConfigError as error:
+        raise error if path.exists() else ConfigError([f"{error}; {NO_CONFIG}"]) from None
     file = validate(ConfigFile, source, source.data)
     problems: list[str] = []
     types = _resolve_types(file, source, problems)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from exporter.catalogue.faults import UNKNOWN, Severity
 from exporter.catalogue.serials import distinct
 from exporter.config.placeholders import has_placeholder, has_quote
+from exporter.config.zones import suggest
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -63,7 +64,9 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
-        raise ValueError("expected a time zone's name such as Asia/Bangkok") from None
+        near = suggest(value)
+        hint = f" (did you mean {near}?)" if near else ""
+        raise ValueError(f"expected a time zone's name such as Asia/Bangkok{hint}") from None
     return value
 
 

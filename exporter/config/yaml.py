@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from exporter.config.errors import ConfigError, Key
+from exporter.config.syntax import explain
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
@@ -45,7 +46,7 @@ def read_yaml(path: Path) -> YamlFile:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError([f"{path}:{line}: not text in UTF-8"]) from None
     except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+        raise ConfigError([f"{path.absolute()}: cannot be read: {error.strerror}"]) from None
     try:
         loader = _LOADER(text)
         try:
@@ -115,13 +116,5 @@ class _Reader:
 
 
 def _explain(path: Path, text: str, error: yaml.MarkedYAMLError) -> str:
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        return f"{path}: not YAML: {error.problem}"
-    line = mark.line + 1
-    lines = text.splitlines()
-    content = lines[mark.line] if mark.line < len(lines) else ""
-    if "\t" in content[: len(content) - len(content.lstrip())] or "'\\t'" in str(error.problem):
-        return f"{path}:{line}: not YAML: a tab where spaces are expected"
-    context = f" ({error.context})" if error.context else ""
-    return f"{path}:{line}: not YAML: {error.problem}{context}"
+    found = explain(text, error, _LOADER)
+    return f"{path}:{found[0]}: not YAML: {found[1]}" if found else f"{path}: not YAML: {error.problem}"

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.api.reading import moment
-from exporter.doctor import zones
+from exporter.config import zones
 from exporter.doctor.check import Check, Outcome, counted, listed
 from exporter.doctor.connection import clocks_agree
 from exporter.doctor.exchange import Subject

@@ -132,14 +132,19 @@ class Readings:
     def statuses(self) -> list[DeviceStatus]:
         """Return the status of every device."""
         self.mark_stale()
-        return [job.target.status(self._next_poll(job)) for job in list(self._jobs.values())]
+        return [job.target.status(*self._next_poll(job)) for job in list(self._jobs.values())]
 
     def detail(self, key: tuple[str, str]) -> DeviceStatus | None:
         """Return the status of the device of this key, with its latest reading and last polls; None if it is not polled."""
         self.mark_stale()
         job = self._jobs.get(key)
-        return job.target.detail(self._next_poll(job)) if job else None
+        return job.target.detail(*self._next_poll(job)) if job else None
 
-    def _next_poll(self, job: ReadingJob) -> float | None:
-        """Return when a device is to be polled next, by the exporter's clock; None while only probes are sent."""
-        return job.next_request() if self._session.circuit_breaker.allow_request() else None
+    def _next_poll(self, job: ReadingJob) -> tuple[float | None, int]:
+        """Return when a device is polled next, by the exporter's clock, and after how many failures it backs off until then.
+
+        None while only probes are sent.
+        """
+        if not self._session.circuit_breaker.allow_request():
+            return None, 0
+        return job.next_request(), job.failures if job.skips else 0

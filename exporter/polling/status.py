@@ -80,8 +80,9 @@ class DeviceStatus:
     since. `stale_cause` is why its values are stale (None: they are fresh). `data_time` is the reading's own time as the device
     wrote it, and `data_time_is_read` whether it says when that was; `data_timestamp` is the same in the configured zone;
     `data_age` goes by that or, where it is unknown, by when the exporter first saw this reading. `next_poll` lies in the past
-    while a poll waits for its turn. `lost` is what its data logger says. `faults` are the active ones, None where nothing is
-    said of faults. `running_state` is the field of the reading that says what the device is doing, if it has it.
+    while a poll waits for its turn; `failures` are those in a row for which polls are skipped until then. `lost` is what its data
+    logger says. `faults` are the active ones, None where nothing is said of faults. `running_state` is the field of the reading
+    that says what the device is doing, if it has it.
 
     What follows `running_state` is there only where one device is asked for: the title of its type, its latest reading, the
     fields of it that have text and no number, its last polls, the latest first, its settings that have numbers, and
@@ -106,6 +107,7 @@ class DeviceStatus:
     last_poll: PollResult | None
     interval: float
     next_poll: float | None
+    failures: int
     faults: Sequence[ActiveFault] | None
     running_state: FieldValue | None
     title: str = ""

@@ -175,19 +175,22 @@ class Target:
         """Remove the series: the device is no longer polled."""
         self._series.remove(self._row)
 
-    def status(self, next_poll: float | None) -> DeviceStatus:
-        """Return how the device stands; `next_poll` (by the exporter's clock) is when it is to be polled next."""
-        with self._lock:
-            return self._status(next_poll)
+    def status(self, next_poll: float | None, failures: int = 0) -> DeviceStatus:
+        """Return how the device stands.
 
-    def detail(self, next_poll: float | None) -> DeviceStatus:
+        `next_poll` (by the exporter's clock) is when it is to be polled next, after backing off for `failures`.
+        """
+        with self._lock:
+            return self._status(next_poll, failures)
+
+    def detail(self, next_poll: float | None, failures: int = 0) -> DeviceStatus:
         """Return the same with the latest reading and the last polls, all of one moment."""
         with self._lock:
             fields = [FieldValue(*field) for field in self._series.reading(self._row)]
             texts = marshal.loads(self._texts)  # noqa: S302 - our own
-            return replace(self._status(next_poll), fields=fields, texts=texts, polls=self._polls())
+            return replace(self._status(next_poll, failures), fields=fields, texts=texts, polls=self._polls())
 
-    def _status(self, next_poll: float | None) -> DeviceStatus:
+    def _status(self, next_poll: float | None, failures: int) -> DeviceStatus:
         now, wall = self._clock.now(), self._clock.wall()
         if self._up is None:
             state = DeviceState.WAITING
@@ -219,6 +222,7 @@ class Target:
             last_poll=PollResult(self._times[0], self._times[1], self._reasons[0]) if self._reasons else None,
             interval=self.interval,
             next_poll=None if next_poll is None else wall + next_poll - now,
+            failures=failures,
             faults=self.faults.active,
             running_state=None if running is None else FieldValue(STATE_FIELD, None, running),
         )

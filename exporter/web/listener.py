@@ -14,7 +14,11 @@ from exporter.process.systemd import inherited_sockets
 
 
 class ListenError(OSError):
-    """The exporter cannot listen as it is told to; the message says why."""
+    """The exporter cannot listen as it is told to; the message says why. `in_use` is the address, if another program has it."""
+
+    def __init__(self, message: str, in_use: Address | None = None) -> None:
+        super().__init__(message)
+        self.in_use = in_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def listen(address: Address) -> Listener:
         # create_server() adds words of its own to the errors of bind()
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
-        raise ListenError(f"cannot listen on {show_address(address)}: {reason}") from None
+        taken = address if number == errno.EADDRINUSE else None
+        raise ListenError(f"cannot listen on {show_address(address)}: {reason}", taken) from None
 
 
 def listen_all(addresses: Sequence[Address]) -> list[Listener]:

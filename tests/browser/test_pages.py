@@ -103,12 +103,12 @@ def test_filtering_by_text_and_by_state(page: Page) -> None:
     assert page.get_by_label("Text").input_value() == "PBD dld0d20001"
     page.get_by_label("State").select_option("waiting")
     page.get_by_role("button", name="Filter").click()
-    expect(page.get_by_text("No device matches.")).to_be_visible()
+    expect(page.get_by_text("No device matches this filter.")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     expect(page.locator("#rows .sn")).to_have_count(9)
     # the numbers on top are links to just those
     page.locator("#counts").get_by_role("link", name="waiting").click()
-    expect(page.get_by_text("No device matches.")).to_be_visible()
+    expect(page.get_by_text("No device matches this filter.")).to_be_visible()
 
 
 def test_a_device_shows_its_reading_field_by_field(page: Page, demo: str) -> None:

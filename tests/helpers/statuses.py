@@ -29,6 +29,7 @@ def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **fa
         last_poll=None,
         interval=300.0,
         next_poll=None,
+        failures=0,
         faults=None,
         running_state=None,
         title=f"The {type.upper()}",

@@ -110,7 +110,10 @@ def test_check_tells_of_a_good_web_config(tmp_path: Path) -> None:
 def test_the_default_config_file_is_config_yaml() -> None:
     result = subprocess.run([sys.executable, "-m", "exporter"], capture_output=True, text=True, cwd="/", check=False)
     assert result.returncode == 1
-    assert result.stderr == "config.yaml: cannot be read: No such file or directory\n"
+    assert result.stderr == (
+        "/config.yaml: cannot be read: No such file or directory; run `atess-exporter init` to make one, or name another with "
+        "--config.file\n"
+    )
 
 
 def test_check_prints_the_devices_and_not_the_token(tmp_path: Path) -> None:
@@ -218,10 +221,25 @@ def test_an_address_in_use_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        taken_port = taken.getsockname()[1]
+        # nobody accepts: what asks who is there must not wait for long
+        address = f"127.0.0.1:{taken_port}"
         result = run("--config.file", str(path), "--web.listen-address", address)
     assert result.returncode == 1
-    assert result.stderr == f"atess-exporter: cannot listen on {address}: Address already in use\n"
+    port = taken_port % 65535 + 1
+    told = f"does another exporter run, or another program? Give --web.listen-address another port, such as :{port}"
+    assert result.stderr == f"atess-exporter: cannot listen on {address}: Address already in use; {told}\n"
+
+
+def test_an_address_that_another_exporter_has_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    with running([sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0"]) as process:
+        address = process.wait_for(r"Open http://(\S+)/ ")[1]
+        process.wait_for("msg=started")
+        result = run("--config.file", str(path), "--web.listen-address", address)
+    assert result.returncode == 1
+    assert "Address already in use; an exporter that runs already answers there: stop that one" in result.stderr
 
 
 @pytest.mark.parametrize("address", [":0", "[::1]:0", "localhost:0"])

@@ -597,5 +597,5 @@ def test_the_table_shows_states_and_faults_and_is_filtered_by_fault() -> None:
             devices = web.get(f"/devices.json?fault={fault}").json()["devices"]
             assert [device["deviceSn"] for device in devices] == (["TND1"] if found else [])
         assert "1\u20131 of 1" in web.text("/devices?fault=bms_communication")
-        assert "No device matches." in web.text("/devices?fault=%3Cb%3E")
+        assert "No device matches this filter." in web.text("/devices?fault=%3Cb%3E")
         assert [device["deviceSn"] for device in web.get("/devices.json?q=BMS").json()["devices"]] == ["TND1"]

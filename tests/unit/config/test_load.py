@@ -152,6 +152,10 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
             "path under types",
         ),
         ("devices:\n  pbd: A\n", "config.yaml:2: devices.pbd: expected a list, got 'A'"),
+        (
+            "devices:\n  pbd:\n    -UMD1\n    -UMD2\n",
+            "config.yaml:2: devices.pbd: expected a list: put a space after each dash, got '-UMD1 -UMD2'",
+        ),
         ("devices: [A]\n", "config.yaml:1: devices: expected a mapping of keys to values, got a list"),
         ("devices:\n  pbd:\n    -\n", "config.yaml:3: devices.pbd[0]: expected a mapping of keys to values, got nothing"),
         (
@@ -190,6 +194,14 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
         (
             f"{MINIMAL}api:\n  timezone: Mars\n",
             "config.yaml:5: api.timezone: expected a time zone's name such as Asia/Bangkok, got 'Mars'",
+        ),
+        (
+            f"{MINIMAL}api:\n  timezone: Asia/Bankok\n",
+            "config.yaml:5: api.timezone: expected a time zone's name such as Asia/Bangkok (did you mean Asia/Bangkok?), got 'Asia/Bankok'",
+        ),
+        (
+            f"{MINIMAL}api:\n  timezone: UTC+7\n",
+            "config.yaml:5: api.timezone: expected a time zone's name such as Asia/Bangkok (did you mean Etc/GMT-7?), got 'UTC+7'",
         ),
         (
             f"{MINIMAL}api:\n  timezone: ../../etc/passwd\n",
@@ -246,7 +258,9 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(
+        ConfigError, match=r"/nowhere\.yaml: cannot be read: No such file or directory; run `atess-exporter init`"
+    ):
         load(tmp_path / "nowhere.yaml", ENVIRONMENT)
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path, ENVIRONMENT)

@@ -310,3 +310,20 @@ def test_settings_have_their_api_names_and_times_of_day_are_readable(clock: Fake
         FieldValue("periodEnd", "atess_setting_period_end_seconds", 86400, None, "24:00"),
         FieldValue("no name", None, 2.5),
     ]
+
+
+def test_a_device_that_backs_off_says_after_how_many_failures(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    bench.run(1)
+    bench.answer = failing(ApiError("code 500: the message"))
+    while bench.status().failures == 0:
+        bench.run(300)
+    status = bench.status()
+    assert status.failures == sum(poll.reason is not None for poll in bench.detail().polls)
+    assert status.failures >= 2
+    assert status.next_poll is not None
+    # what is skipped between is not told as if it were polled
+    assert status.next_poll - bench.overview.now > 300 - TICK
+    bench.answer = lambda sn: {"ppv": 1}
+    bench.run(3000)
+    assert bench.status().failures == bench.detail().failures == 0

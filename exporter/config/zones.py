@@ -1,10 +1,17 @@
 """UTC offsets and the time zones that have them."""
 
+import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
-from zoneinfo import ZoneInfo
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+#: An offset as people write it: UTC+7, GMT+05:30, +0700.
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE | re.ASCII)
 
 
 @lru_cache(maxsize=4)
@@ -43,3 +50,17 @@ def utc(offset: int) -> str:
     """Return an offset as people write it: UTC+05:45."""
     minutes = abs(offset) // 60
     return f"UTC{'-' if offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def suggest(text: str) -> str | None:
+    """Return the zone that is meant by an offset, a place alone, or a misspelling; None if nothing is near."""
+    if match := _OFFSET.fullmatch(text.strip()):
+        offset = (int(match[2]) * 3600 + int(match[3] or 0) * 60) * (-1 if match[1] == "-" else 1)
+        at = time.time()
+        return name_of(offset, at) if offset in offsets(int(at // 86400)) else None
+    spelled = {}
+    for name in sorted(available_timezones()):
+        spelled[name.casefold()] = name
+        spelled.setdefault(name.rpartition("/")[2].casefold(), name)
+    near = get_close_matches(re.sub(r"\s+", "_", text.strip()).casefold(), spelled, n=1, cutoff=0.75)
+    return spelled[near[0]] if near else None
