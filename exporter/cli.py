@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     flags.add_config_flag(parser)
     parser.add_argument("--config.check", dest="check", action="store_true", help="check the config, print its devices, and exit")
+    parser.add_argument(
+        "--config.strict", dest="strict", action="store_true", help="with --config.check: fail if anything is hardly meant so"
+    )
     _add_shard_flags(parser)
     _add_web_flags(parser)
     _add_log_flags(parser)
@@ -209,11 +212,13 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
         shard = arguments.shard(options.shard, options.total_shards)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
+    if options.strict and not options.check:
+        parser.error("--config.strict needs --config.check")
     if options.check:
         signals.hand_back()
         from exporter.commands import check
 
-        return check.run(options.config, shard, options.web_config)
+        return check.run(options.config, shard, options.web_config, strict=options.strict)
     with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import serve

@@ -1,5 +1,6 @@
 """`--config.check`: read the config as the daemon would, and show each device as it would be polled."""
 
+import sys
 from pathlib import Path
 
 from exporter.commands import fail
@@ -10,8 +11,11 @@ from exporter.polling.pacing import pace
 from exporter.web import webconfig
 
 
-def run(path: Path, shard: Shard, web_path: Path | None) -> int:
-    """Print the devices of the config at `path`, and a summary of the web config. Return 1 if either has mistakes."""
+def run(path: Path, shard: Shard, web_path: Path | None, *, strict: bool = False) -> int:
+    """Print the devices of the config at `path`, a summary of the web config, and warnings about what is hardly meant.
+
+    Return 1 if either config has mistakes or, if `strict`, there are warnings.
+    """
     try:
         config = load(path, shard=shard)
         web = webconfig.load(web_path) if web_path else None
@@ -22,7 +26,18 @@ def run(path: Path, shard: Shard, web_path: Path | None) -> int:
         print(f"{web_path} is valid: {web}.")
         for note in web.notes:
             print(f"{web_path}: {note}.")
-    return 0
+    warnings = _warnings(config)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return 1 if strict and warnings else 0
+
+
+def _warnings(config: Config) -> list[str]:
+    fitted = pace(config, config.devices)
+    if fitted.fits:
+        return list(config.warnings)
+    asked, most = f"{fitted.demand:g} requests a minute are asked for", f"the limit is {config.requests_per_minute:g}"
+    return [*config.warnings, f"{config.path}: the schedule does not fit: {asked}, {most}"]
 
 
 def format_table(config: Config) -> str:

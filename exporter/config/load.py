@@ -14,6 +14,7 @@ from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, Fiel
 from exporter.config.errors import ConfigError as ConfigError
 from exporter.config.errors import Key, problem_at, validate
 from exporter.config.fault_words import fault_words
+from exporter.config.review import review_devices, review_serial, review_token
 from exporter.config.schema import (
     ApiSection,
     ConfigFile,
@@ -53,6 +54,8 @@ class Config:
     history: HistorySection
     fields: Mapping[str, FieldFilter]
     shard: Shard
+    #: What is valid but hardly meant: a line each, with its place.
+    warnings: tuple[str, ...] = ()
 
     @property
     def requests_per_minute(self) -> float:
@@ -87,10 +90,11 @@ def load(
         raise error if path.exists() else ConfigError([f"{error}; {NO_CONFIG}"]) from None
     file = validate(ConfigFile, source, source.data)
     problems: list[str] = []
+    warnings: list[str] = []
     types = _resolve_types(file, source, problems)
-    device_files = _device_files(path.parent, file.device_files, source, problems)
+    device_files = _device_files(path.parent, file.device_files, source, problems, warnings)
     lists = chain([(source, file.devices, ("devices",))], device_files)
-    devices = _devices(lists, types, file.poll.interval, problems)
+    devices, places = _devices(lists, types, file.poll.interval, problems)
     token = _token(file.api, source, environment, problems)
     _check_type_names(file, types, source, problems)
     if not problems and not devices and file.discovery is None and devices_needed:
@@ -98,6 +102,7 @@ def load(
         problems.append(problem_at(source, ("devices",), missing))
     if problems or token is None:
         raise ConfigError(problems)
+    warnings += [*review_devices(devices, places), *_review(file, source, token)]
     return Config(
         path=path,
         api=file.api,
@@ -112,13 +117,26 @@ def load(
         history=file.history,
         fields=file.fields,
         shard=shard,
+        warnings=tuple(warnings),
     )
+
+
+def _review(file: ConfigFile, source: YamlFile, token: Token) -> Iterator[str]:
+    """Yield warnings about what is no device."""
+    if odd := review_token(token.reveal()):
+        yield f"{token.origin} {odd}"
+    if file.api.timezone is None:
+        missing = "not set, so how old the data are is not known; name the zone of the devices' clocks, such as Asia/Bangkok"
+        yield problem_at(source, ("api", "timezone"), missing)
+    for index, sn in enumerate(file.discovery.datalog_sns if file.discovery else ()):
+        if odd := review_serial(sn):
+            yield f"{source.place(('discovery', 'datalog_sns', index))}: dataLogSn {sn!r} {odd}"
 
 
 def _devices(
     lists: Iterable[tuple[YamlFile, DeviceLists, Key]], types: Mapping[str, DeviceType], interval: float, problems: list[str]
-) -> list[Device]:
-    """Return the devices of all `lists`, each given with its file and its key there."""
+) -> tuple[list[Device], Mapping[tuple[str, str], str]]:
+    """Return the devices of all `lists`, each given with its file and its key there, and where each is listed."""
     found: dict[tuple[str, str], Device] = {}
     places: dict[tuple[str, str], str] = {}
     for source, by_type, prefix in lists:
@@ -139,7 +157,7 @@ def _devices(
                     spelled = "" if first.sn == device.sn else f" as {first.sn!r}"
                     problem = f"deviceSn {device.sn!r} is listed twice (first at {places[device.key]}{spelled})"
                     problems.append(problem_at(source, key, problem))
-    return list(found.values())
+    return list(found.values()), places
 
 
 def _resolve_types(file: ConfigFile, source: YamlFile, problems: list[str]) -> dict[str, DeviceType]:
@@ -202,7 +220,7 @@ def _check_type_names(file: ConfigFile, types: Mapping[str, DeviceType], source:
 
 
 def _device_files(
-    base: Path, patterns: list[str], source: YamlFile, problems: list[str]
+    base: Path, patterns: list[str], source: YamlFile, problems: list[str], warnings: list[str]
 ) -> Iterator[tuple[YamlFile, DeviceLists, Key]]:
     """Yield the device files in order of their names. Each has the content of `devices:`, with or without that key."""
     for index, pattern in enumerate(patterns):
@@ -210,6 +228,8 @@ def _device_files(
         names = sorted(glob.glob(str(base / pattern)))
         if not names and not glob.has_magic(pattern):
             problems.append(problem_at(source, key, f"no such file: {base / pattern}"))
+        elif not names:
+            warnings.append(problem_at(source, key, f"matches no file: {base / pattern}"))
         for name in names:
             if Path(name).is_dir():
                 problems.append(problem_at(source, key, f"expected a file, got the folder {name}"))
@@ -238,7 +258,7 @@ def _token(api: ApiSection, source: YamlFile, environment: Mapping[str, str], pr
             problem = "expected either token or token_file, not both"
         elif api.token is not None:
             key = ("api", "token")
-            return Token(value=api.token.get_secret_value())
+            return Token(value=api.token.get_secret_value(), origin=f"api.token of {source.path}")
         elif api.token_file is not None:
             key = ("api", "token_file")
             return Token(path=source.path.parent / api.token_file)

@@ -30,7 +30,8 @@ def explain(text: str, error: yaml.MarkedYAMLError, loader: Any) -> tuple[int, s
     if "flow" in context and mark.line > opened and problem.startswith("did not find expected ','"):
         return opened + 1, f"a bracket opens here and is not closed: {problem}"
     if "could not find expected ':'" in problem:
-        return opened + 1, "put a colon after this key"
+        dash = opened < len(lines) and re.match(r"\s*-\S", lines[opened])
+        return opened + 1, "put a space after the dash" if dash else "put a colon after this key"
     if "cannot start any token" in problem:
         return mark.line + 1, "put this value in quotes: YAML takes its first character for something else"
     if problem.startswith((*_NOT_INDENTED, "mapping values are not allowed")):

@@ -19,14 +19,19 @@ class TokenError(ValueError):
 class Token:
     """The account's secret, sent verbatim as the `Authorization` header.
 
-    Give either `value`, with the `source` to name in errors, or the `path` of a file. White space around it is removed.
+    Give either `value`, with the `source` to name in errors and the `origin` to name elsewhere, or the `path` of a file.
+    White space around it is removed.
     Raises TokenError for an unreadable file, for text that an HTTP header cannot carry, and for a placeholder or quotes.
     """
 
-    def __init__(self, *, value: str | None = None, path: Path | None = None, source: str = "the token") -> None:
+    def __init__(
+        self, *, value: str | None = None, path: Path | None = None, source: str = "the token", origin: str | None = None
+    ) -> None:
         if (value is None) == (path is None):
             raise TypeError("either a value or a path")
         self._path = path
+        #: The file, key or variable that it came from.
+        self.origin = str(path) if path is not None else origin or source
         self._value = self._read(path) if path is not None else _checked(value or "", source)
 
     def reveal(self) -> str:

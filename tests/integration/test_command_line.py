@@ -68,6 +68,7 @@ def test_the_command_is_installed() -> None:
         (["--shard", "one"], "argument --shard: invalid int value: 'one'"),
         (["--shard", "1"], "argument --shard: expected a shard from 0 to 0, got 1"),
         (["--shard", "3", "--total-shards", "3"], "argument --shard: expected a shard from 0 to 2, got 3"),
+        (["--config.strict"], "--config.strict needs --config.check"),
         (["--total-shards", "0"], "argument --total-shards: expected 1 or more, got 0"),
     ],
 )
@@ -271,3 +272,16 @@ def test_the_demo_shows_moving_numbers_of_every_type_and_an_offline_device(sized
         process.signal(signal.SIGINT)
         assert process.popen.wait(10) == 0
         assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(("flags", "code"), [([], 0), (["--config.strict"], 1)])
+def test_check_warns_of_what_is_valid_but_wrong_and_fails_for_it_if_strict(tmp_path: Path, flags: list[str], code: int) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("api: {timezone: Asia/Bangkok}\ndevices:\n  pbd:\n    - deviceSn:UMD1\n")
+    result = run("--config.file", str(path), "--config.check", *flags)
+    assert result.returncode == code
+    assert f"{path} is valid: 1 devices" in result.stdout
+    assert result.stderr == (
+        f"warning: {path}:4: deviceSn 'deviceSn:UMD1' begins with a key; put a space after the colon, or give the serial number "
+        "alone\n"
+    )

@@ -26,6 +26,7 @@ START = "put this value in quotes: YAML takes its first character for something 
         ("devices:\n  pbd:\n    - deviceSn: A\n    interval: 3\n", 4, "indent this line like the text after the dash above"),
         ("api\n  token: a\n", 1, COLON),
         ("devices:\n  pbd:\n    - A\n  pcs\n    - B\n", 4, COLON),
+        ("devices:\n  pbd:\n    - A\n    -B\n", 4, "put a space after the dash"),
         ("api:\n  token:a\n  timezone: b\n", 2, "put a space after the colon"),
         (" api:\n  token: a\ndevices: {}\n", 1, "remove the space at the beginning of this line"),
         ("api:\n  token: @abc\n", 2, START),
