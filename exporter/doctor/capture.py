@@ -136,4 +136,4 @@ class _Scrub:
         known = self._seen.config.types[exchange.type]
         if exchange.subject is Subject.LIST:
             return name in ("address", "deviceNo", "lost", "status", "systemNo")
-        return name in known.fields or name in known.settings or (exchange.subject is Subject.HISTORY and name == "total")
+        return name in known.known_fields or name in known.settings or (exchange.subject is Subject.HISTORY and name == "total")

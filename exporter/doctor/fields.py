@@ -49,7 +49,7 @@ def check(seen: Observations) -> Iterator[Check]:
 
 
 def _fields(known: DeviceType, answered: Mapping[str, Counter[str]], seen: Observations) -> Check:
-    unknown = [name for name in answered if name not in known.fields and name != "deviceSn"]
+    unknown = [name for name in answered if name not in known.known_fields and name != "deviceSn"]
     missing = [name for name, info in known.fields.items() if name not in answered and info.evidence is not Evidence.CONFIGURED]
     spelled = {name.casefold(): name for name in missing}
     otherwise = {name: spelled[name.casefold()] for name in unknown if name.casefold() in spelled}
@@ -61,7 +61,7 @@ def _fields(known: DeviceType, answered: Mapping[str, Counter[str]], seen: Obser
         for name, kinds in answered.items()
         if name in known.fields and plain(name) and _unexpected(name, kinds, known.fields[name], seen.kinds(known.type)[name])
     ]
-    expected = len(known.fields.keys() - {"deviceSn"})
+    expected = len(known.known_fields - {"deviceSn"})
     recognized = len(answered.keys() - {"deviceSn"}) - len(unknown)
     parts = [f"{counted(len(answered), 'field')}; {recognized} of the {expected} known are there"]
     if otherwise:

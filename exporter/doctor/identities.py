@@ -35,10 +35,18 @@ class Aliases:
     def hide_in(self, text: str) -> str:
         """Return `text` with every identity replaced, and without the token."""
         text = self._token.hide_in(text)
-        for sn in sorted(self._aliases, key=len, reverse=True):
-            # whole, in whichever letters: a serial number may be part of a longer word by chance
-            text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(sn)}(?![A-Za-z0-9])", self._aliases[sn], text, flags=re.IGNORECASE)
-        return text
+        if not self._aliases:
+            return text
+        by_key = {serial_key(sn): alias for sn, alias in self._aliases.items()}
+        # whole, in whichever letters: a serial number may be part of a longer word by chance; all at once, or one would be
+        # found in the alias of another
+        names = "|".join(re.escape(sn.strip()) for sn in sorted(self._aliases, key=len, reverse=True))
+        return re.sub(
+            rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])",
+            lambda found: by_key.get(serial_key(found[0]), "SERIAL"),
+            text,
+            flags=re.IGNORECASE,
+        )
 
     def _add(self, prefix: str, sn: str) -> None:
         if sn and not any(serial_key(known) == serial_key(sn) for known in self._aliases):

@@ -75,7 +75,8 @@ def _fields(seen: Observations, known: DeviceType) -> Iterator[str]:
     for name in sorted(filter(plain, answered)):
         info = known.fields.get(name)
         kinds = ", ".join(sorted(answered[name]))
-        yield f"| {name} | {kinds} | {(info.unit if info else None) or ''} | {info.evidence.value if info else 'no'} |"
+        how = info.evidence.value if info else "a fault word" if name in known.faults else "no"
+        yield f"| {name} | {kinds} | {(info.unit if info else None) or ''} | {how} |"
     if odd := sum(not plain(name) for name in answered):
         yield f"| ({odd} names that cannot be a metric's) | | | |"
 
