@@ -83,9 +83,10 @@ def _device_remedy(asked: list[Exchange], seen: Observations, known: DeviceType)
 
 def _path_remedy(seen: Observations, known: DeviceType, path: ApiPath, asked: list[Exchange]) -> str:
     error = asked[-1].error
-    if not isinstance(error, NotFound | HttpStatus | ApiError):
+    inferred = path.evidence is Evidence.INFERRED
+    if not isinstance(error, NotFound | ApiError) and not (inferred and isinstance(error, HttpStatus) and error.status >= 400):
         return _device_remedy(asked, seen, known)
-    if path.evidence is not Evidence.INFERRED:
+    if not inferred:
         others = ", ".join(name for name in seen.config.types if name != known.type)
         return f"Check the serial numbers, and whether these devices are rather of another type: {others}."
     if not seen.plan.options.try_paths:
@@ -103,6 +104,8 @@ def general_remedy(error: EnercloError | None) -> str:
         return "Lower api.requests_per_minute, and run doctor again later."
     if isinstance(error, TimedOut):
         return "Run doctor again later; if it stays so, raise api.timeout."
+    if isinstance(error, HttpStatus) and 300 <= error.status < 400:
+        return "Check api.base_url: what answers there sends elsewhere, where the token does not follow."
     if isinstance(error, InvalidPayload):
         return "Check api.base_url: what answers there does not speak the vendor's API."
     return "Run doctor again later; if it stays so, ask the vendor."

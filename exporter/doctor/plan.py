@@ -92,14 +92,18 @@ def make_plan(config: Config, options: DoctorOptions) -> Plan:
 
 
 def sample(devices: Sequence[Device]) -> tuple[list[Device], int]:
-    """Return at most MAX_PER_TYPE devices of each type, and how many are left out."""
+    """Return at most MAX_PER_TYPE devices of each type, and how many are left out.
+
+    The first of each type come first, then the second ones: if a token is refused, that soon shows for several types.
+    """
     seen: Counter[str] = Counter()
     found = []
     for device in devices:
         seen[device.type] += 1
         if seen[device.type] <= MAX_PER_TYPE:
-            found.append(device)
-    return found, len(devices) - len(found)
+            found.append((seen[device.type], device))
+    found.sort(key=lambda ranked: ranked[0])
+    return [device for _, device in found], len(devices) - len(found)
 
 
 def _device(config: Config, name: str, sn: str) -> Device:

@@ -17,7 +17,11 @@ def check(seen: Observations) -> Iterator[Check]:
         return
     refused = [exchange for exchange in answered if isinstance(exchange.error, Unauthorized)]
     if len(refused) == len(answered):
-        yield Check("token", Outcome.FAIL, f"refused ({refused[-1].answer}) for everything that was asked", _remedy(seen))
+        asked = {(one.type, one.sn) for one in refused if one.subject is Subject.READING}
+        text = f"refused ({refused[-1].answer}) for everything that was asked"
+        if asked and len(asked) < len(seen.devices):
+            text += f", {len(asked)} of {len(seen.devices)} devices"
+        yield Check("token", Outcome.FAIL, text, _remedy(seen))
         return
     names = list(dict.fromkeys(f"{one.type} {one.sn}" for one in refused if one.subject is Subject.READING))
     taken = list(
@@ -49,6 +53,10 @@ def _remedy(seen: Observations) -> str:
 
 def _account(seen: Observations) -> Iterator[Check]:
     """Yield a failure if the account seems to have none of the devices."""
+    if all(exchange.status == 404 for exchange in seen.exchanges):
+        text = "every path that was asked is unknown there (HTTP 404)"
+        yield Check("account", Outcome.FAIL, text, "Check api.base_url: what answers there has none of the API's paths.")
+        return
     readings = seen.of(Subject.READING, None, LATEST)
     lists = [exchange for exchange in seen.of(Subject.LIST) if exchange.error is None]
     if not seen.devices and not seen.stopped:

@@ -179,3 +179,21 @@ def test_devices_and_data_loggers_of_the_command_line(usual: Account) -> None:
     assert {name.split()[1] for name in checks if name.startswith("reading ")} == {"hps_string", "bcu", "mbms"}
     seen, _ = usual.look(devices=[("pbd", "p1")], quick=True)
     assert [device.sn for device in seen.devices] == ["p1"]
+
+
+@pytest.mark.parametrize("path", ["/api/v2", "/nothing"])
+def test_a_base_url_that_is_not_the_apis(usual: Account, path: str) -> None:
+    usual.configure(api={"base_url": usual.url.replace("/api/v1", path)})
+    check = only_failure(usual)
+    assert check.name == "account"
+    assert check.remedy == "Check api.base_url: what answers there has none of the API's paths."
+
+
+def test_a_token_that_is_refused_for_the_first_devices(tmp_path: Path) -> None:
+    """Three that are refused are of three types, and it is said that others were not asked."""
+    with account(tmp_path, Truth(forbidden=frozenset({"P1", "C1", "H1"}))) as found:
+        found.configure(discovery=None)
+        check = only_failure(found)
+        assert check.name == "token"
+        assert "3 of 8 devices" in check.seen
+        assert {path.split("/")[0] for _, path, _ in found.api.requests} == {"pbd", "pcs", "hps"}
