@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,7 +72,7 @@ class _Scrub:
             "seconds": round(exchange.seconds, 3),
             "status": exchange.status,
             "code": exchange.code,
-            "data": self._value("", exchange.data, exchange) if exchange.error is None else None,
+            "data": self._data(exchange.data, exchange) if exchange.error is None else None,
         }
 
     def paths(self) -> dict[str, dict[str, str]]:
@@ -89,7 +88,19 @@ class _Scrub:
         # the path of a type of the user's own is the user's too
         return f"{self._own[device_type]}/{subject.value}" if device_type in self._own else path
 
-    def _object(self, data: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
+    def _data(self, data: Any, exchange: Exchange) -> Any:
+        """Return what is kept of the data of an envelope: objects of fields, and where the API nests those, lists of them."""
+        if exchange.subject is Subject.LIST and isinstance(data, list):
+            return [self._object(entry, exchange) for entry in data]
+        if exchange.subject is Subject.HISTORY and isinstance(data, dict):
+            rows = data.get("datas")
+            kept = {"datas": [self._object(row, exchange) for row in rows]} if isinstance(rows, list) else {}
+            return self._object(data, exchange) | kept
+        return self._object(data, exchange)
+
+    def _object(self, data: Any, exchange: Exchange) -> Any:
+        if not isinstance(data, dict):
+            return self._value("", data, exchange)
         found = {}
         for name, value in data.items():
             if self._made.is_known(name):
@@ -99,10 +110,9 @@ class _Scrub:
         return found
 
     def _value(self, name: str, value: Any, exchange: Exchange) -> Any:
-        if isinstance(value, dict):
-            return self._object(value, exchange)
-        if isinstance(value, list):
-            return [self._value(name, one, exchange) for one in value]
+        if isinstance(value, dict | list):
+            # nothing that becomes a series is in there, and its names may be anything
+            return type(value)()
         if value is None or isinstance(value, bool):
             return value
         return self._text(name, value, exchange) if isinstance(value, str) else self._number(name, value, exchange)

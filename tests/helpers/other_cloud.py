@@ -181,7 +181,14 @@ class OtherApi(Api):
                     found[one], found[other] = found[other], found[one]
         if truth.canary:
             found |= {f"text{number}": truth.canary for number in range(3)} | {"ownerPhone": 1234567890, "plantId": truth.canary}
-            found["nested"] = {"name": truth.canary, truth.canary: 1, "list": [truth.canary]}
+            found["nested"] = {
+                "name": truth.canary,
+                truth.canary: 1,
+                f"{truth.canary}2": {"a": truth.canary},
+                "list": [truth.canary],
+            }
+            found["list"] = [truth.canary, {f"{truth.canary}3": 1}]
+            found[f"{truth.canary} {truth.canary}"] = 1
         return found | dict(truth.added)
 
 
