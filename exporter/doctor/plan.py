@@ -38,21 +38,25 @@ class DoctorOptions:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to ask. `left_out` counts the devices that are not, because there are so many of their type."""
+    """What to ask. `left_out` counts the devices that are not, because there are so many of their type.
+
+    `discovers` says whether the devices that only the lists have are asked too.
+    """
 
     devices: tuple[Device, ...]
     left_out: int
     datalog_sns: tuple[str, ...]
     types: tuple[DeviceType, ...]
     options: DoctorOptions
+    discovers: bool
 
     @property
     def requests(self) -> int:
         """Return how many requests it takes at the most, without those of a watch."""
         kinds = {device.type for device in self.devices}
         # unknown before the lists are there
-        devices = len(self.devices) or MAX_PER_TYPE * len(self.types)
-        counted = [known for known in self.types if known.type in kinds or not kinds]
+        devices = MAX_PER_TYPE * len(self.types) if self.discovers else len(self.devices)
+        counted = [known for known in self.types if self.discovers or known.type in kinds]
         lists = len(self.datalog_sns) * sum(known.paths.list is not None for known in self.types)
         tries = sum(len(path.candidates) for known in self.types for path in _paths(known)) if self.options.try_paths else 0
         deep = 0 if self.options.quick else sum((1 + HISTORY_REQUESTS) for _ in counted)
@@ -65,7 +69,7 @@ class Plan:
 
     def forecast(self, requests_per_minute: float) -> str:
         """Return what will be sent and how long it takes, for the user."""
-        watched = len({device.type for device in self.devices}) or len(self.types)
+        watched = len(self.types if self.discovers else {device.type for device in self.devices})
         rounds = math.floor(self.options.watch / self.watch_step(watched, requests_per_minute)) if self.options.watch else 0
         total = self.requests + watched * rounds
         seconds = self.requests * 60.0 / requests_per_minute + self.options.watch
@@ -88,7 +92,8 @@ def make_plan(config: Config, options: DoctorOptions) -> Plan:
         devices, left_out = sample(config.devices)
     if not devices and not loggers:
         raise PlanError("no devices: list some in the config, name them with --devices, or their data logger with --datalog-sn")
-    return Plan(tuple(devices), left_out, tuple(distinct(sn.strip() for sn in loggers)), types, options)
+    discovers = not devices or (config.discovery is not None and not options.devices)
+    return Plan(tuple(devices), left_out, tuple(distinct(sn.strip() for sn in loggers)), types, options, discovers)
 
 
 def sample(devices: Sequence[Device]) -> tuple[list[Device], int]:

@@ -90,12 +90,9 @@ class _Survey:
     def run(self) -> None:
         if self._plan.devices:
             self._readings(self._plan.devices)
-            self._lists()
-        else:
-            self._lists()
-            found = [device_of(self._seen.config, self._seen.config.types[one.type], one.sn) for one in self._seen.listed()]
-            self._seen.devices, _ = sample(list({device.key: device for device in found}.values()))
-            self._readings(tuple(self._seen.devices))
+        self._lists()
+        if self._plan.discovers:
+            self._readings(self._found())
         if not self._plan.options.quick:
             for known in self._seen.types:
                 if device := self._answering(known):
@@ -104,12 +101,21 @@ class _Survey:
         if self._plan.options.watch:
             self._watch()
 
+    def _found(self) -> tuple[Device, ...]:
+        """Add the devices that only the lists have, as many as are asked of a type. Return them."""
+        config, known = self._seen.config, {device.key for device in self._seen.devices}
+        listed = {
+            one.key: device_of(config, config.types[one.type], one.sn) for one in self._seen.listed() if one.key not in known
+        }
+        self._seen.devices, _ = sample([*self._seen.devices, *listed.values()])
+        return tuple(device for device in self._seen.devices if device.key in listed)
+
     def _readings(self, devices: tuple[Device, ...]) -> None:
         for device in devices:
             self._ask(Subject.READING, device.type, device.sn, device.path)
         for known in self._seen.types:
             failed = [one for one in self._seen.of(Subject.READING, known.type) if self._wrong_path(one, known.paths.realtime)]
-            if any(self._seen.good(known.type)):
+            if any(self._seen.good(known.type)) or self._seen.of(Subject.READING, known.type, CANDIDATE):
                 continue
             # a second one, because the first may be no device at all
             for exchange in failed[:2]:

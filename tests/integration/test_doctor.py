@@ -257,3 +257,19 @@ def test_the_command_watches_a_cloud_whose_time_runs_fast(tmp_path: Path) -> Non
     assert re.match(r"the time moved \d+ times? in \d+ s, by 5 min", found["upload pbd"]["seen"])
     # a cloud's clock that runs away from this one's is no zone's
     assert result.returncode == any(check["outcome"] == "fail" for check in found.values())
+
+
+def test_what_discovery_finds_is_asked_too(usual: Account) -> None:
+    usual.configure(devices={"pbd": ["P1"]}, discovery={"datalog_sns": ["L1"]})
+    seen, checks = usual.look(quick=True)
+    assert {device.sn for device in seen.devices} == {"P1", "P2", "P9", "C1", "H1"}
+    assert [path for _, path, query in usual.api.requests if query.get("deviceSn") == "P1"] == ["pbd/data-last"]
+    assert next(check for check in checks if check.name == "listed devices").outcome is Outcome.OK
+
+
+def test_devices_that_a_list_has_not(usual: Account) -> None:
+    usual.configure(devices={"pbd": ["P1", "X1"]}, discovery={"datalog_sns": ["L1"]})
+    found = usual.checks(quick=True)["listed devices"]
+    assert (found.outcome, found.seen) == (Outcome.WARN, "in no list: pbd X1")
+    usual.api.truth.gone = frozenset({"pbd/base-info/list"})
+    assert "listed devices" not in usual.checks(quick=True) or usual.checks(quick=True)["listed devices"].outcome is Outcome.OK
