@@ -86,6 +86,15 @@ def _add_backfill(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="the file to write")
     parser.add_argument("--split-by", choices=("day",), help="write a folder with a file for each UTC day instead")
+    parser.add_argument(
+        "--label",
+        dest="labels",
+        type=arguments.label,
+        action=arguments.Labels,
+        default={},
+        metavar="NAME=VALUE",
+        help="a label for all series, such as job=atess, as Prometheus adds to live ones; may be repeated",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say how many requests it takes, and how long")
     flags.add_config_flag(parser)
     _add_log_flags(parser)

@@ -3,11 +3,12 @@
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from exporter import logs
+from exporter.backfill.output import NO_LABELS
 from exporter.backfill.plan import BackfillError, BackfillPlan, make_plan
 from exporter.backfill.progress import duration
 from exporter.backfill.runner import BackfillRun
@@ -21,8 +22,16 @@ def run(options: Namespace) -> int:
     try:
         config = load(options.config, devices_needed=False)
         logs.configure(options.log_level, options.log_format, config.token.hide_in)
-        devices, by_day = options.devices, options.split_by == "day"
-        return backfill(config, options.start, options.end, devices, options.output, split_by_day=by_day, dry_run=options.dry_run)
+        return backfill(
+            config,
+            options.start,
+            options.end,
+            options.devices,
+            options.output,
+            split_by_day=options.split_by == "day",
+            labels=options.labels,
+            dry_run=options.dry_run,
+        )
     except (ConfigError, BackfillError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the user
         return 1
@@ -36,11 +45,13 @@ def backfill(
     output: Path,
     *,
     split_by_day: bool = False,
+    labels: Mapping[str, str] = NO_LABELS,
     dry_run: bool = False,
 ) -> int:
     """Write the history of `devices` (None: the config's) from local time `start` up to but not including `end`.
 
-    Return the exit code. Raises BackfillError. What was read by then is kept for the next run.
+    All series have these `labels` beside their own. Return the exit code. Raises BackfillError. What was read by then is kept for
+    the next run.
     """
     clock = Clock()
     try:
@@ -55,7 +66,7 @@ def backfill(
             raise BackfillError(f"{output.parent} is not a directory")
         spill = Spill(folder, _run_facts(config, plan))
         try:
-            return BackfillRun(config, plan, spill, clock, output, split_by_day=split_by_day).run()
+            return BackfillRun(config, plan, spill, clock, output, labels, split_by_day=split_by_day).run()
         finally:
             spill.close()
     except BackfillError:

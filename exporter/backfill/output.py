@@ -1,14 +1,16 @@
 """Columns -> OpenMetrics files: families sorted by name, in each one series after the other, each in order of time."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Final
 
 from exporter.backfill.plan import Source
 from exporter.backfill.spill import SampleColumn, Spill
+from exporter.metrics.exposition import escape_label
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 
@@ -16,6 +18,8 @@ from exporter.metrics.series import Series
 MAX_FAMILIES: Final = 4096
 
 TOO_MANY: Final = "too many fields"
+
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _DAY: Final = 86400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -26,11 +30,18 @@ class Families:
     """The families of a spill, by the same rules as those of live series.
 
     `headers` has HELP and TYPE, field and metric of each family, sorted by metric. `dropped` has the fields without a family: the
-    first device that sent one, its name, and the cause. `progress` is called with how many samples were rendered since its last
-    call.
+    first device that sent one, its name, and the cause. `labels` are those of all samples beside their own. `progress` is called
+    with how many samples were rendered since its last call.
     """
 
-    def __init__(self, spill: Spill, sources: Sequence[Source], series: Series, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        spill: Spill,
+        sources: Sequence[Source],
+        series: Series,
+        progress: Callable[[int], None],
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> None:
         self._spill = spill
         self._progress = progress
         first: dict[str, Source] = {}
@@ -45,7 +56,8 @@ class Families:
         self.dropped += [(first[name], name, cause) for name, cause in without_series.items()]
         fields = {metric_name(name): name for name in first if name not in without_series}
         self.headers = [(header, fields[name], name) for name, header in _headers(bytes(series.snapshot()))]
-        self._sources = [(source, series.add(source.type, source.sn).labels) for source in sources]
+        added = "".join(f',{name}="{escape_label(value)}"' for name, value in sorted(labels.items()))
+        self._sources = [(source, series.add(source.type, source.sn).labels + added) for source in sources]
 
     def render(self, field: str, metric: str) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
         """Yield Unix times and rendered samples of a family, series by series and column by column."""

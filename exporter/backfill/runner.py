@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -36,13 +36,22 @@ class BackfillRun:
     """Reads the history of a plan into a spill, and writes it to `output` once all of it is there."""
 
     def __init__(
-        self, config: Config, plan: BackfillPlan, spill: Spill, clock: Clock, output: Path, *, split_by_day: bool
+        self,
+        config: Config,
+        plan: BackfillPlan,
+        spill: Spill,
+        clock: Clock,
+        output: Path,
+        labels: Mapping[str, str],
+        *,
+        split_by_day: bool,
     ) -> None:
         api = config.api
         self._config = config
         self._plan = plan
         self._spill = spill
         self._output = output
+        self._labels = labels
         self._split_by_day = split_by_day
         self._session = open_session(api, config.token, clock, api.requests_per_minute)
         self._session.circuit_breaker.configure(len(plan.sources))
@@ -153,7 +162,7 @@ class BackfillRun:
             if self._signals.ending is not None:
                 raise Closed
 
-        families = Families(self._spill, self._plan.sources, series, count)
+        families = Families(self._spill, self._plan.sources, series, count, self._labels)
         for source, name, cause in families.dropped:
             device = Device(source.type, source.sn, source.path.path, source.path.evidence, 0.0)
             self._dropped_fields.report(device, [(name, cause)])

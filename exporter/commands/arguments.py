@@ -3,7 +3,7 @@
 import argparse
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from exporter.config.address import Address
@@ -29,6 +29,30 @@ class Addresses(argparse.Action):
         """Add one."""
         found = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [values] if found is self.default else [*found, values])
+
+
+class Labels(argparse.Action):
+    """Collect the labels of a flag that may be repeated, as a dict; one name twice is refused."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        """Add one."""
+        name, value = cast("tuple[str, str]", values)
+        labels = getattr(namespace, self.dest)
+        if name in labels:
+            raise argparse.ArgumentError(self, f"{name} is there twice")
+        setattr(namespace, self.dest, {**labels, name: value})
+
+
+def label(text: str) -> tuple[str, str]:
+    """Return name and value of a label that readings do not have already."""
+    name, equals, value = text.partition("=")
+    if not equals or not value or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.startswith("__"):
+        raise argparse.ArgumentTypeError(f"expected name=value such as job=atess, got {text!r}")
+    if name in ("deviceSn", "type"):
+        raise argparse.ArgumentTypeError(f"every reading has a label {name} of its own")
+    return name, value
 
 
 def telemetry_path(text: str) -> str:

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from structlog.testing import capture_logs
 
 from exporter.backfill.command import backfill
+from exporter.backfill.output import NO_LABELS
 from exporter.backfill.plan import BackfillError
 from exporter.config.load import load
 from exporter.metrics.names import metric_name
@@ -78,6 +79,7 @@ class Bench:
         *,
         devices: list[tuple[str, str]] | None = None,
         by_day: bool = False,
+        labels: Mapping[str, str] = NO_LABELS,
         **sections: Any,
     ) -> Outcome:
         """Run the command to its end."""
@@ -85,7 +87,7 @@ class Bench:
         error, code = "", 1
         with capture_logs() as logs:
             try:
-                code = backfill(config, start, end, devices, self.output, split_by_day=by_day)
+                code = backfill(config, start, end, devices, self.output, split_by_day=by_day, labels=labels)
             except BackfillError as mistake:
                 error = str(mistake)
         return Outcome(code, error, [dict(line) for line in logs])

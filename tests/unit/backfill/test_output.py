@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.backfill import output
 from exporter.backfill.output import Families, merge_overlaps, write_days, write_file
@@ -127,3 +129,17 @@ def test_days_are_files_of_their_own(spill: Spill, tmp_path: Path) -> None:
 )
 def test_windows_that_overlap_are_put_in_order(columns: list[SampleColumn], wanted: list[SampleColumn]) -> None:
     assert list(merge_overlaps(columns)) == wanted
+
+
+def test_labels_stand_behind_those_of_the_live_series(spill: Spill, tmp_path: Path) -> None:
+    spill.finish(ONE, 0, {"pac": ([100], [1])}, {})
+    labels = {"site": 'a "b"\\\nc', "job": "atess"}
+    write_file(tmp_path / "x.om", Families(spill, [ONE], series(), lambda samples: None, labels))
+    (line,) = [line for line in (tmp_path / "x.om").read_text().splitlines() if not line.startswith("#")]
+    assert line == r'atess_pac{deviceSn="A",type="pbd",job="atess",site="a \"b\"\\\nc"} 1 100'
+    ((_, found),) = [(sample.name, sample.labels) for family in parse(tmp_path / "x.om") for sample in family.samples]
+    assert found == {"deviceSn": "A", "type": "pbd", **labels}
+
+
+def parse(path: Path) -> Iterator[Metric]:
+    return iter(text_string_to_metric_families(path.read_text()))

@@ -1,10 +1,10 @@
-from argparse import ArgumentTypeError
+from argparse import ArgumentError, ArgumentParser, ArgumentTypeError
 from contextlib import nullcontext
 from datetime import datetime
 
 import pytest
 
-from exporter.commands.arguments import external_url, moment, route_prefix, telemetry_path
+from exporter.commands.arguments import Labels, external_url, label, moment, route_prefix, telemetry_path
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,32 @@ def test_a_route_prefix_is_spelled_as_prometheus_lets_it(text: str, prefix: str 
 def test_what_is_no_route_prefix_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="expected a path such as /atess"):
         route_prefix(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"), [("job=atess", ("job", "atess")), ("site=a=b ", ("site", "a=b ")), ("_x1=ä", ("_x1", "ä"))]
+)
+def test_a_label_is_name_and_value(text: str, pair: tuple[str, str]) -> None:
+    assert label(text) == pair
+
+
+@pytest.mark.parametrize("text", ["", "job", "job=", "=x", "1x=y", "a-b=c", "__name__=x", "a b=c", "ä=x", "job\n=x"])
+def test_what_is_no_label_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="expected name=value"):
+        label(text)
+
+
+@pytest.mark.parametrize("name", ["deviceSn", "type"])
+def test_a_label_of_the_readings_is_refused(name: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"every reading has a label {name} of its own"):
+        label(f"{name}=x")
+
+
+def test_labels_are_collected_and_none_may_be_there_twice() -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--label", dest="labels", type=label, action=Labels, default={})
+    assert parser.parse_args([]).labels == {}
+    assert parser.parse_args(["--label", "job=a", "--label", "site=b"]).labels == {"job": "a", "site": "b"}
+    assert parser.parse_args([]).labels == {}
+    with pytest.raises(ArgumentError, match="job is there twice"):
+        parser.parse_args(["--label", "job=a", "--label", "job=b"])
