@@ -5,10 +5,10 @@ from collections.abc import Callable
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.faults import NEW_OF_EACH, faults_of_each
-from grafana.frame import Section, datasource, device, device_type, frame, job, limit
+from grafana.frame import Section, datasource, device, device_type, exporter_url, frame, job, limit, site
 from grafana.panels import Panel, Query, lines, states
 from grafana.power import BATTERY_AMPERES, BATTERY_VOLTS, PAC_OF_BATTERY, fits_of_each, power, power_units
-from grafana.queries import DEVICES, STATE, STATE_WORDS, about, age, possible, reading, shown, source
+from grafana.queries import INFO, STATE, STATE_WORDS, about, age, each, possible, reading, shown, source
 from grafana.tables import DEVICE, Column, rows
 from grafana.words import state_evidence, state_words
 
@@ -54,7 +54,7 @@ _DOUBTED = ("capacity", "maxVolt", "minVolt", "maxTemp", "minTemp")
 
 
 def device_dashboard() -> models.Dashboard:
-    variables = [datasource(), job(), device_type(), device(), *power_units(), limit()]
+    variables = [datasource(), job(), site(), device_type(), device(), *power_units(), limit(), exporter_url()]
     sections = [_state(), faults_of_each((*_DOUBTED, *_TEMPERATURES)), _pv(), _battery(), _grid(), _temperatures(), _energy()]
     text = "Everything about the devices that you choose above. A gap in a line is a time for which there is no reading."
     return frame("atess-device", "ATESS Device", text, variables, sections, [NEW_OF_EACH])
@@ -87,7 +87,7 @@ def _state() -> Section:
             "What the config and the lists of the data loggers say of the devices, how often each is asked, and when "
             "that last worked.",
             [
-                Column("Info", shown(f"max without (job, instance) (atess_device_info{{{DEVICES}}})"), hidden=True),
+                Column("Info", shown(INFO), hidden=True),
                 Column("Interval", shown(about("atess_device_poll_interval_seconds")), "s"),
                 Column("Last usable reading", shown(age("atess_device_last_success_timestamp_seconds")), "s"),
             ],
@@ -220,7 +220,7 @@ def _energy() -> Section:
             "Energy by lifetime counters, per hour",
             f"How much the lifetime counters grew in the last hour. {_PCS} {source(*total)}",
             "kwatth",
-            [Query(shown(_DEVICE_INCREASE % _increases(*fields)), f"{_SN} {word}") for word, _, fields in _ENERGIES],
+            [Query(shown(each(_increases(*fields))), f"{_SN} {word}") for word, _, fields in _ENERGIES],
             low=0,
             none=_NO_FIELD,
         ),
@@ -233,9 +233,6 @@ def _energy() -> Section:
             height=7,
         ),
     ]
-
-
-_DEVICE_INCREASE = "max by (type, deviceSn) (%s)"
 
 
 def _increases(*fields: str) -> str:

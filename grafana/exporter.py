@@ -17,7 +17,7 @@ _LATEST = {0: ("not the latest", "red"), 1: ("the latest", "green")}
 
 
 def exporter_dashboard() -> models.Dashboard:
-    variables = [datasource(), job(), device_type()]
+    variables = [datasource(), job(of_exporters=True), device_type(of_exporters=True)]
     sections = [_now(), _requests(), _budget(), _staleness(), _config(), _process()]
     text = "How the exporter does: its requests to the cloud, what it may send, what is stale, its config and its process."
     return frame("atess-exporter", "ATESS Exporter", text, variables, sections)

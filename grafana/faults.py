@@ -4,12 +4,12 @@ from typing import Final
 
 from grafana.frame import Annotation, Section
 from grafana.panels import Query, lines
-from grafana.queries import DEVICES, about, impossible, shown, source
+from grafana.queries import DEVICES, about, each, impossible, shown, source
 from grafana.tables import DEVICE, Column, Label, rows
 from grafana.words import SEVERITIES, fault_texts
 
 #: The active faults, one series each.
-FAULTS: Final = f"max by (type, deviceSn, fault, severity, code) (atess_device_fault_active{{{DEVICES}}})"
+FAULTS: Final = each(f"atess_device_fault_active{{{DEVICES}}}", ", fault, severity, code")
 
 #: The faults that were not there in the quarter of an hour that ended five minutes ago. So long, because a restart of the
 #: exporter is no new fault.

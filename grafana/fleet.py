@@ -3,10 +3,10 @@
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.faults import NEW_OF_ALL, faults_of_all
-from grafana.frame import Section, datasource, device, device_type, frame, job
+from grafana.frame import Section, datasource, device, device_type, exporter_url, frame, job, site
 from grafana.panels import Panel, Query, Steps, bars, lines, number
 from grafana.power import BATTERY_AMPERES, BATTERY_VOLTS, fits_of_all, power, power_units
-from grafana.queries import STATE, STATE_WORDS, about, age, reading, source
+from grafana.queries import PRESENT, STATE, STATE_WORDS, about, age, reading, source
 from grafana.tables import DEVICE, Column, Label, rows
 
 _TYPE = "{{type}}"
@@ -25,7 +25,7 @@ _NO_READINGS = "No reading"
 
 
 def fleet() -> models.Dashboard:
-    variables = [datasource(), job(), device_type(), device(), *power_units()]
+    variables = [datasource(), job(), site(), device_type(), device(), *power_units(), exporter_url()]
     sections = [_today(), _devices(), faults_of_all(), _power(), _energy(), _extremes()]
     text = "All ATESS devices together: energy of the day, power now, and which devices need a look."
     return frame("atess-fleet", "ATESS Fleet", text, variables, sections, [NEW_OF_ALL])
@@ -116,7 +116,7 @@ def _devices() -> Section:
             "By type",
             f"Each type's devices, and those of them that are fresh, with their PV energy today. {source(*_PV_TODAY)}",
             [
-                Column("Devices", f"count by (type) ({about('atess_device_poll_interval_seconds')})"),
+                Column("Devices", f"count by (type) ({PRESENT})"),
                 Column("Fresh", f"sum by (type) ({STATE} == bool 0)"),
                 Column("PV today", f"sum by (type) ({reading(*_PV_TODAY)})", "kwatth"),
             ],

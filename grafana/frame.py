@@ -8,12 +8,14 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.panels import DATASOURCE, Panel
-from grafana.queries import EXPORTERS
+from grafana.queries import ANY, EXPORTERS, TYPES
 
 #: Of @grafana/schema 13.2; the SDK still says 41, and nothing between the two concerns what is used here.
 SCHEMA_VERSION: Final = 42
 
 TAG: Final = "atess"
+
+_NEEDS: Final = "Needs Grafana 12 or newer; its file is checked against the schema of Grafana 13.2."
 
 Section = tuple[str, Sequence[Panel]]
 
@@ -48,7 +50,9 @@ def frame(
     annotations: Sequence[Annotation] = (),
 ) -> models.Dashboard:
     """Return a dashboard of `sections`, each a row's title and its panels in reading order, with more `annotations`."""
-    dashboard = builders.Dashboard(title).uid(uid).description(about).tags([TAG]).timezone("browser").time("now-24h", "now")
+    dashboard = (
+        builders.Dashboard(title).uid(uid).description(f"{about} {_NEEDS}").tags([TAG]).timezone("browser").time("now-24h", "now")
+    )
     dashboard = dashboard.refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
     dashboard = dashboard.link(
         builders.DashboardLink("ATESS")
@@ -73,7 +77,13 @@ def frame(
 #: A point in time is marked while it is no more than five minutes ago. Not by changes(): after a longer outage Prometheus has
 #: nothing left to compare with.
 _ANNOTATIONS: Final = (
-    Annotation("Restarts", f"process_start_time_seconds{{{EXPORTERS}}} > (time() - 300)", "orange"),
+    Annotation(
+        "Restarts",
+        # other jobs have processes, too
+        f"(process_start_time_seconds{{{EXPORTERS}}} > (time() - 300))"
+        f" and on (job, instance) atess_exporter_build_info{{{EXPORTERS}}}",
+        "orange",
+    ),
     Annotation(
         "Config reloads",
         # a start loads the config too, and is marked already
@@ -90,18 +100,33 @@ def datasource() -> models.VariableModel:
     return builders.DatasourceVariable("datasource").label("Data source").type("prometheus").build()
 
 
-def job() -> models.VariableModel:
-    return _choice("job", "Job", "label_values(atess_exporter_build_info, job)", "The Prometheus job that scrapes the exporter.")
+def job(*, of_exporters: bool = False) -> models.VariableModel:
+    """Return the choice of jobs; all of them are those of exporters only, or any series at all: history may have no job."""
+    about = "The Prometheus job that scrapes the exporter."
+    query = "label_values(atess_exporter_build_info, job)"
+    return _choice("job", "Job", query, about, every=None if of_exporters else ".*")
 
 
-def device_type() -> models.VariableModel:
-    query = f"label_values(atess_exporter_devices{{{EXPORTERS}}}, type)"
-    return _choice("type", "Type", query, "The devices' family.")
+def site() -> models.VariableModel:
+    about = "The devices' sites, where the exporter's config says them. Devices with nothing but history are always shown."
+    return _choice("site", "Site", f"label_values(atess_device_info{{{EXPORTERS}}}, site)", about, every=".*")
+
+
+def device_type(*, of_exporters: bool = False) -> models.VariableModel:
+    series = f"atess_exporter_devices{{{EXPORTERS}}}" if of_exporters else f'{{__name__=~"{ANY}", {EXPORTERS}}}'
+    return _choice("type", "Type", f"label_values({series}, type)", "The devices' family.")
 
 
 def device() -> models.VariableModel:
-    query = f'label_values(atess_device_info{{{EXPORTERS}, type=~"$type"}}, deviceSn)'
+    query = f'label_values({{__name__=~"atess_device_info|{ANY}", {TYPES}}}, deviceSn)'
     return _choice("deviceSn", "Device", query, "The devices' serial numbers.")
+
+
+def exporter_url() -> models.VariableModel:
+    """Return the address for links to the exporter's pages, which no metric has as browsers see it."""
+    about = "Where your browser finds the exporter, for the links to its pages of devices."
+    variable = builders.TextBoxVariable("exporter").label("Exporter").description(about)
+    return variable.default_value("http://localhost:9837").build()
 
 
 def limit() -> models.VariableModel:
@@ -110,12 +135,14 @@ def limit() -> models.VariableModel:
     return variable.current(models.VariableOption(True, "25", "25")).multi(False).include_all(False).build()
 
 
-def _choice(name: str, label: str, query: str, about: str) -> models.VariableModel:
+def _choice(name: str, label: str, query: str, about: str, *, every: str | None = ".+") -> models.VariableModel:
     variable = builders.QueryVariable(name).label(label).description(about).datasource(DATASOURCE)
     variable = variable.query({"qryType": 1, "query": query, "refId": f"variable-{name}"})
     variable = variable.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(models.VariableSort.NATURAL_ASC)
-    # ".+" for all, not a list of 1,000 names in every query
-    variable = variable.multi(True).include_all(True).all_value(".+")
+    variable = variable.multi(True).include_all(True)
+    if every is not None:
+        # not a list of 1,000 names in every query
+        variable = variable.all_value(every)
     return variable.current(models.VariableOption(True, ["All"], ["$__all"])).build()
 
 

@@ -13,7 +13,7 @@ DATASOURCE: Final = options.DataSourceRef("prometheus", "${datasource}")
 
 #: The links of a device's name lead to its own dashboard, with the time and the choices of this one.
 DEVICE_LINK: Final = (
-    "/d/atess-device?${datasource:queryparam}&${job:queryparam}&${ppv:queryparam}&${power:queryparam}&${__url_time_range}"
+    "/d/atess-device?${datasource:queryparam}&${job:queryparam}&${site:queryparam}&${exporter:queryparam}&${ppv:queryparam}&${power:queryparam}&${__url_time_range}"
     "&var-type=%s&var-deviceSn=%s"
 )
 
@@ -170,8 +170,8 @@ def bars(
     if high is not None:
         panel = panel.max(high)
     if linked:
-        link = data_link(DEVICE_LINK % ("${__field.labels.type}", "${__field.labels.deviceSn}"))
-        panel = panel.override_by_field_type("number", [models.DynamicConfigValue("links", [link])])
+        links = device_links("${__field.labels.type}", "${__field.labels.deviceSn}")
+        panel = panel.override_by_field_type("number", [links])
     return Panel(panel.with_target(target("A", query).instant()).build(), width, height)
 
 
@@ -242,6 +242,11 @@ def _tooltip(sort: options.SortOrder) -> common.VizTooltipOptions:
     return common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI).sort(sort)
 
 
-def data_link(url: str) -> dict[str, object]:
-    """Return a link to a device's dashboard."""
-    return {"title": "Show the device", "url": url, "targetBlank": False}
+def device_links(device_type: str, sn: str) -> models.DynamicConfigValue:
+    """Return links to a device's dashboard and to its page in the exporter; both arguments are Grafana's variables for it."""
+    links = (
+        ("Show the device", DEVICE_LINK % (device_type, sn)),
+        # raw: the address is a URL already
+        ("Its page in the exporter", f"${{exporter:raw}}/devices/{device_type}/{sn}"),
+    )
+    return models.DynamicConfigValue("links", [{"title": title, "url": url, "targetBlank": False} for title, url in links])

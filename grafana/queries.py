@@ -10,9 +10,11 @@ DEVICES: Final = 'job=~"$job", type=~"$type", deviceSn=~"$deviceSn"'
 EXPORTERS: Final = 'job=~"$job"'
 TYPES: Final = 'job=~"$job", type=~"$type"'
 
-#: A device is named by these. What tells exporters apart is aggregated away: a restarted pod comes under a new `instance`, and
-#: for five minutes Prometheus still has the values of the old one.
-_DEVICE: Final = "max by (type, deviceSn)"
+#: Leaves out the devices that are known not to be at the chosen site. Of devices with nothing but history no site is known.
+_ELSEWHERE: Final = f'unless on (type, deviceSn) atess_device_info{{{DEVICES}, site!~"$site"}}'
+
+#: What every device has at some time: live ones the first, history a reading.
+ANY: Final = "atess_device_poll_interval_seconds|atess_capacity|atess_status"
 
 _KNOWN: Final = frozenset(name for device_type in load_catalogue().values() for name in device_type.fields)
 
@@ -23,6 +25,15 @@ def metric(field: str) -> str:
     if field not in _KNOWN or name is None:
         raise LookupError(f"no type of the catalogue has a field {field}")
     return name
+
+
+def each(expression: str, by: str = "") -> str:
+    """Return the series of the chosen sites, one a device (and what else `by` has, as `, label`).
+
+    What tells exporters apart is aggregated away: a restarted pod comes under a new `instance`, and for five minutes Prometheus
+    still has the values of the old one. So is what tells history from live series.
+    """
+    return f"max by (type, deviceSn{by}) (({expression}) {_ELSEWHERE})"
 
 
 def bounds(field: str) -> tuple[float | None, float | None]:
@@ -46,7 +57,7 @@ def reading(*fields: str, labels: str = "") -> str:
 
     Numbers that the field cannot be are missing. `labels` are further conditions.
     """
-    return f"{_DEVICE} ({' or '.join(possible(field, labels) for field in fields)})"
+    return each(" or ".join(possible(field, labels) for field in fields))
 
 
 def possible(field: str, labels: str = "") -> str:
@@ -64,12 +75,16 @@ def impossible(*fields: str) -> str:
         selector = f'{{__name__=~"{names}", {DEVICES}}}'
         parts += [f"{selector} < {low}"] * (low is not None) + [f"{selector} > {high}"] * (high is not None)
     named = f'label_join({" or ".join(parts)}, "field", "", "__name__")'
-    return f"max by (type, deviceSn, field) ({named})"
+    return each(named, ", field")
 
 
 def about(name: str, labels: str = "") -> str:
     """Return one series a device, of a metric about the device itself."""
-    return f"{_DEVICE} ({name}{{{DEVICES}{labels}}})"
+    return each(f"{name}{{{DEVICES}{labels}}}")
+
+
+#: One series for each device that there is, or was.
+PRESENT: Final = each(f'{{__name__=~"{ANY}", {DEVICES}}}')
 
 
 def age(name: str) -> str:
@@ -79,14 +94,15 @@ def age(name: str) -> str:
 
 #: 0 fresh, 1 the last poll failed, 2 stale as failing, 3 stale as frozen, 4 offline says its data logger; the worst that
 #: applies. `cause` keeps the parts apart: `or` drops a series whose labels it has already.
-STATE: Final = (
-    f"{_DEVICE} ("
+STATE: Final = each(
     f"1 - atess_device_up{{{DEVICES}}}"
     f' or 2 * atess_device_stale{{{DEVICES}, cause="failing"}}'
     f' or 3 * atess_device_stale{{{DEVICES}, cause="frozen"}}'
     f' or label_replace(4 * atess_device_lost{{{DEVICES}}}, "cause", "lost", "", "")'
-    ")"
 )
+
+#: What is said of each device, in labels of whatever names.
+INFO: Final = f'max without (job, instance) (atess_device_info{{{DEVICES}, site=~"$site"}})'
 
 STATE_WORDS: Final = {
     0: ("fresh", "green"),
@@ -96,10 +112,11 @@ STATE_WORDS: Final = {
     4: ("offline, says its data logger", "dark-red"),
 }
 
-#: The first $limit devices that there were in the time shown, the same at every point of it; whatever was stored of them last.
-_SHOWN: Final = (
-    f"topk($limit, group by (type, deviceSn) (last_over_time(atess_device_poll_interval_seconds{{{DEVICES}}}[$__range] @ end())))"
-)
+_ANY: Final = f'group by (type, deviceSn) ({{__name__=~"{ANY}", {DEVICES}}}'
+
+#: The first $limit devices that there were in the time shown, the same at every point of it. Of a long time only every fifth
+#: minute is looked at: all samples of 10,000 devices would be more than Prometheus reads for one query.
+_SHOWN: Final = f"topk($limit, {_ANY} @ end()) or max_over_time({_ANY})[$__range:5m] @ end()))"
 
 
 def shown(expression: str) -> str:

@@ -11,14 +11,13 @@ from grafana_foundation_sdk.models import table as table_models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from grafana.panels import (
-    DEVICE_LINK,
     PLAIN,
     Panel,
     Query,
     Steps,
     Words,
     common_panel,
-    data_link,
+    device_links,
     lettered,
     target,
     thresholds,
@@ -89,8 +88,7 @@ def rows(
         if label.words:
             panel = panel.override_by_name(label.title, _words(label))
     if "deviceSn" in titles:
-        link = data_link(DEVICE_LINK % ("${__data.fields.Type}", "${__data.fields.Device}"))
-        panel = panel.override_by_name("Device", [models.DynamicConfigValue("links", [link])])
+        panel = panel.override_by_name("Device", [device_links("${__data.fields.Type}", "${__data.fields.Device}")])
     model = panel.build()
     # the SDK still writes the footer that Grafana 13 has moved
     cast(table_models.Options, model.options).footer = None

@@ -120,7 +120,7 @@ def test_every_query_goes_by_the_variables(dashboard: dict[str, Any]) -> None:
     for expression in of_dashboard(dashboard):
         used = set(re.findall(r"\$\{?(\w+)", expression.text))
         assert used <= names, expression.where
-        selectors = re.findall(r"\w+\{([^}]*)\}", expression.text)
+        selectors = re.findall(r"\{([^}]*)\}", expression.text)
         if not expression.where.startswith("variable job"):
             assert selectors, expression.where
             assert all('job=~"$job"' in selector for selector in selectors), expression.where
@@ -128,7 +128,7 @@ def test_every_query_goes_by_the_variables(dashboard: dict[str, Any]) -> None:
         panel_expression for panel_expression in of_dashboard(dashboard) if dashboard["uid"] in ("atess-fleet", "atess-device")
     ):
         if not expression.where.startswith(("variable", "annotation")):
-            selectors = re.findall(r"\w+\{([^}]*)\}", expression.text)
+            selectors = re.findall(r"\{([^}]*)\}", expression.text)
             assert all('deviceSn=~"$deviceSn"' in entry and 'type=~"$type"' in entry for entry in selectors), expression.where
 
 
@@ -145,7 +145,19 @@ def test_the_dashboards_lead_to_each_other(dashboard: dict[str, Any]) -> None:
     link = dashboard["links"][0]
     assert (link["type"], link["tags"], link["keepTime"], link["includeVars"]) == ("dashboards", ["atess"], True, True)
     uids = {load(name)["uid"] for name in NAMES}
-    assert {url.split("/d/")[1].split("?")[0] for url in _urls(dashboard)} <= uids
+    own: list[str] = []
+    pages: list[str] = []
+    for url in _urls(dashboard):
+        (own if url.startswith("/d/") else pages).append(url)
+    assert {url.split("/d/")[1].split("?")[0] for url in own} <= uids
+    # a device's link leads to its page in the exporter, too, wherever that is
+    assert len(own) == len(pages)
+    assert all(re.fullmatch(r"\$\{exporter:raw\}/devices/\$\{[\w.]+\}/\$\{[\w.]+\}", url) for url in pages)
+    assert (dashboard["uid"] == "atess-exporter") == (not pages)
+
+
+def test_what_they_need_is_said(dashboard: dict[str, Any]) -> None:
+    assert "Needs Grafana 12 or newer" in dashboard["description"]
 
 
 def _urls(dashboard: dict[str, Any]) -> list[str]:

@@ -116,6 +116,7 @@ def test_variables_and_annotations_find_what_there_is(url: str, name: str) -> No
     assert found["variable job"] == {"atess"}
     assert found["variable type"] == {"pbd", "pcs", "hps_central", "hps_string", "bcu", "mbms"}
     assert found.get("variable deviceSn", {_OFFLINE}) >= {_OFFLINE}
+    assert found.get("variable site", {"Mae Hong Son"}) == {"Mae Hong Son"}
     # in minutes of the day: the restart at 6:02:40, the reloads at 9:00 and 16:10, the bad one from 16:00 to 16:09
     assert found["annotation Restarts"] == {"363", "367"}
     assert found["annotation Config reloads"] == {"540", "974"}
@@ -230,6 +231,14 @@ def test_numbers_that_cannot_be_spoil_no_panel(url: str, name: str) -> None:
     (doubted,) = of_panel(_panel("device", "Numbers that cannot be"))
     named = {entry["metric"]["field"] for entry in window(url, doubted.filled(), START, END, 300)}
     assert named == {"atess_capacity", "atess_temp1"}
+
+
+@pytest.mark.parametrize("name", ["fleet", "device"])
+def test_devices_of_another_site_are_left_out(url: str, name: str) -> None:
+    for panel in panels(load(name)):
+        for expression in of_panel(panel):
+            assert _ask(url, expression, site="Elsewhere") == [], expression.where
+            assert len(_ask(url, expression, site="Mae Hong Son")) == len(_ask(url, expression)), expression.where
 
 
 @pytest.mark.parametrize("name", ["fleet", "device"])

@@ -12,7 +12,8 @@ NAMES: Final = ("fleet", "device", "exporter")
 
 #: For what a metric or label could be, and a window of 24 hours scraped once a minute.
 DEFAULTS: Final[Mapping[str, str]] = {
-    "job": ".+",
+    "job": ".*",
+    "site": ".*",
     "type": ".+",
     "deviceSn": ".+",
     # the simulator's powers are in watts
@@ -28,7 +29,7 @@ _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _GROUPING: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 _SELECTOR: Final = re.compile(r"\{([^}]*)\}")
-_DURATION: Final = re.compile(r"\[[^\]]*\]")
+_DURATION: Final = re.compile(r"\[[^\]]*\]|@ end\(\)")
 _PREFIXES: Final = ("atess_", "process_", "python_", "scrape_")
 
 
@@ -83,9 +84,10 @@ def fill(text: str, **values: str) -> str:
 
 
 def metrics_of(text: str) -> set[str]:
-    """The metrics that an expression names."""
+    """The metrics that an expression names, be it as alternatives of `__name__`."""
+    named = {name for names in re.findall(r'__name__=~"([^"]+)"', text) for name in names.split("|")}
     bare = _DURATION.sub("", _SELECTOR.sub("", _GROUPING.sub("", _STRING.sub("", text))))
-    return {name for name in _NAME.findall(bare) if name == "up" or name.startswith(_PREFIXES)}
+    return named | {name for name in _NAME.findall(bare) if name == "up" or name.startswith(_PREFIXES)}
 
 
 def labels_of(text: str) -> set[str]:
