@@ -9,7 +9,7 @@ Address = tuple[str, int] | Path
 
 _ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
 
-_EXPECTED: Final = "expected host:port, :port or [v6]:port"
+_EXPECTED: Final = "expected host:port, :port or [v6]:port, or unix:/path/of/a.sock"
 
 
 def parse_address(text: str) -> Address:
