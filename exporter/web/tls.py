@@ -9,24 +9,17 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final
 
-#: OpenSSL's names of the cipher suites that Go's tls.CipherSuites() has for TLS 1.2.
-CIPHERS: Final = {
-    f"TLS_ECDHE_{signature}_WITH_{cipher}": f"ECDHE-{signature}-{name}"
-    for signature in ("ECDSA", "RSA")
-    for cipher, name in {
-        "AES_128_GCM_SHA256": "AES128-GCM-SHA256",
-        "AES_256_GCM_SHA384": "AES256-GCM-SHA384",
-        "CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
-        "AES_128_CBC_SHA": "AES128-SHA",
-        "AES_256_CBC_SHA": "AES256-SHA",
-    }.items()
+from pydantic import SecretStr
+
+from exporter.web.webfile import CIPHERS, CURVES, TlsServerConfig
+
+_VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+
+_MODES: Final = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-
-#: Those of TLS 1.3, which has them all whatever a list says, in Go as in OpenSSL.
-CIPHERS_TLS13: Final = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
-
-#: OpenSSL's names of the curves that the format has.
-CURVES: Final = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 
 
 class TlsError(ValueError):
@@ -66,52 +59,37 @@ class Pem:
                 yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """What a server's SSL context is made of. Cipher suites (empty: OpenSSL's) and the curve (None: all) have Go's names.
-
-    Without `client_ca`, a client's certificate is verified against the system's authorities.
-    """
-
-    cert: Pem
-    key: Pem
-    client_ca: Pem | None
-    verify: ssl.VerifyMode
-    oldest: ssl.TLSVersion
-    newest: ssl.TLSVersion
-    ciphers: Collection[str]
-    server_order: bool
-    curve: str | None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Return all files that it is read from."""
-        return tuple(pem.path for pem in (self.cert, self.key, self.client_ca) if pem and pem.path)
-
-
-def server_context(settings: TlsSettings) -> ssl.SSLContext:
-    """Return the SSL context for new connections. Raises TlsError."""
+def server_context(tls: TlsServerConfig, base: Path) -> ssl.SSLContext:
+    """Return the SSL context for new connections. Its files are relative to `base`. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version, context.maximum_version = settings.oldest, settings.newest
+    context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     # TLS 1.2 lets a client repeat the handshake at will, and the server does the expensive half of it
     context.options |= ssl.OP_NO_RENEGOTIATION
-    if not settings.server_order:
+    if not tls.prefer_server_cipher_suites:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
-    _set_ciphers(context, settings.ciphers)
-    if settings.curve is not None:
-        context.set_ecdh_curve(CURVES[settings.curve])
-    with settings.cert.file() as cert, settings.key.file() as key:
+    _set_ciphers(context, tls.cipher_suites)
+    if tls.curve_preferences:
+        context.set_ecdh_curve(CURVES[tls.curve_preferences[0]])
+    cert, key, client_ca = (_pem(tls, name, base) for name in ("cert", "key", "client_ca"))
+    with cert.file() as certificates, key.file() as private:
         # the certificate alone first, so that an error names the right one
-        _load(settings.cert, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cert))
-        _load(settings.key, lambda: context.load_cert_chain(cert, key, password=_no_password))
-    if settings.client_ca is not None:
-        with settings.client_ca.file() as authorities:
-            _load(settings.client_ca, lambda: context.load_verify_locations(authorities))
-    elif settings.verify is not ssl.CERT_NONE:
+        _load(cert, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificates))
+        _load(key, lambda: context.load_cert_chain(certificates, private, password=_no_password))
+    if tls.has("client_ca"):
+        with client_ca.file() as authorities:
+            _load(client_ca, lambda: context.load_verify_locations(authorities))
+    elif tls.verifies:
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
-    context.verify_mode = settings.verify
+    context.verify_mode = _MODES[tls.client_auth_type]
     return context
+
+
+def _pem(tls: TlsServerConfig, name: str, base: Path) -> Pem:
+    path, text = getattr(tls, f"{name}_file"), getattr(tls, name)
+    if path:
+        return Pem(f"{name}_file", base / path)
+    return Pem(name, None, text.get_secret_value() if isinstance(text, SecretStr) else text)
 
 
 def has_allowed_san(certificate: Mapping[str, Any] | None, allowed: Collection[str]) -> bool:

@@ -12,8 +12,8 @@ from typing import Final
 
 from exporter.config.errors import ConfigError, problem_at, validate
 from exporter.config.yaml import read_yaml
-from exporter.web.tls import CIPHERS_TLS13, TlsError, TlsSettings, canonical_san, server_context
-from exporter.web.webfile import NO_LIMIT, ClientAuth, RateLimit, TlsServerConfig, WebFile
+from exporter.web.tls import TlsError, canonical_san, server_context
+from exporter.web.webfile import CIPHERS_TLS13, NO_LIMIT, ClientAuth, RateLimit, TlsServerConfig, WebFile
 
 #: One of these must be among the cipher suites of a server of HTTP/2 (RFC 9113 9.2.2), which Go's checks at the start.
 _HTTP2_CIPHERS: Final = ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
@@ -55,14 +55,13 @@ def load(path: Path) -> WebConfig:
     source = read_yaml(path)
     file = validate(WebFile, source, source.data)
     tls = file.tls_server_config if file.tls_server_config and file.tls_server_config.model_fields_set else None
-    settings = context = None
+    context = None
     if tls is not None:
         found = list(_contradictions(tls, http2=file.http_server_config.http2))
         if found:
             raise ConfigError([problem_at(source, ("tls_server_config", name), problem) for name, problem in found])
-        settings = _settings(tls, path.parent)
         try:
-            context = server_context(settings)
+            context = server_context(tls, path.parent)
         except TlsError as error:
             raise ConfigError([problem_at(source, ("tls_server_config", error.key), str(error))]) from None
     headers = file.http_server_config.headers.model_dump(by_alias=True)
@@ -73,8 +72,8 @@ def load(path: Path) -> WebConfig:
         {name: hashed.get_secret_value().encode() for name, hashed in file.basic_auth_users.items()},
         tuple((name.lower().encode(), value.encode()) for name, value in headers.items() if value),
         file.rate_limit,
-        tuple(_notes(file, settings)),
-        (path, *(settings.files if settings else ())),
+        tuple(_notes(file, tls)),
+        (path, *(path.parent / name for name in (tls.files if tls else ()))),
     )
 
 
@@ -86,7 +85,7 @@ def _contradictions(tls: TlsServerConfig, *, http2: bool) -> Iterator[tuple[str,
     for name in ("cert", "key", "client_ca"):
         if getattr(tls, f"{name}_file") and {name, f"{name}_file"} <= {n for n in tls.model_fields_set if getattr(tls, n)}:
             yield name, f"expected either it or {name}_file"
-    if tls.client_auth_type == "NoClientCert":
+    if not tls.verifies:
         if tls.has("client_ca"):
             key = "client_ca_file" if tls.client_ca_file else "client_ca"
             yield key, "expected client_auth_type beside it; without it no certificate is asked for"
@@ -101,30 +100,10 @@ def _contradictions(tls: TlsServerConfig, *, http2: bool) -> Iterator[tuple[str,
         yield "cipher_suites", "expected one of TLS 1.2, which max_version is"
 
 
-def _settings(tls: TlsServerConfig, base: Path) -> TlsSettings:
-    versions = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-    modes = {
-        "NoClientCert": ssl.CERT_NONE,
-        "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
-        "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
-    }
-    return TlsSettings(
-        cert=tls.pem("cert", base),
-        key=tls.pem("key", base),
-        client_ca=tls.pem("client_ca", base) if tls.has("client_ca") else None,
-        verify=modes[tls.client_auth_type],
-        oldest=versions[tls.min_version],
-        newest=versions[tls.max_version],
-        ciphers=tls.cipher_suites,
-        server_order=tls.prefer_server_cipher_suites,
-        curve=next(iter(tls.curve_preferences), None),
-    )
-
-
-def _notes(file: WebFile, settings: TlsSettings | None) -> Iterator[str]:
+def _notes(file: WebFile, tls: TlsServerConfig | None) -> Iterator[str]:
     if "http2" in file.http_server_config.model_fields_set and file.http_server_config.http2:
         yield "http_server_config.http2 is on, but this server speaks HTTP/1.1 only"
-    if settings and settings.client_ca is None and settings.verify is not ssl.CERT_NONE:
+    if tls and tls.verifies and not tls.has("client_ca"):
         yield "without client_ca_file, client certificates are verified against the system's authorities"
     if file.rate_limit.interval and not file.rate_limit.burst:
         yield "rate_limit.burst is 0, so every request is refused"

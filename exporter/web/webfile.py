@@ -2,13 +2,30 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from exporter.config.placeholders import has_placeholder
-from exporter.web.tls import CIPHERS, CIPHERS_TLS13, CURVES, Pem
+
+#: OpenSSL's names of the cipher suites that Go's tls.CipherSuites() has for TLS 1.2.
+CIPHERS: Final = {
+    f"TLS_ECDHE_{signature}_WITH_{cipher}": f"ECDHE-{signature}-{name}"
+    for signature in ("ECDSA", "RSA")
+    for cipher, name in {
+        "AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+        "AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+        "CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
+        "AES_128_CBC_SHA": "AES128-SHA",
+        "AES_256_CBC_SHA": "AES256-SHA",
+    }.items()
+}
+
+#: Those of TLS 1.3, which has them all whatever a list says, in Go as in OpenSSL.
+CIPHERS_TLS13: Final = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+
+#: OpenSSL's names of the curves that the format has.
+CURVES: Final = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 
@@ -141,17 +158,19 @@ class TlsServerConfig(_Model):
     prefer_server_cipher_suites: bool = True
     curve_preferences: Annotated[tuple[str, ...], AfterValidator(_curves)] = ()
 
-    def pem(self, name: str, base: Path) -> Pem:
-        """Return the PEM of `name`: cert, key or client_ca."""
-        path = getattr(self, f"{name}_file")
-        text = getattr(self, name)
-        if path:
-            return Pem(f"{name}_file", base / path)
-        return Pem(name, None, text.get_secret_value() if isinstance(text, SecretStr) else text)
-
     def has(self, name: str) -> bool:
-        """Return whether there is a PEM of `name`."""
-        return bool(getattr(self, f"{name}_file") or self.pem(name, Path()).text)
+        """Return whether there is a PEM of `name`: cert, key or client_ca."""
+        return bool(getattr(self, f"{name}_file") or getattr(self, name))
+
+    @property
+    def verifies(self) -> bool:
+        """Return whether clients' certificates are verified."""
+        return self.client_auth_type != "NoClientCert"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return all files that it names."""
+        return tuple(filter(None, (self.cert_file, self.key_file, self.client_ca_file)))
 
 
 class HeadersConfig(_Model):

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from exporter.config.errors import ConfigError
-from exporter.web.tls import CIPHERS, has_allowed_san
+from exporter.web.tls import has_allowed_san
 from exporter.web.webconfig import load
+from exporter.web.webfile import CIPHERS
 
 #: bcrypt of "made up".
 HASH = "$2y$04$RbvKdmJ/ykXTYHtu2Y523ekbrqcP62aW4qia88.lqKH621svk3qBG"
