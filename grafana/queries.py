@@ -44,7 +44,8 @@ def bounds(field: str) -> tuple[float | None, float | None]:
     """
     known = [device_type.fields[field] for device_type in load_catalogue().values() if field in device_type.fields]
     if any(info.unit == "°C" for info in known):
-        return -100, 200
+        # above it as the alerts have it: a maxTemp of 157 occurs, too
+        return -100, 150
     if field == "capacity":
         return 0, 100
     if any(info.group == "cells" for info in known):
