@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import math
 import socket
 import threading
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ class Server:
         self._limits = limits
         self._server: _Uvicorn | None = None
         self._thread: threading.Thread | None = None
-        self._starved: float | None = None
+        self._starved = -math.inf
 
     @property
     def _sockets(self) -> list[socket.socket]:
@@ -102,11 +103,11 @@ class Server:
             timeout_graceful_shutdown=GRACE,  # type: ignore[arg-type]
             h11_max_incomplete_event_size=limits.head_size,
         )
-        self._server = _Uvicorn(config)
+        server = self._server = _Uvicorn(config)
         for sock in self._sockets:
             # for those that are accepted on it
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(server)), name="web", daemon=True)
         self._thread.start()
         rotation.start()
 
@@ -119,9 +120,7 @@ class Server:
         for listener in self._listeners:
             listener.close()
 
-    async def _serve(self) -> None:
-        server = self._server
-        assert server is not None  # noqa: S101 - for mypy; start() has set it
+    async def _serve(self, server: _Uvicorn) -> None:
         asyncio.get_running_loop().set_exception_handler(self._log_exception)
         await server.serve(self._sockets)
         for connection in clients_of(server.server_state):
@@ -130,7 +129,7 @@ class Server:
     def _log_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
-            if self._starved is None or loop.time() - self._starved > _STARVED:
+            if loop.time() - self._starved > _STARVED:
                 self._starved = loop.time()
                 _log.error("cannot accept connections, retrying", error=error.strerror)
         elif isinstance(error, OSError):
