@@ -25,9 +25,8 @@ from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
-from exporter.polling.readings import ReadingJob
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import Target
+from exporter.polling.target import ReadingJob, Target
 
 _SN = "UMD0D23202"
 _ROUNDS = 20

@@ -1,6 +1,6 @@
 """A job: what is asked of the cloud at intervals, when it is due, and what becomes of the answer.
 
-There are three kinds: the reading of a device (readings.py), the list of a data logger's devices (discovery.py) and the settings
+There are three kinds: the reading of a device (target.py), the list of a data logger's devices (discovery.py) and the settings
 of a device (device_settings.py). They say what to ask and what to do with the answer or the failure; all else is here and in
 scheduler.py.
 """

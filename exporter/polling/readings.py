@@ -1,12 +1,9 @@
 """The readings of devices: which are polled, how, and how they stand."""
 
 from collections.abc import Iterable
-from itertools import chain
 
 import structlog
 
-from exporter.api.errors import EnercloError
-from exporter.api.reading import Reading, read
 from exporter.api.session import Session
 from exporter.catalogue.faults import NO_FAULT_WORDS
 from exporter.catalogue.kinds import BY_NAME
@@ -18,67 +15,11 @@ from exporter.logs import LogOnce
 from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
-from exporter.polling.job import Job, Request
-from exporter.polling.status import DeviceStatus, PollResult
-from exporter.polling.target import Target
+from exporter.polling.job import Job
+from exporter.polling.status import DeviceStatus
+from exporter.polling.target import ReadingJob, Target
 
 _log = structlog.get_logger()
-
-
-class ReadingJob(Job):
-    """Asks for a device's latest reading, and shows it."""
-
-    rare = False
-    start_window = 30.0
-
-    def __init__(
-        self, target: Target, session: Session, dropped_fields: DroppedFields, unknown_fields: UnknownFields, log_once: LogOnce
-    ) -> None:
-        super().__init__(target.device.key)
-        self.target = target
-        self._session = session
-        self._dropped_fields = dropped_fields
-        self._unknown_fields = unknown_fields
-        self._log_once = log_once
-
-    def request(self) -> Request:
-        """Return the request for the latest reading."""
-        device, kinds, hide = self.target.device, self.target.kinds, self._session.token.hide_in
-        return Request(device.type, device.path, device.query, lambda data: read(data, device.sn, kinds, hide))
-
-    def succeeded(self, answer: Reading, result: PollResult) -> None:
-        """Show the reading."""
-        device = self.target.device
-        came_up, dropped = self.target.record_success(answer, result)
-        log = _log.info if came_up else _log.debug
-        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(result.duration, 3))
-        self._dropped_fields.report(device, dropped)
-        self._unknown_fields.report(device, chain(answer.fields, (name for name, _ in answer.texts)))
-        for field in self.target.faults.words.unreadable(answer.fields):
-            warn = _log.warning if self._log_once.is_new((device.key, field), "word") else _log.debug
-            warn("cannot read a fault word", device_sn=device.sn, type=device.type, field=field, value=answer.fields[field])
-        if answer.unread_time is not None:
-            self._session.metrics.times_unreadable.labels(device.type).inc()
-            warn = _log.warning if self._log_once.is_new(device.key, "time") else _log.debug
-            warn("cannot read the device's own time", device_sn=device.sn, type=device.type, time=answer.unread_time)
-
-    def failed(self, error: EnercloError, result: PollResult) -> None:
-        """Keep what is shown until it is stale."""
-        device = self.target.device
-        went_down = self.target.record_failure(error, result)
-        log = _log.warning if went_down else _log.debug
-        log(
-            "device is down" if went_down else "poll failed",
-            device_sn=device.sn,
-            type=device.type,
-            reason=error.reason,
-            error=str(error),
-            duration=round(result.duration, 3),
-        )
-
-    def suspended(self) -> None:
-        """Show that the device is not polled."""
-        self.target.record_suspension()
 
 
 class Readings:

@@ -3,28 +3,30 @@
 import marshal
 import math
 import threading
-from array import array
-from collections import deque
 from dataclasses import replace
 from datetime import tzinfo
+from itertools import chain
 from typing import Final
 
+import structlog
+
 from exporter.api.errors import EnercloError
-from exporter.api.reading import Reading, timestamp
+from exporter.api.reading import Reading, read, timestamp
+from exporter.api.session import Session
 from exporter.catalogue.faults import NO_FAULT_WORDS, FaultWords
 from exporter.catalogue.kinds import BY_NAME, Kinds
 from exporter.catalogue.types import STATE_FIELD, Device
 from exporter.clock import Clock
 from exporter.config.schema import EVERYTHING, FieldFilter
+from exporter.logs import LogOnce
+from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Series
+from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.faults import ActiveFaults
-from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult, StaleCause
+from exporter.polling.job import Job, Request
+from exporter.polling.status import SUSPENDED, DeviceState, DeviceStatus, FieldValue, PollHistory, PollResult, StaleCause
 
-#: Polls that are remembered.
-KEPT_POLLS: Final = 20
-
-#: Why a device is down that is not asked, because the circuit breaker is not closed.
-SUSPENDED: Final = "suspended"
+_log = structlog.get_logger()
 
 #: Without `stale_after` in the config, values are stale after so many intervals, but at least so many seconds.
 _STALE_INTERVALS: Final = 3
@@ -42,9 +44,9 @@ class Target:
 
     # there are many targets, and a dictionary for each would be 1.3 KB
     __slots__ = (
-        *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_mark", "_moved_at", "_reason", "_reasons"),
+        *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_mark", "_moved_at", "_polls", "_reason"),
         *("_row", "_series", "_stale_after", "_stale_cause", "_success_at", "_success_wall", "_texts", "_time_is_read"),
-        *("_times", "_up", "_zone"),
+        *("_up", "_zone"),
         *("device", "faults", "interval", "kinds", "stale_check_at"),
     )
 
@@ -63,7 +65,7 @@ class Target:
         self._stale_after = _STALE_SECONDS
         self._series = series
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._up: bool | None = None
         self._zone: tzinfo | None = None
         self._filter = EVERYTHING
@@ -75,10 +77,7 @@ class Target:
         self._success_wall: float | None = None
         self._reason: str | None = None
         self._error: str | None = None
-        #: The last polls, the latest first: why each failed, and beside it when it began and how long it took. Not PollResults:
-        #: 20 of them for each of 1,000 devices are 2 MB more, which a soak sees as memory that grows.
-        self._reasons: deque[str | None] = deque(maxlen=KEPT_POLLS)
-        self._times = array("d")
+        self._polls = PollHistory()
         self._row = series.add(device.type, device.sn)
         with series.together():
             series.set(self._row, "atess_device_info", 1, device.info)
@@ -181,59 +180,45 @@ class Target:
         `next_poll` (by the exporter's clock) is when it is to be polled next, after backing off for `failures`.
         """
         with self._lock:
-            return self._status(next_poll, failures)
+            now, wall = self._clock.now(), self._clock.wall()
+            age = None
+            if self._success_wall is not None:
+                age = now - self._moved_at if self._data_timestamp is None else wall - self._data_timestamp
+            running = self._series.value(self._row, STATE_FIELD)
+            return DeviceStatus(
+                type=self.device.type,
+                sn=self.device.sn,
+                info=self.device.info,
+                path=self.device.path,
+                path_evidence=self.device.evidence,
+                state=DeviceState.of(self._up, self._stale_cause),
+                reason=self._reason,
+                error=self._error,
+                stale_cause=self._stale_cause,
+                lost=self.device.lost,
+                data_time=self._data_time,
+                data_time_is_read=self._time_is_read,
+                data_timestamp=self._data_timestamp,
+                data_age=age,
+                last_success=self._success_wall,
+                last_poll=self._polls.last,
+                interval=self.interval,
+                next_poll=None if next_poll is None else wall + next_poll - now,
+                failures=failures,
+                faults=self.faults.active,
+                running_state=None if running is None else FieldValue(STATE_FIELD, None, running),
+            )
 
     def detail(self, next_poll: float | None, failures: int = 0) -> DeviceStatus:
         """Return the same with the latest reading and the last polls, all of one moment."""
         with self._lock:
             fields = [FieldValue(*field) for field in self._series.reading(self._row)]
             texts = marshal.loads(self._texts)  # noqa: S302 - our own
-            return replace(self._status(next_poll, failures), fields=fields, texts=texts, polls=self._polls())
-
-    def _status(self, next_poll: float | None, failures: int) -> DeviceStatus:
-        now, wall = self._clock.now(), self._clock.wall()
-        if self._up is None:
-            state = DeviceState.WAITING
-        elif not self._up:
-            state = DeviceState.FAILING
-        else:
-            state = DeviceState.UP if self._stale_cause is None else DeviceState.STALE
-        if self._success_wall is None:
-            age = None
-        else:
-            age = now - self._moved_at if self._data_timestamp is None else wall - self._data_timestamp
-        running = self._series.value(self._row, STATE_FIELD)
-        return DeviceStatus(
-            type=self.device.type,
-            sn=self.device.sn,
-            info=self.device.info,
-            path=self.device.path,
-            path_evidence=self.device.evidence,
-            state=state,
-            reason=self._reason,
-            error=self._error,
-            stale_cause=self._stale_cause,
-            lost=self.device.lost,
-            data_time=self._data_time,
-            data_time_is_read=self._time_is_read,
-            data_timestamp=self._data_timestamp,
-            data_age=age,
-            last_success=self._success_wall,
-            last_poll=PollResult(self._times[0], self._times[1], self._reasons[0]) if self._reasons else None,
-            interval=self.interval,
-            next_poll=None if next_poll is None else wall + next_poll - now,
-            failures=failures,
-            faults=self.faults.active,
-            running_state=None if running is None else FieldValue(STATE_FIELD, None, running),
-        )
+            return replace(self.status(next_poll, failures), fields=fields, texts=texts, polls=self._polls.all)
 
     def _remember(self, poll: PollResult) -> None:
-        self._reasons.appendleft(poll.reason)
-        self._times = array("d", (poll.at, poll.duration)) + self._times[: 2 * KEPT_POLLS - 2]
+        self._polls.add(poll)
         self._reason = poll.reason
-
-    def _polls(self) -> list[PollResult]:
-        return list(map(PollResult, self._times[::2], self._times[1::2], self._reasons))
 
     def _update_staleness(self) -> bool:
         """Decide anew whether the values are stale, and drop them if so. Return whether the cause changed."""
@@ -263,3 +248,53 @@ class Target:
             self._up = up
             self._series.set(self._row, "atess_device_up", int(up))
         return changed
+
+
+class ReadingJob(Job):
+    """Asks for a device's latest reading, and shows it."""
+
+    rare = False
+    start_window = 30.0
+
+    def __init__(
+        self, target: Target, session: Session, dropped_fields: DroppedFields, unknown_fields: UnknownFields, log_once: LogOnce
+    ) -> None:
+        super().__init__(target.device.key)
+        self.target = target
+        self._session = session
+        self._dropped_fields = dropped_fields
+        self._unknown_fields = unknown_fields
+        self._log_once = log_once
+
+    def request(self) -> Request:
+        """Return the request for the latest reading."""
+        device, kinds, hide = self.target.device, self.target.kinds, self._session.token.hide_in
+        return Request(device.type, device.path, device.query, lambda data: read(data, device.sn, kinds, hide))
+
+    def succeeded(self, answer: Reading, result: PollResult) -> None:
+        """Show the reading."""
+        device = self.target.device
+        came_up, dropped = self.target.record_success(answer, result)
+        log = _log.info if came_up else _log.debug
+        log("device is up" if came_up else "polled", device_sn=device.sn, type=device.type, duration=round(result.duration, 3))
+        self._dropped_fields.report(device, dropped)
+        self._unknown_fields.report(device, chain(answer.fields, (name for name, _ in answer.texts)))
+        for field in self.target.faults.words.unreadable(answer.fields):
+            warn = _log.warning if self._log_once.is_new((device.key, field), "word") else _log.debug
+            warn("cannot read a fault word", device_sn=device.sn, type=device.type, field=field, value=answer.fields[field])
+        if answer.unread_time is not None:
+            self._session.metrics.times_unreadable.labels(device.type).inc()
+            warn = _log.warning if self._log_once.is_new(device.key, "time") else _log.debug
+            warn("cannot read the device's own time", device_sn=device.sn, type=device.type, time=answer.unread_time)
+
+    def failed(self, error: EnercloError, result: PollResult) -> None:
+        """Keep what is shown until it is stale."""
+        device = self.target.device
+        went_down = self.target.record_failure(error, result)
+        log = _log.bind(device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))
+        log = log.bind(duration=round(result.duration, 3))
+        (log.warning if went_down else log.debug)("device is down" if went_down else "poll failed")
+
+    def suspended(self) -> None:
+        """Show that the device is not polled."""
+        self.target.record_suspension()

@@ -17,9 +17,8 @@ from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
-from exporter.polling.readings import ReadingJob
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import Target
+from exporter.polling.target import ReadingJob, Target
 from tests.helpers.fakes import device, samples
 
 SICK, WELL = "SICK", "WELL"

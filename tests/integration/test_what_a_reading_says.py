@@ -26,9 +26,8 @@ from exporter.metrics.names import metric_name
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
-from exporter.polling.readings import ReadingJob
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import Target
+from exporter.polling.target import ReadingJob, Target
 from tests.helpers.fakes import FakeClock, device, samples
 from tests.helpers.processes import Exporter, eventually, exporter, simulated_cloud, write_config
 

@@ -773,7 +773,7 @@ def test_an_exception_while_reading_an_answer_is_a_failed_poll(clock: FakeClock,
         return read(data, sn, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exporter.polling.readings.read", fail)
+        patch.setattr("exporter.polling.target.read", fail)
         fleet.run(7200)
         failed = internal_errors(fleet)
         assert failed == len(fleet.times("S0")) > 2

@@ -6,8 +6,8 @@ from exporter.api.errors import TimedOut
 from exporter.api.reading import Reading
 from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
-from exporter.polling.status import PollResult
-from exporter.polling.target import KEPT_POLLS, Target
+from exporter.polling.status import KEPT_POLLS, PollResult
+from exporter.polling.target import Target
 from tests.helpers.fakes import FakeClock, device, samples
 
 FAILURE = TimedOut("no whole answer within 15 s")
