@@ -17,6 +17,9 @@ class ConfigLock:
 
     def take(self, path: Path) -> bool:
         """Lock the file that is at `path` now. Return False if another process has locked it, True if not or if unknown."""
+        if not path.is_file():
+            # to open a pipe would wait for somebody to write to it
+            return True
         try:
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
