@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from exporter.catalogue.evidence import load_facts
+from exporter.catalogue.remedies import load_remedies
 from exporter.catalogue.types import load_catalogue
 from tests.helpers import fault_matrix, history_matrix
-from tools.reference import proven, reference
+from tools.reference import proven, reference, remedies
 
 README: Final = Path("README.md")
 
@@ -16,6 +17,7 @@ def written_anew(text: str) -> str:
     """Return `text`, a README, with its generated parts made anew. Raises ValueError if one is not marked in it."""
     parts = {
         "fault matrix": fault_matrix.readme_table(),
+        "remedies": remedies(load_remedies()),
         "history": history_matrix.readme_table(),
         "proven": proven(load_facts()),
         "fields": reference(load_catalogue().values()),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from exporter.catalogue.evidence import Fact
 from exporter.catalogue.kinds import IDENTITY_FIELDS
+from exporter.catalogue.remedies import UNKNOWN, Remedies
 from exporter.catalogue.types import DeviceType, FieldInfo, setting_key
 from exporter.metrics.names import metric_name
 
@@ -30,6 +31,23 @@ def proven(facts: Iterable[Fact]) -> str:
     for fact in facts:
         bold = "**" if fact.open else ""
         lines.append(f"| {bold}{fact.fact}{bold} | {fact.evidence} | {fact.check} |")
+    return "\n".join(lines)
+
+
+def remedies(known: Remedies) -> str:
+    """Return the table of what to do about each reason and each suspension."""
+    lines = ["| `reason` | the error says | what to do |", "|---|---|---|"]
+    suspensions = {f"suspended, `{cause}`": found for cause, found in known.suspensions.items()}
+    for name, found in ({f"`{reason}`": found for reason, found in known.reasons.items()} | suspensions).items():
+        for one in found:
+            said = (
+                f"`{one.said.pattern}`".replace("|", "\\|").replace("(?P<proxy>.+?)", "...")
+                if one.said
+                else "anything else"
+                if len(found) > 1
+                else ""
+            )
+            lines.append(f"| {name} | {said} | {one.do.format_map(UNKNOWN | {'proxy': 'its variable'})} |")
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """The API client within its limits: rate limiter and circuit breaker, every request counted, a refused token read again."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -12,6 +12,8 @@ from exporter.api.client import Client, Observer, internal_error
 from exporter.api.errors import REASONS, EnercloError, InvalidPayload, RateLimited, Unauthorized
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.reading import InvalidReadingError
+from exporter.catalogue.remedies import remedy_for, remedy_for_suspension
+from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.schema import ApiSection
 from exporter.config.token import Token, TokenError
@@ -43,6 +45,9 @@ class Session:
         self.rate_limiter = rate_limiter
         self.circuit_breaker = circuit_breaker
         self.metrics = metrics
+        #: What advice names: the cloud's address, and the types that there are.
+        self.base_url = ""
+        self.types: Sequence[str] = ()
         self._log_once = LogOnce()
         self._outcome_lock = threading.Lock()
 
@@ -110,10 +115,27 @@ class Session:
             cause = self.circuit_breaker.cause
             self.metrics.show_suspension(cause)
         if cause is not None:
-            _log.warning("circuit breaker open, sending one probe a minute", reason=cause.value, error=str(error))
+            _log.warning(
+                "circuit breaker open, sending one probe a minute",
+                reason=cause.value,
+                error=str(error),
+                remedy=remedy_for_suspension(cause.value, token=self.token.origin),
+            )
             return False
         _log.info("circuit breaker closed, polling all devices again")
         return True
+
+    def advise(self, device: Device, reason: str, error: str) -> str:
+        """Return what to do about a device that gave no reading for `reason`."""
+        others = ", ".join(name for name in self.types if name != device.type)
+        url = f"{self.base_url}/{device.path}"
+        return remedy_for(reason, error, token=self.token.origin, type=device.type, others=others, url=url)
+
+    @property
+    def suspension_remedy(self) -> str | None:
+        """Return what to do about the circuit breaker not being closed; None if it is."""
+        cause = self.circuit_breaker.cause
+        return remedy_for_suspension(cause.value, token=self.token.origin) if cause else None
 
     def _read(self, data: Any, read: Callable[[Any], Answer]) -> Answer:
         try:

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from exporter.api.errors import ConnectionFailed, TimedOut
+from exporter.catalogue.remedies import remedy_for
 from exporter.doctor.check import Check, Outcome
 from exporter.doctor.observations import Observations
 
@@ -44,7 +45,7 @@ def _connection(seen: Observations) -> Check:
             "connection",
             Outcome.FAIL,
             f"no answer within {seconds}{through}" if timed_out else f"no connection{through}",
-            _remedy(said, seen.proxy),
+            remedy_for(ConnectionFailed.reason, said),
             "" if timed_out else said,
         )
     seconds = f"{min(exchange.seconds for exchange in answered):.2g} to {max(exchange.seconds for exchange in answered):.2g} s"
@@ -54,23 +55,6 @@ def _connection(seen: Observations) -> Check:
         text += f", and {len(failed)} requests without an answer"
         return Check("connection", Outcome.WARN, text, "Watch it for a while: the connection breaks now and then.")
     return Check("connection", Outcome.OK, text)
-
-
-def _remedy(said: str, proxy: str) -> str:
-    """Return what to do about a failure, by the cause that the client gives."""
-    if said.startswith("the proxy of") and "refused: 407" in said:
-        return f"Put a user name and a password that the proxy takes into {proxy}: http://user:password@host:port."
-    if said.startswith("the proxy of"):
-        return f"Ask who runs the proxy that {proxy} names to let this machine reach the cloud, or unset it to go without."
-    if "certificate has expired" in said or "not yet valid" in said:
-        return (
-            "Check this machine's clock; if it is right, the cloud's certificate has run out, and only the vendor can renew it."
-        )
-    if "ertificate" in said or "CA bundle" in said:
-        return "Set SSL_CERT_FILE to the certificates of who vouches for this connection, or correct the host in api.base_url."
-    if "refused" in said:
-        return "Check host and port in api.base_url, and the firewall: nobody listens there."
-    return "Check api.base_url, the network and the firewall between this machine and the cloud."
 
 
 def _certificate(seen: Observations) -> Iterator[Check]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from exporter.api.errors import ApiError, EnercloError, HttpStatus, InvalidPayload, NotFound, RateLimited, TimedOut, Unauthorized
+from exporter.api.errors import ApiError, EnercloError, HttpStatus, InvalidPayload, NotFound, Unauthorized
 from exporter.api.reading import Reading
+from exporter.catalogue.remedies import remedy_for
 from exporter.catalogue.types import ApiPath, DeviceType, Evidence
 from exporter.doctor.check import Check, Outcome, counted, listed
 from exporter.doctor.exchange import Exchange, Subject
@@ -88,7 +89,7 @@ def _path_remedy(seen: Observations, known: DeviceType, path: ApiPath, asked: li
         return _device_remedy(asked, seen, known)
     if not inferred:
         others = ", ".join(name for name in seen.config.types if name != known.type)
-        return f"Check the serial numbers, and whether these devices are rather of another type: {others}."
+        return remedy_for(NotFound.reason, type=known.type, others=others)
     if not seen.plan.options.try_paths:
         return "The path is only inferred: run doctor again with --try-paths, which asks the other candidates."
     tried = listed([exchange.path for exchange in seen.of(Subject.READING, known.type, CANDIDATE)])
@@ -100,15 +101,11 @@ def _path_remedy(seen: Observations, known: DeviceType, path: ApiPath, asked: li
 
 def general_remedy(error: EnercloError | None) -> str:
     """Return what to do about a failure that is not the path's nor the device's."""
-    if isinstance(error, RateLimited):
-        return "Lower api.requests_per_minute, and run doctor again later."
-    if isinstance(error, TimedOut):
-        return "Run doctor again later; if it stays so, raise api.timeout."
-    if isinstance(error, HttpStatus) and 300 <= error.status < 400:
-        return "Check api.base_url: what answers there sends elsewhere, where the token does not follow."
-    if isinstance(error, InvalidPayload):
-        return "Check api.base_url: what answers there does not speak the vendor's API."
-    return "Run doctor again later; if it stays so, ask the vendor."
+    if error is None:
+        return "Run doctor again later."
+    words = remedy_for(error.reason, str(error))
+    misled = isinstance(error, InvalidPayload) or (isinstance(error, HttpStatus) and error.status < 500)
+    return words if misled else f"Run doctor again later. {words}"
 
 
 def optional_path(seen: Observations, known: DeviceType, subject: Subject, path: ApiPath) -> Check:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from exporter.api.circuit_breaker import Cause
 from exporter.api.errors import NotFound, Unauthorized
-from exporter.config.token import TOKEN_VARIABLE
+from exporter.catalogue.remedies import remedy_for_suspension
 from exporter.doctor.check import Check, Outcome, counted, listed
 from exporter.doctor.exchange import Subject
 from exporter.doctor.observations import LATEST, Observations
@@ -21,7 +22,8 @@ def check(seen: Observations) -> Iterator[Check]:
         text = f"refused ({refused[-1].answer}) for everything that was asked"
         if asked and len(asked) < len(seen.devices):
             text += f", {len(asked)} of {len(seen.devices)} devices"
-        yield Check("token", Outcome.FAIL, text, _remedy(seen))
+        remedy = remedy_for_suspension(Cause.UNAUTHORIZED, token=seen.config.token.origin)
+        yield Check("token", Outcome.FAIL, text, remedy)
         return
     names = list(dict.fromkeys(f"{one.type} {one.sn}" for one in refused if one.subject is Subject.READING))
     taken = list(
@@ -41,14 +43,6 @@ def check(seen: Observations) -> Iterator[Check]:
     else:
         yield Check("token", Outcome.OK, f"not refused ({answered[-1].answer})")
     yield from _account(seen)
-
-
-def _remedy(seen: Observations) -> str:
-    source = "api.token_file" if seen.config.api.token_file else "api.token"
-    return (
-        f"Compare the token in {TOKEN_VARIABLE} or {source} with the one that the vendor gave you, to the last character and "
-        "with its first word such as Basic, or ask the vendor for a new one."
-    )
 
 
 def _account(seen: Observations) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from exporter.metrics.dropped_fields import DroppedFields
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.job import Job
-from exporter.polling.status import DeviceStatus
+from exporter.polling.status import SUSPENDED, DeviceStatus
 from exporter.polling.target import ReadingJob, Target
 
 _log = structlog.get_logger()
@@ -40,6 +40,7 @@ class Readings:
         Devices that stay keep their job, readings and history.
         """
         self._unknown_fields.configure(config.types)
+        self._session.base_url, self._session.types = config.api.base_url, tuple(config.types)
 
         def configure(target: Target, device: Device) -> None:
             field_filter, kinds = config.fields.get(device.type, EVERYTHING), config.kinds.get(device.type, BY_NAME)
@@ -73,13 +74,25 @@ class Readings:
     def statuses(self) -> list[DeviceStatus]:
         """Return the status of every device."""
         self.mark_stale()
-        return [job.target.status(*self._next_poll(job)) for job in list(self._jobs.values())]
+        return [self._with_remedy(job, job.target.status(*self._next_poll(job))) for job in list(self._jobs.values())]
 
     def detail(self, key: tuple[str, str]) -> DeviceStatus | None:
         """Return the status of the device of this key, with its latest reading and last polls; None if it is not polled."""
         self.mark_stale()
         job = self._jobs.get(key)
-        return job.target.detail(*self._next_poll(job)) if job else None
+        return self._with_remedy(job, job.target.detail(*self._next_poll(job))) if job else None
+
+    @property
+    def suspension_remedy(self) -> str | None:
+        """Return what to do about a suspension, None if there is none."""
+        return self._session.suspension_remedy
+
+    def _with_remedy(self, job: ReadingJob, status: DeviceStatus) -> DeviceStatus:
+        if status.reason is not None:
+            suspended = status.reason == SUSPENDED
+            advice = None if suspended else self._session.advise(job.target.device, status.reason, status.error or "")
+            status.remedy = self.suspension_remedy if suspended else advice
+        return status
 
     def _next_poll(self, job: ReadingJob) -> tuple[float | None, int]:
         """Return when a device is polled next, by the exporter's clock, and after how many failures it backs off until then.

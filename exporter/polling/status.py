@@ -121,12 +121,12 @@ class DeviceStatus:
     """How one device stands at one moment.
 
     `reason` says why it has no usable answer now, and `error` what was wrong with the last poll that failed, if none succeeded
-    since. `stale_cause` is why its values are stale (None: they are fresh). `data_time` is the reading's own time as the device
-    wrote it, and `data_time_is_read` whether it says when that was; `data_timestamp` is the same in the configured zone;
-    `data_age` goes by that or, where it is unknown, by when the exporter first saw this reading. `next_poll` lies in the past
-    while a poll waits for its turn; `failures` are those in a row for which polls are skipped until then. `lost` is what its data
-    logger says. `faults` are the active ones, None where nothing is said of faults. `running_state` is the field of the reading
-    that says what the device is doing, if it has it.
+    since; `remedy` is what to do about `reason`. `stale_cause` is why its values are stale (None: they are fresh). `data_time`
+    is the reading's own time as the device wrote it, and `data_time_is_read` whether it says when that was; `data_timestamp` is
+    the same in the configured zone; `data_age` goes by that or, where it is unknown, by when the exporter first saw this
+    reading. `next_poll` lies in the past while a poll waits for its turn; `failures` are those in a row for which polls are
+    skipped until then. `lost` is what its data logger says. `faults` are the active ones, None where nothing is said of faults.
+    `running_state` is the field of the reading that says what the device is doing, if it has it.
 
     What follows `running_state` is there only where one device is asked for: the title of its type, its latest reading, the
     fields of it that have text and no number, its last polls, the latest first, its settings that have numbers, and
@@ -154,6 +154,7 @@ class DeviceStatus:
     failures: int
     faults: Sequence[ActiveFault] | None
     running_state: FieldValue | None
+    remedy: str | None = None
     title: str = ""
     fields: Sequence[FieldValue] = ()
     texts: Sequence[tuple[str, str]] = ()

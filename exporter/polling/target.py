@@ -150,12 +150,13 @@ class Target:
             self.faults.show(self._series, self._row, reading.fields, self._success_wall)
             return came_up, dropped
 
-    def record_failure(self, error: EnercloError, poll: PollResult) -> bool:
-        """Record that `poll` gave no usable reading. Return whether the device had not been down."""
+    def record_failure(self, error: EnercloError, poll: PollResult) -> str:
+        """Record that `poll` gave no usable reading. Return what is new of that in words, none if nothing is."""
         with self._lock:
+            another = self._polls.last is not None and self._polls.last.reason not in (None, poll.reason)
             self._remember(poll)
             self._error = str(error)
-            return self._set_up(False)
+            return "device is down" if self._set_up(False) else "device is down for another reason" if another else ""
 
     def record_suspension(self) -> None:
         """Record that a due poll was not made, because the circuit breaker is not closed."""
@@ -289,11 +290,10 @@ class ReadingJob(Job):
 
     def failed(self, error: EnercloError, result: PollResult) -> None:
         """Keep what is shown until it is stale."""
-        device = self.target.device
-        went_down = self.target.record_failure(error, result)
+        device, told = self.target.device, self.target.record_failure(error, result)
         log = _log.bind(device_sn=device.sn, type=device.type, reason=error.reason, error=str(error))
-        log = log.bind(duration=round(result.duration, 3))
-        (log.warning if went_down else log.debug)("device is down" if went_down else "poll failed")
+        log = log.bind(remedy=self._session.advise(device, error.reason, str(error)), duration=round(result.duration, 3))
+        (log.warning if told else log.debug)(told or "poll failed")
 
     def suspended(self) -> None:
         """Show that the device is not polled."""

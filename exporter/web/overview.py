@@ -41,6 +41,11 @@ class Overview:
         """Return why the circuit breaker is not closed, None if it is."""
         return self._circuit_breaker.cause
 
+    @property
+    def suspension_remedy(self) -> str | None:
+        """Return what to do about that, None if it is closed."""
+        return self._readings.suspension_remedy
+
     def devices(self) -> list[DeviceStatus]:
         """Return the status of all devices."""
         states = {name: known.describe(STATE_FIELD) for name, known in self.types.items()}

@@ -175,13 +175,16 @@ class Pages:
 
     def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
         path = request.scope["path"].removeprefix(self._prefix)
-        values |= {"path": path, "now": self._overview.now, "suspended": self._overview.suspended}
+        values |= {"path": path, "now": self._overview.now, **self._suspension()}
         text = self._templates.get_template(template).render(values)
         return _answer(request, text.encode("utf-8", "backslashreplace"), HTML, status)
 
     def _document(self, request: Request, facts: Mapping[str, object]) -> Response:
-        head = {"simulated": self._simulated, "timestamp_seconds": self._overview.now, "suspended": self._overview.suspended}
+        head = {"simulated": self._simulated, "timestamp_seconds": self._overview.now, **self._suspension()}
         return _answer(request, encode({**head, **facts}), JSON)
+
+    def _suspension(self) -> dict[str, str | None]:
+        return {"suspended": self._overview.suspended, "suspension_remedy": self._overview.suspension_remedy}
 
 
 def _answer(request: Request, body: bytes, content_type: str, status: int = 200) -> Response:

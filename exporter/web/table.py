@@ -59,7 +59,8 @@ class Query:
     text: str = ""
     state: DeviceState | None = None
     fault: str = ""
-    sort: str = "device"
+    #: Failing devices first.
+    sort: str = "state"
     descending: bool = False
     page: int = 1
 
@@ -69,7 +70,7 @@ class Query:
         state = parameters.get("state", "")
         if state and state not in list(DeviceState):
             raise QueryError(f"state: expected one of {', '.join(DeviceState)}")
-        sort = parameters.get("sort") or "device"
+        sort = parameters.get("sort") or "state"
         if sort.removeprefix("-") not in COLUMNS:
             raise QueryError(f"sort: expected one of {', '.join(COLUMNS)}, with - in front for descending order")
         page = parameters.get("page") or "1"
@@ -97,7 +98,7 @@ class Query:
             "q": query.text,
             "state": query.state or "",
             "fault": query.fault,
-            "sort": "" if query.order == "device" else query.order,
+            "sort": "" if query.order == "state" else query.order,
             "page": page,
         }
         parameters = urlencode({name: value for name, value in pairs.items() if value}, errors="surrogatepass")

@@ -73,7 +73,7 @@ def test_the_landing_page_leads_everywhere(page: Page, demo: str) -> None:
 
 
 def test_every_device_is_in_the_table(page: Page, demo: str) -> None:
-    page.goto("/devices")
+    page.goto("/devices?sort=device")
     assert serials(page) == sorted(device["deviceSn"] for device in devices(demo))
     page.goto("/devices/bcu/BCD0D24101")
     assert "datalogSn DLD0D20001" in page.locator("#facts").inner_text()

@@ -19,6 +19,7 @@ def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **fa
         state=state,
         reason=None,
         error=None,
+        remedy=None,
         stale_cause=None,
         lost=None,
         data_time=None,

@@ -45,7 +45,9 @@ def test_a_wrong_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     with account(tmp_path, Truth(refused=True)) as found:
         check = only_failure(found)
         assert check.name == "token"
-        assert "Compare the token in ATESS_API_TOKEN or api.token with the one that the vendor gave you" in check.remedy
+        assert (
+            f"Compare the token in api.token of {tmp_path / 'config.yaml'} with the one that the vendor gave you" in check.remedy
+        )
         # three are enough to know
         assert len(found.api.requests) == 3
         assert found.command() == 1

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from exporter.catalogue.faults import Fault
+from exporter.catalogue.remedies import remedy_for_suspension
 from exporter.catalogue.types import Evidence, FieldInfo, load_catalogue
 from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.faults import ActiveFault
@@ -43,11 +44,13 @@ class Devices(Overview):
 
     now = NOW
     suspended: str | None = None
+    suspension_remedy: str | None = None
     types = load_catalogue()
 
     def __init__(self, *devices: DeviceStatus, suspended: str | None = None) -> None:
         self.listed = devices
         self.suspended = suspended
+        self.suspension_remedy = remedy_for_suspension(suspended) if suspended else None
 
     def devices(self) -> list[DeviceStatus]:
         return list(self.listed)
@@ -295,11 +298,12 @@ def test_an_unknown_device_is_a_clean_404() -> None:
 def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
     waiting = status("W", state=DeviceState.WAITING)
     with serving(Devices(UP, waiting, suspended="unreachable")) as web:
-        document = web.get("/devices.json").json()
+        document = web.get("/devices.json?sort=device").json()
     assert {name: document[name] for name in document if name != "devices"} == {
         "simulated": False,
         "timestamp_seconds": NOW,
         "suspended": "unreachable",
+        "suspension_remedy": "Check api.base_url, the network and the firewall between this machine and the cloud.",
         "counts": {"failing": 0, "stale": 0, "waiting": 1, "up": 1},
     }
     assert document["devices"] == [
@@ -309,6 +313,8 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
             "info": {"site": "Pai"},
             "state": "up",
             "reason": None,
+            "error": None,
+            "remedy": None,
             "withheld": None,
             "lost": None,
             "data_time": "2026-09-21 21:13:00",
@@ -343,10 +349,10 @@ def test_a_devices_document_has_its_page() -> None:
         "simulated": False,
         "timestamp_seconds": NOW,
         "suspended": None,
+        "suspension_remedy": None,
         "title": "The PBD",
         "path": "pbd/data-last",
         "path_evidence": "documented by the vendor",
-        "error": None,
         "fields": [
             {
                 "field": "vbat",
@@ -599,3 +605,27 @@ def test_the_table_shows_states_and_faults_and_is_filtered_by_fault() -> None:
         assert "1\u20131 of 1" in web.text("/devices?fault=bms_communication")
         assert "No device matches this filter." in web.text("/devices?fault=%3Cb%3E")
         assert [device["deviceSn"] for device in web.get("/devices.json?q=BMS").json()["devices"]] == ["TND1"]
+
+
+def test_a_failing_device_has_its_error_in_the_table_and_what_to_do_everywhere() -> None:
+    error, remedy = "code 400: <b>no such device</b>", "Check the serial number & the type."
+    failing = status(
+        "b", state=DeviceState.FAILING, reason="not_found", error=error, remedy=remedy, failures=3, next_poll=NOW + 900
+    )
+    with serving(Devices(UP, failing)) as web:
+        table, page = web.text("/devices"), web.text("/devices/pbd/b")
+        raw = web.get("/devices").text
+        document = web.get("/devices.json").json()["devices"][0]
+    assert table.index(f"failing not_found {error}") < table.index("UMD1")
+    assert "Check the serial number &amp; the type." in raw
+    assert f"Last error {error}" in page
+    assert f"What to do {remedy}" in page
+    assert "in 15 min, every 5 min: backoff after 3 failures in a row" in page
+    assert (document["deviceSn"], document["error"], document["remedy"]) == ("b", error, remedy)
+
+
+@pytest.mark.parametrize("cause", ["unauthorized", "unreachable"])
+def test_a_suspension_says_what_to_do(cause: str) -> None:
+    with serving(Devices(UP, suspended=cause)) as web:
+        for path in ("/devices", "/devices/pbd/UMD1"):
+            assert remedy_for_suspension(cause) in web.text(path)

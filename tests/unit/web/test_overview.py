@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from exporter.api.errors import ApiError, ConnectionFailed, RateLimited, TimedOut, Unauthorized
+from exporter.api.errors import ApiError, ConnectionFailed, NotFound, RateLimited, TimedOut, Unauthorized
 from exporter.catalogue.faults import FaultWords
 from exporter.catalogue.kinds import Kinds
 from exporter.catalogue.types import DeviceType, Evidence, FieldInfo, load_catalogue, load_fault_groups
 from exporter.config.schema import ApiSection
+from exporter.config.token import Token
 from exporter.polling.scheduler import TICK
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
 from exporter.web.overview import Overview
@@ -327,3 +328,42 @@ def test_a_device_that_backs_off_says_after_how_many_failures(clock: FakeClock) 
     bench.answer = lambda sn: {"ppv": 1}
     bench.run(3000)
     assert bench.status().failures == bench.detail().failures == 0
+
+
+def test_a_failing_device_says_what_to_do_and_another_reason_is_logged_too(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(1))
+    with structlog.testing.capture_logs() as lines:
+        bench.answer = failing(NotFound("code 400: no such device"))
+        bench.run(1)
+        assert "of another type than pbd: bcu, hps_central" in str(bench.status().remedy)
+        bench.answer = failing(ApiError("code 500: the message"))
+        while bench.status().reason != "api_error":
+            bench.run(300)
+        assert bench.detail().remedy == "If it stays so, ask the vendor what this code means for the device."
+        bench.run(3000)
+    told = [line for line in lines if line["log_level"] == "warning" and line["event"].startswith("device is down")]
+    assert [(line["event"], line["reason"]) for line in told] == [
+        ("device is down", "not_found"),
+        ("device is down for another reason", "api_error"),
+    ]
+    assert all(line["remedy"] for line in told)
+    bench.answer = lambda sn: {"ppv": 1}
+    bench.run(3000)
+    assert (bench.status().remedy, bench.detail().remedy) == (None, None)
+
+
+def test_a_suspension_says_what_to_do_and_where_the_token_came_from(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(2), token=Token(value="secret", source="ATESS_API_TOKEN"))
+    bench.answer = failing(Unauthorized("code 403"))
+    with structlog.testing.capture_logs() as lines:
+        bench.run(700)
+    assert bench.overview.suspended == "unauthorized"
+    told = bench.overview.suspension_remedy
+    assert told is not None
+    assert told.startswith("Compare the token in ATESS_API_TOKEN with the one that the vendor gave you")
+    assert {bench.status(sn).remedy for sn in ("S0", "S1")} == {told}
+    (opened,) = [line for line in lines if line["event"].startswith("circuit breaker open")]
+    assert opened["remedy"] == told
+    bench.answer = lambda sn: {"ppv": 1}
+    bench.run(700)
+    assert bench.overview.suspension_remedy is None

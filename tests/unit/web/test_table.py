@@ -12,10 +12,11 @@ def serials(query: Query, *devices: DeviceStatus) -> list[str]:
     return [device.sn for device in query.matching(devices)]
 
 
-def test_without_parameters_all_devices_are_in_order_of_their_names() -> None:
+def test_without_parameters_failing_devices_come_first_and_all_in_order_of_their_names() -> None:
     query = Query.parse({})
     assert query == Query()
     assert serials(query, status("b"), status("C"), status("a")) == ["a", "b", "C"]
+    assert serials(query, status("b"), status("z", state=DeviceState.FAILING), status("a")) == ["z", "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,8 @@ def test_a_columns_link_turns_its_order_round_and_begins_at_the_first_page() -> 
     assert Query(page=4).resorted("age") == "/devices?sort=age"
     assert Query(sort="age").resorted("age") == "/devices?sort=-age"
     assert Query(sort="age", descending=True).resorted("age") == "/devices?sort=age"
-    assert Query(text="x").resorted("device") == "/devices?q=x&sort=-device"
+    assert Query(text="x").resorted("device") == "/devices?q=x&sort=device"
+    assert Query(text="x").resorted("state") == "/devices?q=x&sort=-state"
 
 
 def test_text_is_sought_word_by_word_in_name_type_labels_and_reasons() -> None:
