@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config.strict", dest="strict", action="store_true", help="with --config.check: fail if anything is hardly meant so"
     )
+    parser.add_argument(
+        "--online", action="store_true", help="with --config.check: ask each device for a reading, within the request budget"
+    )
     _add_shard_flags(parser)
     _add_web_flags(parser)
     _add_log_flags(parser)
@@ -221,13 +224,13 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
         shard = arguments.shard(options.shard, options.total_shards)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
-    if options.strict and not options.check:
-        parser.error("--config.strict needs --config.check")
+    if not options.check and (options.strict or options.online):
+        parser.error(f"{'--config.strict' if options.strict else '--online'} needs --config.check")
     if options.check:
         signals.hand_back()
         from exporter.commands import check
 
-        return check.run(options.config, shard, options.web_config, strict=options.strict)
+        return check.run(options.config, shard, options.web_config, strict=options.strict, online=options.online)
     with signals.leaving_at_once(), _without_collecting():
         from exporter.app import AppOptions
         from exporter.commands import serve

@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
+from exporter.clock import Clock
 from exporter.commands import fail
+from exporter.commands.online import ask_devices
 from exporter.config.load import Config, ConfigError, load
 from exporter.config.sharding import Shard
 from exporter.logs import printable
@@ -11,10 +13,11 @@ from exporter.polling.pacing import pace
 from exporter.web import webconfig
 
 
-def run(path: Path, shard: Shard, web_path: Path | None, *, strict: bool = False) -> int:
+def run(path: Path, shard: Shard, web_path: Path | None, *, strict: bool = False, online: bool = False) -> int:
     """Print the devices of the config at `path`, a summary of the web config, and warnings about what is hardly meant.
 
-    Return 1 if either config has mistakes or, if `strict`, there are warnings.
+    If `online`, ask each device for a reading. Return 1 if either config has mistakes, if `strict` and there are warnings, or if
+    a device gives no reading.
     """
     try:
         config = load(path, shard=shard)
@@ -29,7 +32,8 @@ def run(path: Path, shard: Shard, web_path: Path | None, *, strict: bool = False
     warnings = _warnings(config)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    return 1 if strict and warnings else 0
+    failed = ask_devices(config, Clock()) if online else 0
+    return 1 if strict and warnings else failed
 
 
 def _warnings(config: Config) -> list[str]:

@@ -68,6 +68,7 @@ def test_the_command_is_installed() -> None:
         (["--shard", "one"], "argument --shard: invalid int value: 'one'"),
         (["--shard", "1"], "argument --shard: expected a shard from 0 to 0, got 1"),
         (["--shard", "3", "--total-shards", "3"], "argument --shard: expected a shard from 0 to 2, got 3"),
+        (["--online"], "--online needs --config.check"),
         (["--config.strict"], "--config.strict needs --config.check"),
         (["--total-shards", "0"], "argument --total-shards: expected 1 or more, got 0"),
     ],

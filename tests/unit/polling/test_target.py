@@ -166,8 +166,8 @@ def test_changed_info_replaces_the_old(clock: FakeClock) -> None:
 
 def test_coming_up_and_going_down_is_news_once(clock: FakeClock) -> None:
     target = Bench(clock).target
-    assert target.record_failure(FAILURE, FAILED) == (True, False)
-    assert target.record_failure(FAILURE, FAILED) == (False, False)
+    assert target.record_failure(FAILURE, FAILED) == "device is down"
+    assert target.record_failure(FAILURE, FAILED) == ""
     assert target.record_success(Reading({"ppv": 1}, None), POLLED)[0]
     assert not target.record_success(Reading({"ppv": 1}, None), POLLED)[0]
     target.record_suspension()
@@ -210,12 +210,12 @@ def test_a_reading_that_cannot_be_shown_is_one_failed_poll(clock: FakeClock, mon
 def test_another_reason_for_being_down_is_news_once(clock: FakeClock) -> None:
     target = Bench(clock).target
     other = PollResult(FAILED.at, FAILED.duration, "not_found")
-    assert target.record_failure(FAILURE, FAILED) == (True, False)
-    assert target.record_failure(FAILURE, other) == (False, True)
-    assert target.record_failure(FAILURE, other) == (False, False)
+    assert target.record_failure(FAILURE, FAILED) == "device is down"
+    assert target.record_failure(FAILURE, other) == "device is down for another reason"
+    assert target.record_failure(FAILURE, other) == ""
     # a suspension is no poll
     target.record_suspension()
-    assert target.record_failure(FAILURE, other) == (False, False)
+    assert target.record_failure(FAILURE, other) == ""
     target.record_success(Reading({"ppv": 1}, None), POLLED)
     target.record_suspension()
-    assert target.record_failure(FAILURE, other) == (False, False)
+    assert target.record_failure(FAILURE, other) == ""
