@@ -10,8 +10,11 @@ RUN python -m venv /build/tools \
     && /build/tools/bin/pip install --quiet --require-hashes --only-binary=:all: -r requirements/build.txt \
     && python -m venv --without-pip /opt/atess-exporter \
     && /build/tools/bin/pip --python /opt/atess-exporter install --quiet --require-hashes --only-binary=:all: -r requirements/run.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE config.example.yaml ./
 COPY exporter/ exporter/
+COPY grafana/ grafana/
+COPY prometheus/ prometheus/
+COPY deploy/ deploy/
 RUN /build/tools/bin/python -m build --wheel --no-isolation --outdir /build/dist \
     && /build/tools/bin/pip --python /opt/atess-exporter install --quiet --no-index --no-deps /build/dist/*.whl
 

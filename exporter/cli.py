@@ -75,6 +75,11 @@ def parser() -> argparse.ArgumentParser:
     healthcheck.set_defaults(run=_module("exporter.commands.healthcheck"))
     _add_listen_flag(healthcheck)
     _add_prefix_flags(healthcheck)
+    files = subcommands.add_parser(
+        "files", help="copy the dashboards, rules, systemd units and the example config into a folder", allow_abbrev=False
+    )
+    files.set_defaults(run=_module("exporter.commands.files"))
+    files.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder; made if it is not there")
     _add_backfill(subcommands.add_parser("backfill", help="write the cloud's history as OpenMetrics", allow_abbrev=False))
     return parser
 

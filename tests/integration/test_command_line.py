@@ -275,6 +275,25 @@ def test_the_demo_shows_moving_numbers_of_every_type_and_an_offline_device(sized
         assert "Traceback" not in process.output
 
 
+def test_files_are_copied_over_none_that_is_there(tmp_path: Path) -> None:
+    output = tmp_path / "new" / "folder"
+    first = run("files", "--output", str(output))
+    assert first.returncode == 0
+    assert (output / "grafana/dashboards/device.json").read_bytes() == Path("grafana/dashboards/device.json").read_bytes()
+    assert {Path(line) for line in first.stdout.splitlines()} == {file for file in output.rglob("*") if file.is_file()}
+    (output / "config.example.yaml").unlink()
+    (output / "prometheus/rules.yml").write_text("mine")
+    again = run("files", "--output", str(output))
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "exists already; name another folder, or move it away" in again.stderr
+    assert not (output / "config.example.yaml").exists()
+    assert (output / "prometheus/rules.yml").read_text() == "mine"
+    blocked = run("files", "--output", str(output / "prometheus/rules.yml"))
+    assert blocked.returncode == 1
+    assert "Traceback" not in blocked.stderr
+    assert blocked.stderr.startswith("cannot write ")
+
+
 @pytest.mark.parametrize(("flags", "code"), [([], 0), (["--config.strict"], 1)])
 def test_check_warns_of_what_is_valid_but_wrong_and_fails_for_it_if_strict(tmp_path: Path, flags: list[str], code: int) -> None:
     path = tmp_path / "config.yaml"

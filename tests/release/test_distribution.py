@@ -8,6 +8,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ import pytest
 import requests
 
 from exporter import __version__
+from exporter.commands.files import SOURCES
 from tests.helpers.processes import eventually, running
 
 WHEELHOUSE: Final = Path(".tools/wheelhouse").absolute()
@@ -31,6 +33,9 @@ def _build(folder: Path) -> Path:
     shutil.copytree("exporter", folder / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(name, folder)
+    for name in SOURCES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if Path(name).is_dir() else shutil.copy)(name, folder / name)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "dist"
@@ -39,6 +44,12 @@ def _build(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _build(tmp_path_factory.mktemp("first"))
+
+
+def _files() -> Iterator[str]:
+    """The files beside the package that a wheel carries, as the repository has them."""
+    for source in map(Path, SOURCES):
+        yield from (str(file) for file in ([source] if source.is_file() else source.rglob("*")) if file.is_file())
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -78,6 +89,10 @@ def test_the_wheel_runs_the_demo_in_an_empty_environment(dist: Path, tmp_path: P
     links = ["--find-links", str(WHEELHOUSE), "--find-links", str(dist)]
     subprocess.run([str(scripts / "pip"), "install", "--quiet", *links, "atess-exporter"], env=OFFLINE, cwd=tmp_path, check=True)
     with running([str(scripts / "atess-exporter"), "demo", "--web.listen-address", "127.0.0.1:0"]) as demo:
+        files = tmp_path / "files"
+        subprocess.run([str(scripts / "atess-exporter"), "files", "--output", str(files)], cwd=tmp_path, check=True)
+        assert {str(file.relative_to(files)) for file in files.rglob("*") if file.is_file()} == set(_files())
+        assert all((files / name).read_bytes() == Path(name).read_bytes() for name in _files())
         page = demo.wait_for(r"scrape (\S+)", 60)[1]
         eventually(lambda: "atess_epv_today{" in requests.get(page, timeout=10).text, 60)
         assert 'atess_exporter_build_info{python_version="' in requests.get(page, timeout=10).text
