@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import trustme
+
 from exporter import cli
 from exporter.config.load import load
 
 UNIT: Final = Path("deploy/systemd/atess-exporter.service")
+TEMPLATE: Final = Path("deploy/systemd/atess-exporter@.service")
+DROP_IN: Final = Path("deploy/systemd/atess-exporter.service.d/web.conf")
 SOCKET: Final = Path("deploy/systemd/atess-exporter.socket")
 PROGRAM: Final = "/opt/atess-exporter/bin/atess-exporter"
 
@@ -109,3 +113,70 @@ def test_the_exporter_may_do_what_it_does() -> None:
     assert set(settings["RestrictAddressFamilies"][0].split()) == {"AF_INET", "AF_INET6", "AF_UNIX"}
     # systemd.exec(5): what is not in the first is refused, and the second takes away from it
     assert settings["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
+
+
+def _lines(unit: Path) -> list[str]:
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_an_instance_is_the_service_with_files_and_flags_of_its_own() -> None:
+    one, template = _lines(UNIT), _lines(TEMPLATE)
+    assert [line for line in template if line not in one] == [
+        "Description=Prometheus exporter for ATESS inverters and batteries (%i)",
+        "EnvironmentFile=-/etc/atess-exporter/%i.env",
+        f"ExecStart={PROGRAM} --config.file=/etc/atess-exporter/%i.yaml $FLAGS",
+        "LoadCredential=token:/etc/atess-exporter/%i.token",
+        "RuntimeDirectory=atess-%i",
+    ]
+    assert len(template) == len(one) + 1
+    flags = re.search(r"(?m)^#   FLAGS=(.*)$", TEMPLATE.read_text(encoding="utf-8"))
+    assert flags
+    parsed = cli.parser().parse_args(shlex.split(flags[1]))
+    assert (parsed.shard, parsed.total_shards, parsed.listen) == (1, 2, [("", 9838)])
+
+
+def test_systemd_finds_nothing_wrong_with_an_instance(tmp_path: Path) -> None:
+    here = Path(sys.executable).with_name("atess-exporter")
+    (tmp_path / TEMPLATE.name).write_text(TEMPLATE.read_text(encoding="utf-8").replace(PROGRAM, str(here)), encoding="utf-8")
+    instance = tmp_path / "atess-exporter@north.service"
+    instance.symlink_to(tmp_path / TEMPLATE.name)
+    assert _analyze("verify", "--recursive-errors=no", instance) == ""
+
+
+def test_the_drop_in_gives_the_web_config_with_its_certificate(tmp_path: Path) -> None:
+    here = str(Path(sys.executable).with_name("atess-exporter"))
+    folder = tmp_path / "units" / DROP_IN.parent.name
+    folder.mkdir(parents=True)
+    service = tmp_path / "units" / UNIT.name
+    service.write_text(UNIT.read_text(encoding="utf-8").replace(PROGRAM, here), encoding="utf-8")
+    (folder / DROP_IN.name).write_text(DROP_IN.read_text(encoding="utf-8").replace(PROGRAM, here), encoding="utf-8")
+    assert _analyze("verify", "--recursive-errors=no", service) == ""
+
+    settings = [line.partition("=")[::2] for line in _lines(DROP_IN) if "=" in line]
+    credentials = dict(value.split(":") for name, value in settings if name == "LoadCredential")
+    assert credentials == {name: f"/etc/atess-exporter/{name}" for name in ("web.yaml", "tls.crt", "tls.key")}
+    # the first empties what the unit has
+    before, command = [value for name, value in settings if name == "ExecStart"]
+    assert before == ""
+    copies = tmp_path / "credentials"
+    copies.mkdir()
+    ca = trustme.CA()
+    certificate = ca.issue_cert("localhost")
+    certificate.cert_chain_pems[0].write_to_path(copies / "tls.crt")
+    certificate.private_key_pem.write_to_path(copies / "tls.key")
+    text = DROP_IN.read_text(encoding="utf-8")
+    written = "\n".join(re.findall(r"(?m)^#   (tls_server_config:|  (?:cert|key)_file: .*)$", text))
+    (copies / "web.yaml").write_text(written, encoding="utf-8")
+    config = tmp_path / "config.yaml"
+    config.write_text("devices: {pbd: [A]}\n")
+    arguments = command.replace("%d", str(copies)).replace("/etc/atess-exporter/config.yaml", str(config))
+    done = subprocess.run(
+        [here, *shlex.split(arguments)[1:], "--config.check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"ATESS_API_TOKEN": "made-up-token"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{copies}/web.yaml is valid: TLS" in done.stdout
