@@ -80,7 +80,7 @@ class App:
         self.metrics.show_shard(config.shard.index, config.shard.total)
         self.metrics.watch(self._scheduler.lag, lambda: self._session.rate_limiter.requests_per_minute)
         circuit_breaker = self._session.circuit_breaker
-        self._overview = Overview(self._readings, self._settings.shown, circuit_breaker, self._clock, config.types)
+        self._overview = Overview(self._readings, self._settings.shown, circuit_breaker, self._clock, config.types, config.shard)
         rotation = Rotation(options.web_config)
         self.metrics.web_reload_successful.set_function(lambda: rotation.problem is None)
         listeners = systemd_listeners() if options.systemd_socket else listen_all(options.listen)

@@ -27,14 +27,12 @@ from exporter.config.schema import (
     PollSection,
     SettingsSection,
 )
-from exporter.config.sharding import Shard
+from exporter.config.sharding import WHOLE, Shard
 from exporter.config.token import TOKEN_VARIABLE, Token, TokenError
 from exporter.config.yaml import YamlFile, read_yaml
 
 #: What to do where there is no config file.
 NO_CONFIG: Final = "run `atess-exporter init` to make one, or name another with --config.file"
-
-_WHOLE: Final = Shard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,7 @@ class Config:
         )
 
 
-def load(
-    path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True, shard: Shard = _WHOLE
-) -> Config:
+def load(path: Path, environment: Mapping[str, str] = os.environ, *, devices_needed: bool = True, shard: Shard = WHOLE) -> Config:
     """Read `path` and its device files. Raises ConfigError with every mistake found.
 
     A config without devices is a mistake only if `devices_needed`.

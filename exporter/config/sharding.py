@@ -29,6 +29,10 @@ class Shard:
         return owner(device_type, device_sn, self.total) == self.index
 
 
+#: The only one.
+WHOLE: Final = Shard()
+
+
 def owner(device_type: str, device_sn: str, total: int) -> int:
     """Return the one of `total` shards that polls the device, whatever the spelling of its serial number.
 

@@ -7,6 +7,7 @@ from exporter.api.circuit_breaker import CircuitBreaker
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import SECONDS_SUFFIX, SETTING_PREFIX, STATE_FIELD, DeviceType, FieldInfo
 from exporter.clock import Clock
+from exporter.config.sharding import WHOLE, Shard
 from exporter.polling.readings import Readings
 from exporter.polling.status import DeviceStatus, FieldValue
 
@@ -24,8 +25,10 @@ class Overview:
         circuit_breaker: CircuitBreaker,
         clock: Clock,
         types: Mapping[str, DeviceType],
+        shard: Shard = WHOLE,
     ) -> None:
         self.types = types
+        self.shard = shard
         self._readings = readings
         self._settings = settings
         self._circuit_breaker = circuit_breaker

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, GROUPS, MARKS, MODE_FIELD
+from exporter.config.sharding import owner
 from exporter.polling.status import DeviceState, count_states
 from exporter.web import formatting
 from exporter.web.body import gzip
@@ -153,10 +154,17 @@ class Pages:
             as_json = True
             device = self._overview.device(device_type, sn.removesuffix(".json"))
         if device is None:
-            return self.error(request, 404, "There is no such device.")
+            return self.error(request, 404, self._no_such_device(device_type, (sn or "").removesuffix(".json")))
         if as_json:
             return self._document(request, device_document(device))
         return self._page(request, "device.html", device=device)
+
+    def _no_such_device(self, device_type: str, sn: str) -> str:
+        shard = self._overview.shard
+        if shard.owns(device_type, sn):
+            return "There is no such device."
+        own, other = f"shard {shard.index} of {shard.total}", owner(device_type, sn, shard.total)
+        return f"There is no such device here: this is {own}, and a device of that name is polled by shard {other}."
 
     def _asset(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -43,6 +43,15 @@ def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(sized:
             assert not own.keys() & intervals.keys()
             assert sum(value for key, value in page.items() if key.startswith("atess_exporter_devices{")) == len(own)
             assert sum(60 / interval for interval in own.values()) <= budget / SHARDS
+            for device in own:
+                assert shards[index].get(_page(device)).status_code == 200
+                # who asks the wrong one is told which is the right one
+                beside = (index + 1) % SHARDS
+                for path in (_page(device), f"{_page(device)}.json"):
+                    answer = shards[beside].get(path)
+                    assert answer.status_code == 404
+                    told = f"this is shard {beside} of {SHARDS}, and a device of that name is polled by shard {index}."
+                    assert told in answer.text
             intervals |= own
         assert intervals.keys() == set(FLEET)
 
@@ -53,6 +62,10 @@ def test_each_device_is_polled_once_an_interval_and_all_within_the_budget(sized:
         polls = Counter(_polls(requests))
         # one for each interval begun, and the first, which comes before a device goes to its own slot
         assert {device: polls[device] for device in FLEET if polls[device] > elapsed / intervals[device] + 2} == {}
+
+
+def _page(device: tuple[str, str]) -> str:
+    return f"/devices/{device[0]}/{device[1]}"
 
 
 def _polls(requests: list[dict[str, object]]) -> list[tuple[str, str]]:

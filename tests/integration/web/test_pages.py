@@ -15,6 +15,7 @@ import requests
 from exporter.catalogue.faults import Fault
 from exporter.catalogue.remedies import remedy_for_suspension
 from exporter.catalogue.types import Evidence, FieldInfo, load_catalogue
+from exporter.config.sharding import WHOLE
 from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.faults import ActiveFault
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
@@ -46,6 +47,7 @@ class Devices(Overview):
     suspended: str | None = None
     suspension_remedy: str | None = None
     types = load_catalogue()
+    shard = WHOLE
 
     def __init__(self, *devices: DeviceStatus, suspended: str | None = None) -> None:
         self.listed = devices
