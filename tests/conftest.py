@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 import trustme
 from hypothesis import settings
 
@@ -21,6 +22,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="repeat as often as it takes to meet what is rare")
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Undo what a test's commands set for the log of the whole process, or the next test would see no warnings."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
