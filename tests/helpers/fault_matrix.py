@@ -1,6 +1,6 @@
 """What every fault of the cloud or the network costs: the matrix that test_fault_matrix checks and the README shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
@@ -9,6 +9,7 @@ from exporter.api.client import Client
 from exporter.api.errors import REASONS
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import Session as AskedCloud
+from exporter.catalogue.types import load_catalogue
 from exporter.clock import Clock
 from exporter.config.token import Token
 from exporter.logs import LogOnce
@@ -138,18 +139,19 @@ NETWORK = {
 class Bench:
     """Two devices of one account, polled by hand over real HTTP."""
 
-    def __init__(self, url: str, timeout: float = 0.6, authorization: str = "made-up-token") -> None:
+    def __init__(self, url: str, timeout: float = 0.6, authorization: str = "made-up-token", type: str = "pbd") -> None:
         clock = Clock()
         token = Token(value=authorization)
         self.series = Series(metric_name, lambda name: f"Field {name}.")
         self.metrics = SelfMetrics("0", REASONS, ["unauthorized", "unreachable"])
-        self.metrics.count_devices({"pbd": 2})
+        self.metrics.count_devices({type: 2})
+        path = load_catalogue()[type].paths.realtime.path
         self.account = CircuitBreaker(clock)
         self.account.configure(10)
         self.client = Client(url, token, language="en", timeout=timeout, concurrency=2)
         self.token = token
         self.clock = clock
-        self.targets = {sn: Target(device(sn), self.series, clock) for sn in (SICK, WELL)}
+        self.targets = {sn: Target(replace(device(sn), type=type, path=path), self.series, clock) for sn in (SICK, WELL)}
         self.forgive()
 
     def forgive(self) -> None:

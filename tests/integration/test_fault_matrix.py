@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from exporter.api.client import Client
+from exporter.api.errors import REASONS
+from exporter.catalogue.types import load_catalogue
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.fault_matrix import MATRIX, NETWORK, SICK, WELL, Bench
 from tests.helpers.faulty_cloud import FAULTS, FaultyCloud, serve
@@ -184,3 +186,21 @@ class broken_network:  # noqa: N801 - used as a function
 
     def __exit__(self, *error: Any) -> None:
         self._stack.close()
+
+
+@pytest.mark.parametrize("type", sorted(load_catalogue()))
+def test_the_matrix_holds_for_every_type(type: str) -> None:
+    """The reason for each fault is the same whatever the type; that nothing comes in time needs no proof for each."""
+    clock = SimClock(datetime(2026, 6, 1, 11, tzinfo=UTC), timezone=UTC)
+    cloud = FaultyCloud([SimDevice(type, SICK), SimDevice(type, WELL)], clock, upload_interval=300)
+    found = {}
+    faults = [fault for fault, case in MATRIX.items() if case.reason != "timeout" and fault != "slow"]
+    with serve(cloud) as served:
+        for fault in faults:
+            bench = Bench(served.url, timeout=5, type=type)
+            cloud.faults.set(type, SICK, fault)
+            counted = bench.poll(SICK)
+            cloud.faults.clear_all()
+            reasons = [reason for reason in REASONS if any(f'reason="{reason}"' in name for name in counted)]
+            found[fault] = reasons[0] if reasons else None
+    assert found == {fault: MATRIX[fault].reason for fault in faults}

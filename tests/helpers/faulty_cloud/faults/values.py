@@ -45,8 +45,12 @@ async def text_numbers(x: Exchange) -> None:
 
 @fault
 async def text_values(x: Exchange) -> None:
-    """All numeric fields hold words."""
-    await x.reply(distort(x.answer, each_number(lambda _: "normal")))
+    """All fields hold words, also those that are true or false in health."""
+    await x.reply(distort(x.answer, _words))
+
+
+def _words(reading: Reading) -> Reading:
+    return {name: "normal" if isinstance(value, int | float) else value for name, value in reading.items()}
 
 
 @fault
