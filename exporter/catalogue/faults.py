@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 UNKNOWN: Final = "unknown"
 
 #: Combinations of a type's fault words whose faults are cached.
-_MAX_CACHED: Final = 1024
+_MAX_CACHED: Final = 256
 
 
 class Severity(StrEnum):

@@ -24,7 +24,7 @@ _CODE: Final = re.compile(
 )
 
 #: Names whose kind is cached; a broken device may keep sending new ones.
-_MAX_CACHED: Final = 4096
+_MAX_CACHED: Final = 1024
 
 #: Characters. Longer names are not examined.
 _LONGEST_NAME: Final = 200

@@ -13,7 +13,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 _log = structlog.get_logger()
 
 #: Fields of a type that are counted. A device that keeps sending new names is counted no more after that.
-_MAX_COUNTED: Final = 1000
+_MAX_COUNTED: Final = 200
 
 
 class UnknownFields:

@@ -64,12 +64,13 @@ class PollHistory:
 
     def __init__(self) -> None:
         self._reasons: deque[str | None] = deque(maxlen=KEPT_POLLS)
-        self._times = array("d")
+        # all of its memory at once, so that what an exporter needs is seen in its first minute
+        self._times = array("d", bytes(16 * KEPT_POLLS))
 
     def add(self, poll: PollResult) -> None:
         """Add the latest poll."""
         self._reasons.appendleft(poll.reason)
-        self._times = array("d", (poll.at, poll.duration)) + self._times[: 2 * KEPT_POLLS - 2]
+        self._times = array("d", (poll.at, poll.duration)) + self._times[:-2]
 
     @property
     def last(self) -> PollResult | None:
