@@ -38,13 +38,13 @@ class DoctorOptions:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to ask. `left_out` counts the devices that are not, because there are so many of their type.
+    """What to ask. `unasked` counts the devices that are not, because there are so many of their type.
 
     `discovers` says whether the devices that only the lists have are asked too.
     """
 
     devices: tuple[Device, ...]
-    left_out: int
+    unasked: int
     datalog_sns: tuple[str, ...]
     types: tuple[DeviceType, ...]
     options: DoctorOptions
@@ -74,8 +74,8 @@ class Plan:
         total = self.requests + watched * rounds
         seconds = self.requests * 60.0 / requests_per_minute + self.options.watch
         text = f"up to {total} GET requests at {requests_per_minute:g} a minute: some {_words(seconds)}"
-        if self.left_out:
-            text += f"; {self.left_out} more devices are left out, name them with --devices to ask them"
+        if self.unasked:
+            text += f"; {self.unasked} more devices are not asked, name them with --devices to ask them"
         return text
 
 
@@ -84,20 +84,20 @@ def make_plan(config: Config, options: DoctorOptions) -> Plan:
     loggers = list(options.datalog_sns) or (config.discovery.datalog_sns if config.discovery and not options.devices else [])
     types = tuple(config.types.values())
     if options.devices:
-        devices, left_out = [_device(config, name, sn) for name, sn in options.devices], 0
+        devices, unasked = [_device(config, name, sn) for name, sn in options.devices], 0
     elif options.datalog_sns:
         # those of these data loggers
-        devices, left_out = [], 0
+        devices, unasked = [], 0
     else:
-        devices, left_out = sample(config.devices)
+        devices, unasked = sample(config.devices)
     if not devices and not loggers:
         raise PlanError("no devices: list some in the config, name them with --devices, or their data logger with --datalog-sn")
     discovers = not devices or (config.discovery is not None and not options.devices)
-    return Plan(tuple(devices), left_out, tuple(distinct(sn.strip() for sn in loggers)), types, options, discovers)
+    return Plan(tuple(devices), unasked, tuple(distinct(sn.strip() for sn in loggers)), types, options, discovers)
 
 
 def sample(devices: Sequence[Device]) -> tuple[list[Device], int]:
-    """Return at most MAX_PER_TYPE devices of each type, and how many are left out.
+    """Return at most MAX_PER_TYPE devices of each type, and how many are not asked.
 
     The first of each type come first, then the second ones: if a token is refused, that soon shows for several types.
     """
