@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.catalogue.evidence import load_facts
 from exporter.doctor.check import Check, Outcome
 from exporter.doctor.grid import check
 from exporter.doctor.observations import LATEST
@@ -50,3 +51,9 @@ def test_what_does_not_tell(tmp_path: Path, energies: dict[str, float], why: str
 def test_a_field_that_is_missing(tmp_path: Path) -> None:
     (found,) = check(Observed(tmp_path).reading("2026-05-05 18:00:00", gridToday=1, toGridToday=2, pvEnergy=3).seen)
     assert "no loadToday, echargeToday, edischargeToday to balance gridToday with" in found.seen
+
+
+def test_only_a_pcs_settles_how_a_pcs_counts() -> None:
+    (fact,) = [fact for fact in load_facts() if "direction of the PCS" in fact.fact]
+    assert fact.answers({"grid.hps_central": ["as named"]}) == []
+    assert fact.answers({"grid.pcs": ["as named"]}) == ["as named"]
