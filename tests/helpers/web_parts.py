@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from exporter.catalogue.types import load_catalogue
+from exporter.config.sharding import WHOLE
 from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.status import DeviceStatus
 from exporter.web import Server, Site, create_app
@@ -15,6 +16,8 @@ from exporter.web.overview import Overview
 class Parts(Overview):
     now = 1_790_000_000.0
     suspended = None
+    suspension_remedy = None
+    shard = WHOLE
     types = load_catalogue()
 
     def __init__(self) -> None:
