@@ -133,7 +133,7 @@ def types_of(names: Iterable[str]) -> set[str]:
 def polled_page(folder: Path, url: str, devices: dict[str, list[str]]) -> dict[str, float]:
     folder.mkdir()
     config: dict[str, Any] = {"api": {"base_url": url, "requests_per_minute": 6000}, "devices": devices}
-    with exporter(folder, config | {"settings": {"interval": "5s"}}) as running_exporter:
+    with exporter(folder, config | {"settings": {"interval": "1h"}}) as running_exporter:
 
         def complete() -> dict[str, float]:
             found = device_samples(running_exporter.page())
