@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.commands import arguments, flags
 from exporter.process.signals import Signals
+
+if TYPE_CHECKING:
+    from exporter.app import AppOptions
 
 
 def main(words: Sequence[str] | None = None, signals: Signals | None = None) -> int:
@@ -47,45 +51,38 @@ def parser() -> argparse.ArgumentParser:
     _add_web_flags(parser)
     _add_log_flags(parser)
     subcommands = parser.add_subparsers(title="subcommands", metavar="COMMAND")
-    demo = subcommands.add_parser("demo", help="run against a simulated cloud", allow_abbrev=False)
-    demo.set_defaults(run=_demo)
+
+    def command(name: str, run: Callable[[argparse.Namespace, Signals], int], what: str) -> argparse.ArgumentParser:
+        added = subcommands.add_parser(name, help=what, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    demo = command("demo", _demo, "run against a simulated cloud")
     demo.add_argument(
         "--replay", type=Path, metavar="DIR", help="serve what `doctor --capture DIR` kept instead of a made-up site"
     )
     _add_web_flags(demo)
     _add_log_flags(demo)
-    discover = subcommands.add_parser("discover", help="print the devices of data loggers as a device list", allow_abbrev=False)
-    discover.set_defaults(run=_module("exporter.commands.discover"))
-    discover.add_argument(
-        "--datalog-sn", dest="datalog_sns", action="append", required=True, metavar="SN", help="a data logger; may be repeated"
-    )
+    discover = command("discover", _module("exporter.commands.discover"), "print the devices of data loggers as a device list")
+    flags.add_datalog_flag(discover, "a data logger; may be repeated", required=True)
     flags.add_config_flag(discover)
     _add_log_flags(discover)
-    doctor = subcommands.add_parser(
-        "doctor", help="find out what works on your account, what does not, and what to write into the config", allow_abbrev=False
-    )
-    doctor.set_defaults(run=_module("exporter.commands.doctor"))
-    flags.add_doctor_flags(doctor)
-    init = subcommands.add_parser("init", help="ask for what a first config needs, check it and write it", allow_abbrev=False)
-    init.set_defaults(run=_module("exporter.commands.init"))
-    flags.add_init_flags(init)
-    healthcheck = subcommands.add_parser(
-        "healthcheck", help="exit with 0 if the exporter that runs on this machine is healthy, else with 1", allow_abbrev=False
-    )
-    healthcheck.set_defaults(run=_module("exporter.commands.healthcheck"))
+    examined = "find out what works on your account, what does not, and what to write into the config"
+    flags.add_doctor_flags(command("doctor", _module("exporter.commands.doctor"), examined))
+    asked = "ask for what a first config needs, check it and write it"
+    flags.add_init_flags(command("init", _module("exporter.commands.init"), asked))
+    healthy = "exit with 0 if the exporter that runs on this machine is healthy, else with 1"
+    healthcheck = command("healthcheck", _module("exporter.commands.healthcheck"), healthy)
     _add_listen_flag(healthcheck)
     _add_prefix_flags(healthcheck)
-    files = subcommands.add_parser(
-        "files", help="copy the dashboards, rules, systemd units and the example config into a folder", allow_abbrev=False
-    )
-    files.set_defaults(run=_module("exporter.commands.files"))
+    copied = "copy the dashboards, rules, systemd units and the example config into a folder"
+    files = command("files", _module("exporter.commands.files"), copied)
     files.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder; made if it is not there")
-    _add_backfill(subcommands.add_parser("backfill", help="write the cloud's history as OpenMetrics", allow_abbrev=False))
+    _add_backfill(command("backfill", _module("exporter.backfill.command"), "write the cloud's history as OpenMetrics"))
     return parser
 
 
 def _add_backfill(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_module("exporter.backfill.command"))
     what = "date or date with time, in api.timezone"
     parser.add_argument("--from", dest="start", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; included")
     parser.add_argument("--to", dest="end", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; not included")
@@ -182,16 +179,11 @@ def _add_web_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_log_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--log.level",
-        dest="log_level",
-        choices=("debug", "info", "warn", "error"),
-        default="info",
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--log.format", dest="log_format", choices=("logfmt", "json"), default="logfmt", help="default: %(default)s"
-    )
+    for name, choices, default in (
+        ("level", ("debug", "info", "warn", "error"), "info"),
+        ("format", ("logfmt", "json"), "logfmt"),
+    ):
+        parser.add_argument(f"--log.{name}", dest=f"log_{name}", choices=choices, default=default, help="default: %(default)s")
 
 
 def _version() -> str:
@@ -237,17 +229,18 @@ def _root(options: argparse.Namespace, parser: argparse.ArgumentParser, signals:
 
         return check.run(options.config, shard, options.web_config, strict=options.strict, online=options.online)
     with signals.leaving_at_once(), _without_collecting():
-        from exporter.app import AppOptions
         from exporter.commands import serve
-    where = (options.listen, options.telemetry_path, options.web_config, *arguments.prefixes(options))
-    web = AppOptions(*where, systemd_socket=options.systemd_socket)
-    return serve.run(options.config, shard, web, options.log_level, options.log_format, signals)
+    return serve.run(options.config, shard, _app_options(options), options.log_level, options.log_format, signals)
 
 
 def _demo(options: argparse.Namespace, signals: Signals) -> int:
     with signals.leaving_at_once(), _without_collecting():
-        from exporter.app import AppOptions
         from exporter.commands import demo
+    return demo.run(_app_options(options, simulated=True), options.log_level, options.log_format, signals, options.replay)
+
+
+def _app_options(options: argparse.Namespace, *, simulated: bool = False) -> "AppOptions":
+    from exporter.app import AppOptions
+
     where = (options.listen, options.telemetry_path, options.web_config, *arguments.prefixes(options))
-    web = AppOptions(*where, simulated=True, systemd_socket=options.systemd_socket)
-    return demo.run(web, options.log_level, options.log_format, signals, options.replay)
+    return AppOptions(*where, simulated=simulated, systemd_socket=options.systemd_socket)

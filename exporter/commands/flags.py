@@ -13,6 +13,13 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_datalog_flag(parser: argparse.ArgumentParser, what: str, *, required: bool = False) -> None:
+    """Add --datalog-sn."""
+    parser.add_argument(
+        "--datalog-sn", dest="datalog_sns", action="append", default=[], required=required, metavar="SN", help=what
+    )
+
+
 def add_doctor_flags(parser: argparse.ArgumentParser) -> None:
     """Add those of `doctor`."""
     parser.add_argument(
@@ -22,14 +29,7 @@ def add_doctor_flags(parser: argparse.ArgumentParser) -> None:
         metavar="TYPE:SN,...",
         help="devices to ask (default: those of the config)",
     )
-    parser.add_argument(
-        "--datalog-sn",
-        dest="datalog_sns",
-        action="append",
-        default=[],
-        metavar="SN",
-        help="a data logger whose lists to read; may be repeated",
-    )
+    add_datalog_flag(parser, "a data logger whose lists to read; may be repeated")
     parser.add_argument(
         "--watch",
         type=arguments.duration,
@@ -56,9 +56,7 @@ def add_init_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="FILE", help="the file that holds the token (default: asked without echo)"
     )
-    parser.add_argument(
-        "--datalog-sn", dest="datalog_sns", action="append", default=[], metavar="SN", help="a data logger; may be repeated"
-    )
+    add_datalog_flag(parser, "a data logger; may be repeated")
     parser.add_argument(
         "--devices",
         type=arguments.devices_of_any_type,
