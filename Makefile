@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 SET_UP := $(MAKE) --jobs=4
 
 .PHONY: demo check test test-long test-set-up test-grafana-schema test-container lint unit integration browser soak fuzz bench
-.PHONY: picture dashboards rules kubernetes readme lock dist clean
+.PHONY: picture dashboards rules kubernetes readme docs lock dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/atess-exporter demo
@@ -94,6 +94,10 @@ kubernetes: rules
 readme: $(VENV)/.dev
 	$(BIN)/python -m tools.readme
 
+# the documentation site, into site/; a broken link, anchor or picture ends it
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 # the versions of everything that is installed here; UPGRADE=--upgrade takes the latest. Only this writes a lock file,
 UPGRADE ?=
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header \
@@ -115,7 +119,7 @@ dist: $(VENV)/.run
 	$(BIN)/python -m build --no-isolation --outdir dist
 
 clean:
-	rm -rf $(VENV) $(TOOLS) dist
+	rm -rf $(VENV) $(TOOLS) dist site
 
 $(BIN)/python:
 	echo "Setting up $(VENV) ..."
