@@ -96,7 +96,7 @@ readme: $(VENV)/.dev
 
 # the documentation site, into site/; a broken link, anchor or picture ends it
 docs: $(VENV)/.dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # the versions of everything that is installed here; UPGRADE=--upgrade takes the latest. Only this writes a lock file,
 UPGRADE ?=
