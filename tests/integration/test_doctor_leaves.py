@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,13 +116,17 @@ def test_a_capture_of_the_simulator_gives_the_same_series(tmp_path: Path) -> Non
         found.configure(devices={}, discovery=None)
         found.command(output=doctor.Output(capture=capture), datalog_sns=["DLD0D20001"])
         polled = {"pbd": ["UMD0D23202"], "pcs": ["PND0D21507"], "hps_string": ["TSD0D22019"]}
-        live = polled_page(tmp_path / "live", found.url, polled)
-    replay = Replay(capture)
-    with serve_replay(replay) as served:
+        replay = Replay(capture)
         lists: dict[str, list[str]] = {}
         for type, sn in replay.devices:
             lists.setdefault(type, []).append(sn)
-        again = polled_page(tmp_path / "again", served.url, lists)
+        # side by side: settings are read for the first time one every 10 s
+        with serve_replay(replay) as served, ThreadPoolExecutor(2) as pool:
+            pages = [
+                pool.submit(polled_page, tmp_path / "live", found.url, polled),
+                pool.submit(polled_page, tmp_path / "again", served.url, lists),
+            ]
+            live, again = [page.result() for page in pages]
     assert len(live) > 250
     assert again == live
 
