@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -48,6 +49,16 @@ def test_a_module_has_at_most_300_lines(path: str) -> None:
 @pytest.mark.parametrize("path", python_files("tests", "tools", "benchmarks", "grafana"))
 def test_of_the_tests_only_their_helpers_are_imported(path: str) -> None:
     assert [name for name in imports(path) if name.startswith("tests.") and not name.startswith("tests.helpers.")] == []
+
+
+def test_the_site_has_the_contribution_guide_itself() -> None:
+    guide, on_the_site = Path("CONTRIBUTING.md"), Path("docs/contributing/index.md")
+    assert on_the_site.is_symlink()
+    assert on_the_site.resolve() == guide.resolve()
+    text = guide.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 100
+    # a relative link could work in one of the two places only
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", text) == []
 
 
 def listen() -> None:
