@@ -17,8 +17,8 @@ from tests.helpers.isolation import Refused, isolated
 
 EXPORTER, UNIT = Path("exporter"), Path("tests/unit")
 
-#: Of no module: they test the README and this layout.
-OF_THE_WHOLE = {"test_layout", "test_readme"}
+#: Of no module: they test the documentation and this layout.
+OF_THE_WHOLE = {"test_layout", "test_messages", "test_readme"}
 
 
 def python_files(*folders: str) -> list[str]:
