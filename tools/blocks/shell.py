@@ -1,0 +1,200 @@
+"""A shell like a reader's: bash in an empty folder with the exporter installed, on a network of its own.
+
+The network has nothing but loopback, so every port is free as on a reader's machine, whatever else runs on this one.
+"""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+#: What the output says instead of the folder's own name.
+HOME: Final = "/home/you"
+
+_ROOT: Final = Path(__file__).parents[2]
+#: Seconds for a script, for a program to listen, and for a text to come.
+_PATIENCE: Final = 90
+_START: Final = 30
+_REPEAT: Final = 60
+#: The state of a socket that listens, in /proc/net/tcp.
+_LISTEN: Final = "0A"
+
+#: Brings loopback up, becomes this user, and goes on as bash.
+_ENTER: Final = """
+import fcntl, os, socket, struct, sys
+user, group, *command = sys.argv[1:]
+with socket.socket() as it:
+    SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+    fcntl.ioctl(it, SIOCSIFFLAGS, struct.pack("16sH", b"lo", IFF_UP))
+if int(user) != os.geteuid():
+    os.setgroups([])
+    os.setgid(int(group))
+    os.setuid(int(user))
+os.execvp(command[0], command)
+"""
+#: Runs one script after the other in one shell, and ends with the first that fails.
+_LOOP: Final = """
+exec 3<&0 4>&1 </dev/null >/dev/null
+set -eu
+echo $$ >&4
+while read -r script output <&3; do
+    . "$script" >"$output" 2>&1 </dev/null 3<&- 4>&-
+    echo done >&4
+done
+"""
+#: A reader who is too fast tries again.
+_CURL: Final = "retry = 20\nretry-connrefused\nretry-delay = 1\n"
+_STOP: Final = "for job in $(jobs -p); do kill $job || true; done; wait"
+
+
+class Failed(Exception):
+    """A script failed, or a program that it started does not listen."""
+
+
+class Output:
+    """What a script wrote so far, and the programs that it left running."""
+
+    def __init__(self, path: Path, names: dict[str, str]) -> None:
+        self._path = path
+        self._names = names
+
+    def lines(self) -> list[str]:
+        text = self._path.read_text(encoding="utf-8", errors="replace")
+        for path, name in self._names.items():
+            text = text.replace(path, name)
+        # a progress bar draws over itself
+        return [line.rpartition("\r")[2].rstrip() for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+class Shell:
+    """A bash that is still running. `folder` is where it is."""
+
+    def __init__(self, folder: Path, control: Path, orders: IO[str], ends: IO[str], pid: int) -> None:
+        self.folder = folder
+        self._control = control
+        self._orders = orders
+        self._ends = ends
+        self._pid = pid
+        self._scripts = 0
+        self.failed = False
+        self._names = {str(folder): HOME, str(Path(sys.prefix)): f"{HOME}/venv"}
+
+    def run(self, script: str, *, runs_on: bool = False) -> Output:
+        """Run a script to its end. One that `runs_on` leaves a program: wait until that listens. Raises Failed."""
+        before = self._listening()
+        output = self._run(script)
+        if runs_on:
+            self._await_listening(before, output)
+        return output
+
+    def repeat(self, script: str, text: str) -> Output:
+        """Run a script once a second until `text` is in its output, whatever it ends with. Raises Failed."""
+        again = self._control / "again.sh"
+        again.write_text(script, encoding="utf-8")
+        end = time.monotonic() + _REPEAT
+        while text not in "\n".join((output := self._run(f"bash {again} || true")).lines()):
+            if time.monotonic() > end:
+                raise Failed("\n".join([f"no {text!r} in:", *output.lines()]))
+            time.sleep(1)
+        return output
+
+    def stop(self) -> None:
+        """End the programs that scripts left running, as Ctrl-C does."""
+        self._run(_STOP)
+
+    def _run(self, script: str) -> Output:
+        self._scripts += 1
+        path = self._control / f"{self._scripts}.sh"
+        path.write_text(script, encoding="utf-8")
+        output = Output(path.with_suffix(".out"), self._names)
+        self._orders.write(f"{path} {path.with_suffix('.out')}\n")
+        self._orders.flush()
+        if not select.select([self._ends], [], [], _PATIENCE)[0]:
+            what = f"runs for more than {_PATIENCE} s:"
+        elif not self._ends.readline():
+            what = "failed:"
+        else:
+            return output
+        self.failed = True
+        raise Failed("\n".join([what, script.strip(), "with:", *output.lines()]))
+
+    def _listening(self) -> int:
+        tables = [Path(f"/proc/{self._pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+        return sum(line.split()[3] == _LISTEN for table in tables for line in table.splitlines()[1:])
+
+    def _await_listening(self, before: int, output: Output) -> None:
+        end = time.monotonic() + _START
+        while self._listening() <= before:
+            if time.monotonic() > end:
+                raise Failed("\n".join([f"nothing listens after {_START} s:", *output.lines()]))
+            time.sleep(0.05)
+
+
+@contextmanager
+def shell(folder: Path) -> Iterator[Shell]:
+    """Start a shell in `folder`. At the end it and all that it started are ended. Raises Failed."""
+    with tempfile.TemporaryDirectory(prefix="shell-") as scratch:
+        control = Path(scratch)
+        # a reader has the current Prometheus, whichever else the tests use
+        if newest := shutil.which("prometheus3", path=programs()):
+            (control / "prometheus").symlink_to(newest)
+        environment = {
+            "PATH": f"{control}:{programs()}",
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "CURL_HOME": str(control),
+        }
+        (control / ".curlrc").write_text(_CURL)
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        enter, user = _own_network()
+        with (control / "errors").open("w+") as errors:
+            process = subprocess.Popen(
+                [*enter, "env", "-i", *variables, sys.executable, "-c", _ENTER, *user, "bash", "--norc", "-c", _LOOP],
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                if not (pid := process.stdout.readline()):
+                    errors.seek(0)
+                    raise Failed(f"no network of its own: {errors.read()}")
+                running = Shell(folder, control, process.stdin, process.stdout, int(pid))
+                yield running
+                if not running.failed:
+                    running.stop()
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+
+
+def programs() -> str:
+    """Return the PATH on which the exporter and the tools of the tests are."""
+    return os.pathsep.join([str(Path(sys.executable).parent), str(_ROOT / ".tools/bin"), os.environ["PATH"]])
+
+
+def _own_network() -> tuple[list[str], list[str]]:
+    """Return the command that enters a new network, and the user and group to become there."""
+    own = [str(os.getuid()), str(os.getgid())]
+    if os.getuid() == 0:
+        return ["unshare", "--net"], own
+    # where users may have namespaces of their own they are root in them
+    rootless = ["unshare", "--user", "--map-root-user", "--net"]
+    loopback = [sys.executable, "-c", _ENTER, "0", "0", "true"]
+    if subprocess.run([*rootless, *loopback], capture_output=True, check=False).returncode == 0:
+        return rootless, ["0", "0"]
+    return ["sudo", "-n", "unshare", "--net"], own
