@@ -113,6 +113,7 @@ def test_a_marked_block_is_right(page: Page, text: str) -> None:
         ("config", "api: {token: Basic <your token>, timezone: Etc/UTC}\ndevice_files: [all/*.yaml]\n", "api: {}", "no devices"),
         ("config part", "poll: {interval: 5m}", "poll: {intervall: 5m}", "poll.intervall"),
         ("config part", "types: {mine: {path: a/b}}\ndevices: {mine: [X]}", "types: {mine: {}}", "a type of your own needs one"),
+        ("config part", "api: {token_file: /run/its/token}", "api: {token_fil: x}", "api.token_fil"),
         ("config part", "discovery: {datalog_sns: [L1]}", "discovery: {}", "datalog_sns"),
         ("device file", "pbd: [A, B]", "pbb: [A]", "unknown type"),
         (

@@ -24,7 +24,7 @@ _ZONE: Final = {"timezone": "Asia/Bangkok"}
 _DEVICES: Final = {"pbd": ["MADEUP1"]}
 _DEVICES_ELSEWHERE: Final = ("devices", "device_files", "discovery")
 
-_TOKEN_FILE: Final = re.compile(r"(?<=token_file: )[^\s,}]+")
+_TOKEN_FILE: Final = re.compile(r'(?<=token_file: )[^\s,}]+|(?<="token_file": )"[^"]*"')
 _WEB_FILE: Final = re.compile(r"\b(cert|key|client_ca)_file: *[^\s,}]+")
 
 
@@ -65,7 +65,7 @@ def _load(text: str, folder: Path) -> None:
     """Load a config. Raises ConfigError, and Wrong for one that is valid but warned of."""
     (folder / "token").write_text(_TOKEN)
     path = folder / "config.yaml"
-    path.write_text(_TOKEN_FILE.sub(str(folder / "token"), text), encoding="utf-8")
+    path.write_text(_TOKEN_FILE.sub(json.dumps(str(folder / "token")), text), encoding="utf-8")
     for pattern in read_yaml(path).data.get("device_files", []):
         listed = folder / pattern.replace("*", "any")
         listed.parent.mkdir(parents=True, exist_ok=True)
