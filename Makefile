@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 SET_UP := $(MAKE) --jobs=4
 
 .PHONY: demo check test test-long test-set-up test-grafana-schema test-container lint unit integration browser soak fuzz bench
-.PHONY: picture dashboards rules kubernetes readme docs lock dist clean
+.PHONY: pictures dashboards rules kubernetes readme docs lock dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/atess-exporter demo
@@ -77,9 +77,9 @@ fuzz: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
-# the README's picture of the devices page
-picture: $(VENV)/.dev $(TOOLS)/.chromium
-	$(BIN)/python -m tools.page_picture
+# the documentation's pictures, light and dark: pages by Chromium, dashboards drawn from their own queries; two minutes
+pictures: $(VENV)/.dev $(TOOLS)/.chromium $(TOOLS)/.prometheus
+	$(BIN)/python -m tools.pictures
 
 # every file that is made from code
 dashboards: $(VENV)/.dev

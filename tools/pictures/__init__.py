@@ -1,0 +1,1 @@
+"""The pictures of the documentation: of pages by Chromium, of dashboards by matplotlib."""
