@@ -15,6 +15,7 @@ import yaml
 
 from exporter.catalogue.faults import UNKNOWN, Severity
 from exporter.catalogue.types import load_catalogue, load_fault_groups
+from exporter.documentation import SITE
 from exporter.metrics.names import metric_name
 from tests.helpers import recorded_day as day
 from tests.helpers.promql import Matcher, Parts, Selector, parts
@@ -126,8 +127,15 @@ def test_every_alert_tells_what_to_do() -> None:
     for name, rule in ALERTS.items():
         assert rule["labels"]["severity"] in ("critical", "warning", "info"), name
         texts = rule["annotations"]
-        assert set(texts) == {"summary", "description", "runbook"}, name
+        assert set(texts) == {"summary", "description", "runbook", "runbook_url"}, name
         assert len(texts["runbook"]) > 100, name
+        assert texts["runbook_url"] == f"{SITE}alerts/#{name.lower()}"
+
+
+def test_every_alert_has_a_heading_on_the_site_and_every_such_heading_an_alert() -> None:
+    # a heading's anchor is its text in lower case
+    text = Path("docs/alerts.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^#+ (Atess\w+)$", text, re.MULTILINE)) == sorted(ALERTS)
 
 
 def test_every_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
