@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 SET_UP := $(MAKE) --jobs=4
 
 .PHONY: demo check test test-long test-set-up test-grafana-schema test-container lint unit integration browser soak fuzz bench
-.PHONY: pictures dashboards rules kubernetes readme docs lock dist clean
+.PHONY: pictures dashboards rules kubernetes docs-reference docs lock dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/atess-exporter demo
@@ -91,8 +91,8 @@ rules: $(VENV)/.dev
 kubernetes: rules
 	$(BIN)/python -m tools.kubernetes_rules
 
-readme: $(VENV)/.dev
-	$(BIN)/python -m tools.readme
+docs-reference: $(VENV)/.dev
+	$(BIN)/python -m tools.reference
 
 # the documentation site, into site/; a broken link, anchor or picture ends it
 docs: $(VENV)/.dev

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_config_flag(parser)
     parser.add_argument("--config.check", dest="check", action="store_true", help="check the config, print its devices, and exit")
     parser.add_argument(
-        "--config.strict", dest="strict", action="store_true", help="with --config.check: fail if anything is hardly meant so"
+        "--config.strict", dest="strict", action="store_true", help="with --config.check: fail if there is a warning"
     )
     parser.add_argument(
         "--online", action="store_true", help="with --config.check: ask each device for a reading, within the request budget"
@@ -130,7 +130,7 @@ def _add_listen_flag(parser: argparse._ActionsContainer) -> None:
         action=arguments.Addresses,
         default=[("", 9837)],
         metavar="ADDRESS",
-        help="host:port, :port, [v6]:port or unix:/path; may be repeated (default: :9837)",
+        help="where to listen: host:port, :port, [v6]:port or unix:/path; may be repeated (default: :9837)",
     )
 
 

@@ -83,7 +83,7 @@ def _requests() -> Section:
         _lines("Requests", "Requests sent, by device type.", "reqpm", [(per_minute(_REQUESTS, "type"), "{{type}}")], low=0),
         _lines(
             "Failures by reason",
-            "Requests that gave no usable reading. The README says what each reason means.",
+            "Requests that gave no usable reading. The documentation says what each reason means.",
             "reqpm",
             [(per_minute(_FAILURES, "reason"), "{{reason}}")],
             low=0,

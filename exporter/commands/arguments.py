@@ -124,7 +124,7 @@ def duration(text: str) -> float:
     """Return the seconds of a duration as the config has them, such as 15m."""
     from pydantic import TypeAdapter, ValidationError
 
-    from exporter.config.schema import Interval
+    from exporter.config.values import Interval
 
     try:
         return TypeAdapter(Interval).validate_python(text)

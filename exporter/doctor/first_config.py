@@ -59,7 +59,7 @@ def drop_wrong_types(seen: Observations, answers: Answers) -> None:
 
 def config_text(config: Config, answers: Answers, seen: Observations, checks: Sequence[Check]) -> str:
     """Return the text of the config file, with comments."""
-    lines = ["# Made by `atess-exporter init`. The README has every key; `atess-exporter doctor` checks all of this.", "api:"]
+    lines = ["# Made by `atess-exporter init`. The documentation has every key; `atess-exporter doctor` checks all of this.", "api:"]
     if answers.base_url and answers.base_url != ApiSection().base_url:
         lines += [f"  base_url: {_value(answers.base_url)}", ""]
     if answers.token_file:

@@ -1,4 +1,4 @@
-"""The devices as JSON, for scripts. Unknown values are null; the keys are a contract, listed in the README."""
+"""The devices as JSON, for scripts. Unknown values are null; the keys are a contract, listed in docs/reference/json.md."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What every fault of the cloud or the network costs: the matrix that test_fault_matrix checks and the README shows."""
+"""What every fault of the cloud or the network costs: the matrix that test_fault_matrix checks and the documentation shows."""
 
 from dataclasses import dataclass, replace
 
@@ -39,7 +39,7 @@ class Case:
     unread: bool = False
 
 
-#: The simulator's faults. The words are the README's.
+#: The simulator's faults. The words are the documentation's.
 MATRIX = {
     "timeout": Case("timeout", text="The cloud never answers"),
     "drip": Case("timeout", text="The body comes a byte at a time"),
@@ -190,8 +190,8 @@ class Bench:
         return (found[f"atess_device_up{{{labels}}}"], *stale)
 
 
-def readme_table() -> str:
-    """Return the matrix as the README shows it."""
+def table() -> str:
+    """Return the matrix as the documentation shows it."""
     lines = ["| fault | counted as | the device's values |", "|---|---|---|"]
     for case in MATRIX.values():
         kept = "kept until `stale_after`" if case.reason else "the new ones, but for what is no finite number or has no name"

@@ -1,4 +1,4 @@
-"""What backfill makes of every fault of history: the matrix that test_backfill_faults checks and the README shows."""
+"""What backfill makes of every fault of history: the matrix that test_backfill_faults checks and the documentation shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Case:
     outcome: str = ""
 
 
-#: Two days of a reading every 15 minutes: 192 rows, two pages. The words are the README's.
+#: Two days of a reading every 15 minutes: 192 rows, two pages. The words are the documentation's.
 MATRIX = {
     "wrong_total": Case(
         6,
@@ -77,8 +77,8 @@ MATRIX = {
 }
 
 
-def readme_table() -> str:
-    """Return the matrix as the README shows it."""
+def table() -> str:
+    """Return the matrix as the documentation shows it."""
     lines = ["| history | what becomes of it | said |", "|---|---|---|"]
     for case in MATRIX.values():
         said = "at the end" if case.fails else "; ".join(f"*{line}*" for line in case.said) or "nothing"

@@ -202,7 +202,7 @@ def test_promtool_finds_only_what_is_owned(running_exporter: Exporter) -> None:
     for metric, finding in findings:
         by_kind.setdefault(finding, set()).add(metric)
     gauges = {name.split("{")[0] for name in samples(page) if "deviceSn=" in name}
-    # the README explains why each of these is owned
+    # docs/reference/metrics.md says why each of these is owned
     assert by_kind.pop("label names should be written in 'snake_case' not 'camelCase'") == gauges
     assert by_kind.pop('non-counter metrics should not have "_total" suffix') == {
         name for name in gauges if name.endswith("_total")
