@@ -17,6 +17,7 @@ import yaml
 from exporter import __version__, cli
 from exporter.config.load import load
 from exporter.config.sharding import Shard, ordinal
+from tests.helpers.docs import examples
 from tests.helpers.kustomize import FOLDER, Document, Manifests, build, selectors
 from tests.helpers.processes import eventually, exporter, nobody_listens, prometheus_server
 from tools.kubernetes_rules import SOURCES, prometheus_rule
@@ -311,14 +312,14 @@ def test_every_pod_is_a_shard_by_its_name(sharded: Manifests) -> None:
     assert len(shards) == total
 
 
-# --- the README's examples ---
+# --- the documentation's examples ---
 
 
-def test_the_kustomizations_of_the_readme(tree: Path) -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```", Path("README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def test_the_kustomizations_of_the_documentation(tree: Path) -> None:
+    blocks = examples("install/kubernetes.md")
     one, several = (block for block in blocks if "kind: Kustomization" in block)
     (patches,) = (block for block in blocks if block.startswith("patches:"))
-    single, sharded = own(tree, "readme-one", one + patches), own(tree, "readme-several", several + patches)
+    single, sharded = own(tree, "docs-one", one + patches), own(tree, "docs-several", several + patches)
     for manifests in (single, sharded):
         assert manifests.container["resources"]["limits"] == {"memory": "768Mi"}
     assert single.one("ConfigMap")["data"] == {"config.yaml": "devices: {pbd: [MINE]}\n"}

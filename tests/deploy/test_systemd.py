@@ -12,6 +12,7 @@ import trustme
 
 from exporter import cli
 from exporter.config.load import load
+from tests.helpers.docs import example
 
 UNIT: Final = Path("deploy/systemd/atess-exporter.service")
 TEMPLATE: Final = Path("deploy/systemd/atess-exporter@.service")
@@ -97,7 +98,7 @@ def test_the_config_finds_the_token_where_systemd_puts_it(tmp_path: Path) -> Non
     name, source = credential.split(":")
     assert source == "/etc/atess-exporter/token"
     snippet = f"api:\n  token_file: /run/credentials/{UNIT.name}/{name}\n"
-    assert snippet in Path("README.md").read_text(encoding="utf-8")
+    assert example("install/pip.md", "/run/credentials") == snippet
     assert snippet in UNIT.read_text(encoding="utf-8").replace("\n#   ", "\n")
     path = tmp_path / "config.yaml"
     path.write_text(f"{snippet}devices: {{pbd: [UMD0D23202]}}\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from tests.helpers.docs import example
 from tests.helpers.fakes import samples
 from tests.helpers.processes import Exporter, eventually, exporter
 
@@ -84,16 +85,17 @@ def test_a_device_s_faults_are_named_until_the_word_is_clear(tmp_path: Path, clo
         eventually(lambda: shown(running, "TND0D20233") == {"count": 0})
 
 
-def test_the_readme_s_own_faults_work_as_they_stand(tmp_path: Path, cloud: _Cloud) -> None:
-    readme = Path("README.md").read_text(encoding="utf-8")
-    example = yaml.safe_load(readme.partition("<!-- example: faults -->\n```yaml\n")[2].partition("```")[0])
-    example["devices"]["hps_central"] = ["TND1"]
+def test_the_documented_faults_work_as_they_stand(tmp_path: Path, cloud: _Cloud) -> None:
+    documented = yaml.safe_load(example("configure/device-types.md", "low_oil"))
+    # the cloud is another
+    del documented["api"]
+    documented["devices"]["hps_central"] = ["TND1"]
     cloud.answers = {
         # bits 0, 8 and 9, the bytes of 32 bits swapped
         "GEN1": {"alarms": 0x01030000, "fuel": 7},
         "TND1": {"sysFaultWord2": 0x0028, "sysFaultWord7": 0x0200, "sysFaultWord9": 256, "sysFaultWord3": 256},
     }
-    with exporter(tmp_path, config(cloud, example)) as running:
+    with exporter(tmp_path, config(cloud, documented)) as running:
         eventually(
             lambda: (
                 shown(running, "GEN1")

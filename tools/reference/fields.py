@@ -23,7 +23,8 @@ def page(device_type: DeviceType) -> str:
         )
     return (
         f"# Fields of {device_type.type}\n\nThis page has the {len(known)} known fields of the device type {device_type.title}. "
-        f"[Fields](index.md) says what the columns mean. {made}\n\n{table(_HEADER, _rows(known))}\n"
+        f"[Fields](index.md) says what the columns mean. {made}\n\n"
+        f"<!-- fields -->\n\n{table(_HEADER, _rows(known))}\n\n<!-- end fields -->\n"
     )
 
 

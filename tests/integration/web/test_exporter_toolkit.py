@@ -205,7 +205,7 @@ ROWS: Final = [
     Row("an unknown user, TLS", "web_config_users.good.yml", Client(user="nonexistent", password="nonexistent"), 401),
 ]
 
-#: The rows that do not hold, each with its line in the README: a file that the toolkit takes is refused.
+#: The rows that do not hold, each with its line in the documentation: a file that the toolkit takes is refused.
 MISSED: Final = {"all curves", "any certificate", "any certificate, key inline"}
 
 
@@ -240,12 +240,12 @@ def test_a_listener_does_as_its_file_says(folder: Path, row: Row) -> None:
         assert cipher == row.cipher
 
 
-def test_at_most_three_rows_do_not_hold_and_the_readme_says_so() -> None:
+def test_at_most_three_rows_do_not_hold_and_the_documentation_says_so() -> None:
     # with TestConfigReloading and TestHTTPHeaders below
     assert len(FILES) + len(ROWS) + 2 == 54
     assert {row.name for row in ROWS if row.refused and ".bad." not in row.file} == MISSED
-    readme = Path("README.md").read_text(encoding="utf-8")
-    assert all(word in readme for word in ("`RequestClientCert`", "`RequireAnyClientCert`", "`curve_preferences`"))
+    page = Path("docs/connect/tls.md").read_text(encoding="utf-8")
+    assert all(word in page for word in ("`RequestClientCert`", "`RequireAnyClientCert`", "`curve_preferences`"))
 
 
 def test_a_new_file_is_used_by_the_next_client(folder: Path) -> None:

@@ -14,6 +14,7 @@ from exporter.config.errors import ConfigError
 from exporter.web.tls import has_allowed_san
 from exporter.web.webconfig import load
 from exporter.web.webfile import CIPHERS
+from tests.helpers.docs import example
 
 #: bcrypt of "made up".
 HASH = "$2y$04$RbvKdmJ/ykXTYHtu2Y523ekbrqcP62aW4qia88.lqKH621svk3qBG"
@@ -229,12 +230,9 @@ def test_every_mistake_is_told_at_once(folder: Path) -> None:
     assert len(problems(folder, "basic_auth_users: {a: b, c: d}\nnonsense: 1\n")) == 3
 
 
-def test_the_example_in_the_readme(folder: Path) -> None:
-    example = (
-        Path("README.md").read_text(encoding="utf-8").partition("<!-- example: web config -->\n```yaml\n")[2].partition("```")[0]
-    )
+def test_the_example_in_the_documentation(folder: Path) -> None:
     (folder / "clients.pem").write_bytes((folder / "ca.pem").read_bytes())
-    config = load(write(folder, example))
+    config = load(write(folder, example("connect/tls.md", "client_allowed_sans")))
     assert str(config) == (
         "TLS, client certificates required, allowed SANs: 1, basic authentication of 1, a request every 0.1 s after a burst of 50"
     )
