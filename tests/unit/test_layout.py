@@ -18,7 +18,7 @@ from tests.helpers.isolation import Refused, isolated
 EXPORTER, UNIT = Path("exporter"), Path("tests/unit")
 
 #: Of no module: they test the documentation and this layout.
-OF_THE_WHOLE = {"test_docs", "test_layout", "test_messages"}
+OF_THE_WHOLE = {"test_docs", "test_layout", "test_messages", "test_prose"}
 
 
 def python_files(*folders: str) -> list[str]:
