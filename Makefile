@@ -28,6 +28,7 @@ check: lint unit
 test:
 	$(SET_UP) test-set-up
 	$(MAKE) lint
+	$(MAKE) docs
 	$(PYTEST)
 
 # the same, with every repetition: CI does it by night

@@ -1,6 +1,8 @@
 """The GitHub workflows, as far as they can be judged here; they never ran there."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -65,3 +67,30 @@ def test_an_upgrade_is_tested_before_it_is_proposed() -> None:
     commands = [step.get("run", "") for step in steps]
     (proposed,) = [place for place, command in enumerate(commands) if "gh pr create" in command]
     assert "bash .ci/run" in commands[:proposed]
+
+
+def test_the_site_alone_is_what_gh_pages_gets(tmp_path: Path) -> None:
+    """Run the workflow's own commands in a clone, after a build that is made up."""
+    jobs = yaml.safe_load(Path(".github/workflows/docs.yml").read_text(encoding="utf-8"))["jobs"]
+    (publish,) = (step["run"] for step in jobs["publish"]["steps"] if "gh-pages" in step.get("run", ""))
+
+    def git(*command: str, folder: Path = tmp_path / "clone") -> str:
+        return subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    git("init", "--quiet", "--bare", "origin.git", folder=tmp_path)
+    git("clone", "--quiet", "origin.git", "clone", folder=tmp_path)
+    clone = tmp_path / "clone"
+    (clone / ".gitignore").write_text("/site/\n", encoding="utf-8")
+    (clone / "README.md").write_text("not of the site\n", encoding="utf-8")
+    git("add", "--all")
+    git("-c", "user.name=n", "-c", "user.email=e@example.org", "commit", "--quiet", "--message", "one")
+    for text in ("first", "second"):
+        (clone / "site" / "alerts").mkdir(parents=True, exist_ok=True)
+        (clone / "site" / "alerts" / "index.html").write_text(text, encoding="utf-8")
+        subprocess.run(["bash", "-eo", "pipefail", "-c", publish], cwd=clone, env=os.environ | {"GITHUB_SHA": "abc"}, check=True)
+    assert git("ls-tree", "-r", "--name-only", "gh-pages", folder=tmp_path / "origin.git").split() == [
+        ".nojekyll",
+        "alerts/index.html",
+    ]
+    assert git("show", "gh-pages:alerts/index.html", folder=tmp_path / "origin.git") == "second"
+    assert git("log", "--format=%s", "gh-pages", folder=tmp_path / "origin.git") == "Site of abc\n"
