@@ -14,7 +14,7 @@ from tools.blocks.run import run
 from tools.blocks.shell import shell
 from tools.pictures import dark
 
-PAGES: Final = sorted(Path("docs").rglob("*.md"))
+PAGES: Final = [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
 BLOCKS: Final = {page: blocks_of(page) for page in PAGES}
 RUN: Final = [page for page, blocks in BLOCKS.items() if any(block.runs for block in blocks)]
 
@@ -56,7 +56,7 @@ def test_every_picture_is_shown_on_a_page() -> None:
 
 
 def test_every_picture_is_said_in_words() -> None:
-    said = {f"{page}: {path}": alt for page in [Path("README.md"), *PAGES] for alt, path in images(page)}
+    said = {f"{page}: {path}": alt for page in PAGES for alt, path in images(page)}
     # as much as a screen reader needs, and not the file's name
     assert [where for where, alt in said.items() if len(alt.split()) < 3] == []
     # an element would be a picture that nothing here sees
