@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.catalogue.types import DeviceType, load_catalogue
 from exporter.cli import parser
 from exporter.config.schema import ConfigFile
+from exporter.documentation import SITE, field_url
 from tools.reference.pages import DOCS, current
 
 SEPARATOR = re.compile(r"\|(?: *:?-+:? *\|)+")
@@ -91,3 +93,12 @@ def keys_in(document: object, above: str = "") -> Iterator[str]:
                     yield from keys_in(one, f"{path}.")
             elif path.split(".")[0] != "devices" or path.count(".") > 1:
                 yield path
+
+
+@pytest.mark.parametrize("device_type", load_catalogue().values(), ids=lambda one: one.type)
+def test_every_known_field_has_the_anchor_that_links_lead_to(device_type: DeviceType) -> None:
+    for of_type in (device_type.type, None):
+        for field in device_type.known_fields:
+            page, _, anchor = field_url(field, of_type).removeprefix(f"{SITE}reference/fields/").partition("#")
+            text = (DOCS / "reference" / "fields" / f"{page.strip('/') or 'index'}.md").read_text(encoding="utf-8")
+            assert text.count(f'<a id="{anchor}"></a>') == 1, f"{page}#{anchor}"

@@ -14,7 +14,7 @@ _HEADER: Final = ("field", "metric", "meaning", "unit", "kind", "evidence")
 
 def page(device_type: DeviceType) -> str:
     """Return the page of one type's fields."""
-    known = device_type.fields
+    known = _fields(device_type)
     made = "Made from the catalogue by `make docs-reference`."
     if not known:
         return (
@@ -32,7 +32,7 @@ def index(types: Iterable[DeviceType]) -> str:
     """Return one table of the fields of all types, in alphabetical order."""
     by_name: dict[str, dict[str, FieldInfo]] = {}
     for device_type in types:
-        for name, known in device_type.fields.items():
+        for name, known in _fields(device_type).items():
             by_name.setdefault(name, {})[device_type.type] = known
     rows = []
     anchors = set[str]()
@@ -58,6 +58,11 @@ def settings(types: Iterable[DeviceType]) -> str:
             keys = {name: setting_key(name, field) for name, field in known.items()}
             parts.append(f"## Settings of {device_type.type}\n\n{table(_HEADER, _rows(known, keys, f'{device_type.type}-'))}")
     return "\n\n".join(parts)
+
+
+def _fields(device_type: DeviceType) -> Mapping[str, FieldInfo]:
+    """Return the known fields of a type, those that are known as fault words included."""
+    return {name: known for name in device_type.known_fields if (known := device_type.describe(name))}
 
 
 def _rows(fields: Mapping[str, FieldInfo], keys: Mapping[str, str] | None = None, anchors: str = "") -> Iterable[tuple[str, ...]]:
