@@ -3,14 +3,17 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from exporter.catalogue.types import DeviceType, load_catalogue
 from exporter.cli import parser
 from exporter.config.schema import ConfigFile
 from exporter.documentation import SITE, field_url
+from exporter.web.webfile import WebFile
 from tools.reference.pages import DOCS, current
 
 SEPARATOR = re.compile(r"\|(?: *:?-+:? *\|)+")
@@ -102,3 +105,18 @@ def test_every_known_field_has_the_anchor_that_links_lead_to(device_type: Device
             page, _, anchor = field_url(field, of_type).removeprefix(f"{SITE}reference/fields/").partition("#")
             text = (DOCS / "reference" / "fields" / f"{page.strip('/') or 'index'}.md").read_text(encoding="utf-8")
             assert text.count(f'<a id="{anchor}"></a>') == 1, f"{page}#{anchor}"
+
+
+def test_every_key_of_the_web_config_is_on_its_page() -> None:
+    text = (DOCS / "connect" / "tls.md").read_text(encoding="utf-8")
+    for key in keys_of(WebFile):
+        assert re.search(rf"(?<![\w-]){key}(?![\w-])", text), key
+
+
+def keys_of(section: type[BaseModel]) -> Iterator[str]:
+    """The names of the keys of a section and of those in it."""
+    for name, field in section.model_fields.items():
+        yield field.alias or name
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from keys_of(part)
