@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 SET_UP := $(MAKE) --jobs=4
 
 .PHONY: demo check test test-long test-set-up test-grafana-schema test-container lint unit integration browser soak fuzz bench
-.PHONY: pictures dashboards rules kubernetes docs-reference docs lock dist clean
+.PHONY: pictures walks dashboards rules kubernetes docs-reference docs lock dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/atess-exporter demo
@@ -82,6 +82,10 @@ bench: $(VENV)/.dev
 # the documentation's pictures, light and dark: pages by Chromium, dashboards drawn from their own queries; two minutes
 pictures: $(VENV)/.dev $(TOOLS)/.chromium $(TOOLS)/.prometheus
 	$(BIN)/python -m tools.pictures
+
+# what the documentation tells a newcomer, step by step: the demo, a first device, a month of history; two minutes
+walks: $(VENV)/.dev $(TOOLS)/.chromium $(TOOLS)/.prometheus3
+	$(BIN)/python -m tools.walks
 
 # every file that is made from code
 dashboards: $(VENV)/.dev

@@ -1,24 +1,20 @@
 """A month that was filled in, on the dashboards: in a Prometheus that never scraped an exporter."""
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from exporter.catalogue.types import load_catalogue
-from exporter.metrics.names import metric_name
 from exporter.simulator import demo_site
-from grafana.queries import ANY
 from tests.helpers.backfilling import BANGKOK, START, bench
-from tests.helpers.expressions import Expression, load, metrics_of, of_dashboard, of_panel, panels
+from tests.helpers.expressions import load, of_dashboard
+from tests.helpers.past_panels import about_readings, ask
 from tests.helpers.processes import prometheus_server
-from tests.helpers.simulated_day import sample, window
 
 #: One of every type, with faults and with numbers that cannot be.
 DEVICES: Final = list({device.type: device for device in reversed(demo_site(datetime(2024, 5, 1, tzinfo=BANGKOK)))}.values())
@@ -29,8 +25,6 @@ END: Final = START + timedelta(days=30)
 
 #: A day in it, from midnight to midnight, as Grafana asks for it.
 DAY: Final = int(datetime(2024, 5, 15, tzinfo=BANGKOK).timestamp())
-
-READINGS: Final = {metric_name(field) for known in load_catalogue().values() for field in known.fields}
 
 
 @contextmanager
@@ -63,24 +57,6 @@ def url_of_labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert outcome.code == 0, outcome.error
     with filled(site.output, folder) as found:
         yield found
-
-
-def about_readings(dashboard: dict[str, Any]) -> Iterator[Expression]:
-    """Yield the expressions of panels that need nothing but readings."""
-    for panel in panels(dashboard):
-        for expression in of_panel(panel):
-            # but for the choice of a site, which needs nothing
-            if not re.search(r"atess_device_(?!info\{[^}]*site!~)\w+\{", expression.text):
-                assert metrics_of(expression.text) <= {*READINGS, *ANY.split("|"), "atess_device_info"}
-                yield expression
-
-
-def ask(url: str, expression: Expression, day: int, **values: str) -> list[dict[str, Any]]:
-    """The answer for a day; to an instant one in the hours before midnight, whose uploads are not all odd."""
-    filled_in = expression.filled(**values)
-    if expression.instant:
-        return [found for at in range(day + 79200, day + 86400, 300) for found in sample(url, filled_in, at)]
-    return window(url, filled_in, day, day + 86400, 300)
 
 
 @pytest.mark.parametrize(("name", "queries"), [("fleet", 25), ("device", 90)])

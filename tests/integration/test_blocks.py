@@ -45,13 +45,13 @@ def fenced(language: str, text: str, mark: str | None = None) -> str:
 # --- marks ---
 
 
-def test_a_block_has_its_mark_its_place_and_its_heading(page: Page) -> None:
+def test_a_block_has_its_mark_its_place_and_its_section(page: Page) -> None:
     path = page(
-        "# Title\n\n## First\n\n<!-- example: it -->\n<!-- config: a/b.yaml -->\n```yaml\nx: 1\n```\n\n"
+        "# Title\n\n## First\n\n### One\n\n<!-- example: it -->\n<!-- config: a/b.yaml -->\n```yaml\nx: 1\n```\n\n"
         "- In a list:\n\n    <!-- run -->\n    ```sh\n    a\n      b\n    ```\n\n<!-- stop -->\n\n<!-- run -->\n\n```sh\nc\n```\n"
     )
     config, indented, stop, unmarked = blocks_of(path)
-    assert (config.mark, config.argument, config.file, config.heading, config.line) == (
+    assert (config.mark, config.argument, config.file, config.section, config.line) == (
         "config",
         "a/b.yaml",
         "a/b.yaml",

@@ -13,10 +13,12 @@ from tools.blocks.checks import check
 from tools.blocks.run import run
 from tools.blocks.shell import shell
 from tools.pictures import dark
+from tools.walks.walk import WALKS
 
 PAGES: Final = [Path("README.md"), *sorted(Path("docs").rglob("*.md"))]
 BLOCKS: Final = {page: blocks_of(page) for page in PAGES}
-RUN: Final = [page for page, blocks in BLOCKS.items() if any(block.runs for block in blocks)]
+#: But those that tests/browser/test_walks.py runs.
+RUN: Final = [page for page in PAGES if any(block.runs for block in BLOCKS[page]) and page not in {walk.page for walk in WALKS}]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

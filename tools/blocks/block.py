@@ -28,12 +28,12 @@ _COMMENT: Final = re.compile(r" *<!-- (?P<kind>[^:\n]+?)(?:: (?P<argument>[^\n]*
 class Block:
     """A block of `page`, whose fence is at `line`, or a mark without one (`stop`).
 
-    `span` is where its text is in the page, `heading` the one that it stands under.
+    `span` is where its text is in the page, `section` the heading of the second level that it stands under.
     """
 
     page: Path
     line: int
-    heading: str
+    section: str
     language: str
     text: str
     span: tuple[int, int]
@@ -65,7 +65,7 @@ def blocks_of(page: Path) -> list[Block]:
     blocks = []
     for fence in _FENCE.finditer(text):
         before = text[: fence.start()]
-        where = page, before.count("\n") + 1, _heading(before)
+        where = page, before.count("\n") + 1, _section(before)
         if fence["stop"]:
             blocks.append(Block(*where, "", "", fence.span(), mark="stop"))
             continue
@@ -102,8 +102,8 @@ def problems(blocks: Sequence[Block]) -> Iterator[str]:
             yield f"{block}: no sh block before it; expected <!-- not compared: ... -->"
 
 
-def _heading(before: str) -> str:
-    headings = re.findall(r"^#+ (.*)$", before, re.MULTILINE)
+def _section(before: str) -> str:
+    headings = re.findall(r"^## (.*)$", before, re.MULTILINE)
     return headings[-1] if headings else ""
 
 

@@ -38,14 +38,16 @@ def run(blocks: Sequence[Block], shell: Shell, tell: Callable[[str], None] = lam
         if block.mark == "stop":
             shell.stop()
         elif block.runs:
-            tell(f"{block}\n{textwrap.indent(block.text.rstrip(), '    ')}")
+            tell(f"\n{block}\n{textwrap.indent(block.text.rstrip(), '$ ')}")
             until = block.argument if block.mark == "run until" else None
             ran[block] = shell.repeat(block.text, until) if until else shell.run(block.text, runs_on=block.runs_on)
+            for line in ran[block].lines():
+                tell(f"  {line}")
         elif block.file:
             path = shell.folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-            tell(f"{block}: {block.file} is written")
+            tell(f"\n{block}\n> {block.file}")
     return [_compare(block, source, ran[source]) for block, source in outputs(blocks) if source in ran]
 
 
