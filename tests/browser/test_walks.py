@@ -26,5 +26,5 @@ def test_the_walks_leave_out_nothing_of_their_pages() -> None:
 def test_a_look_that_does_not_see_what_it_wants_is_a_stumble(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("## One\n\n<!-- run -->\n```sh\npython -m http.server --bind 127.0.0.1 8000 &\n```\n")
-    with shell(tmp_path) as running, pytest.raises(Failed, match="tools.walks.look month"):
+    with shell(tmp_path) as running, pytest.raises(Failed, match=r"tools\.walks\.look month"):
         Walk("nothing", page, ("One",), "month http://127.0.0.1:8000 2026-10-15").take(running, print)

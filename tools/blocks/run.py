@@ -9,7 +9,7 @@ from typing import Final
 
 from tools.blocks.block import Block, outputs
 from tools.blocks.output import found_in
-from tools.blocks.shell import Output, Shell
+from tools.blocks.shell import Failed, Output, Shell
 
 #: Seconds until a program that runs on has logged what the page shows.
 _PATIENCE: Final = 30
@@ -33,14 +33,14 @@ def run(blocks: Sequence[Block], shell: Shell, tell: Callable[[str], None] = lam
 
     Raises Failed for a block that fails.
     """
+    pairs = [(block, source) for block, source in outputs(blocks) if source and source.runs]
     ran: dict[Block, Output] = {}
     for block in blocks:
         if block.mark == "stop":
             shell.stop()
         elif block.runs:
             tell(f"\n{block}\n{textwrap.indent(block.text.rstrip(), '$ ')}")
-            until = block.argument if block.mark == "run until" else None
-            ran[block] = shell.repeat(block.text, until) if until else shell.run(block.text, runs_on=block.runs_on)
+            ran[block] = _run(block, [shown for shown, source in pairs if source is block], shell)
             for line in ran[block].lines():
                 tell(f"  {line}")
         elif block.file:
@@ -48,7 +48,7 @@ def run(blocks: Sequence[Block], shell: Shell, tell: Callable[[str], None] = lam
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
             tell(f"\n{block}\n> {block.file}")
-    return [_compare(block, source, ran[source]) for block, source in outputs(blocks) if source in ran]
+    return [_compare(block, source, ran[source]) for block, source in pairs]
 
 
 def written_anew(page: Path, shown: Sequence[Shown]) -> str:
@@ -59,6 +59,20 @@ def written_anew(page: Path, shown: Sequence[Shown]) -> str:
         lines = one.output if one.found is None else one.found
         text = text[:start] + textwrap.indent("".join(f"{line}\n" for line in lines), one.block.indent) + text[end:]
     return text
+
+
+def _run(block: Block, shown: Sequence[Block], shell: Shell) -> Output:
+    """Run a block. One that is repeated until its text is there is so until what is shown is there, too."""
+    text = block.argument
+    if text is None:
+        return shell.run(block.text, runs_on=block.runs_on)
+    wanted = [one.text.splitlines() for one in shown]
+    output = shell.repeat(
+        block.text, lambda got: text in "\n".join(got) and all(found_in(lines, got, gaps=False) is not None for lines in wanted)
+    )
+    if text not in "\n".join(output.lines()):
+        raise Failed("\n".join([f"{block}: no {text!r} in:", *output.lines()]))
+    return output
 
 
 def _compare(block: Block, source: Block, output: Output) -> Shown:

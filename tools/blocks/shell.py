@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -95,14 +95,12 @@ class Shell:
             self._await_listening(before, output)
         return output
 
-    def repeat(self, script: str, text: str) -> Output:
-        """Run a script once a second until `text` is in its output, whatever it ends with. Raises Failed."""
+    def repeat(self, script: str, enough: Callable[[list[str]], bool]) -> Output:
+        """Run a script once a second, whatever it ends with, until its output is `enough` or a minute is over."""
         again = self._control / "again.sh"
         again.write_text(script, encoding="utf-8")
         end = time.monotonic() + _REPEAT
-        while text not in "\n".join((output := self._run(f"bash {again} || true")).lines()):
-            if time.monotonic() > end:
-                raise Failed("\n".join([f"no {text!r} in:", *output.lines()]))
+        while not enough((output := self._run(f"bash {again} || true")).lines()) and time.monotonic() < end:
             time.sleep(1)
         return output
 
