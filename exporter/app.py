@@ -74,7 +74,7 @@ class App:
         self.metrics = self._session.metrics
         dropped_fields = DroppedFields(self.metrics)
         self._readings = Readings(self._session, self.series, self._clock, dropped_fields)
-        self._discovery = Discovery(self._rediscovered)
+        self._discovery = Discovery(self._rediscovered, self._clock, self.metrics)
         self._settings = Settings(self.series, self._clock, dropped_fields)
         self._scheduler = Scheduler(self._session, self._clock, config.api.concurrency, self._mark_stale)
         self.metrics.show_shard(config.shard.index, config.shard.total)
@@ -253,9 +253,8 @@ def merge_devices(config: Config, listings: Mapping[tuple[str, str], ListedDevic
     for key, listing in listings.items():
         if key not in devices and config.shard.owns(*key):
             path = config.types[listing.type].paths.realtime
-            devices[key] = Device(
-                listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost
-            )
+            device = Device(listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost)
+            devices[key] = replace(device, gone_since=listing.gone_since)
     return tuple(devices.values())
 
 

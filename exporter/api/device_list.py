@@ -15,13 +15,17 @@ _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class ListedDevice:
-    """A device as the list of its data logger has it. `lost` means offline; None where the list does not say."""
+    """A device as the list of its data logger has it. `lost` means offline; None where the list does not say.
+
+    `gone_since` is the Unix time since which no list has it any more; None while one has it.
+    """
 
     type: str
     sn: str
     datalog_sn: str
     firmware: str | None
     lost: bool | None
+    gone_since: float | None = None
 
     @property
     def key(self) -> tuple[str, str]:

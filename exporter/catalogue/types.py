@@ -187,6 +187,8 @@ class Device:
     lost: bool | None = None
     #: The serial number as that list spells it, for requests; None if no list has the device.
     listed_sn: str | None = None
+    #: The Unix time since which a device that was discovered is in no list any more; None if it is in one, or the config has it.
+    gone_since: float | None = None
 
     @property
     def query(self) -> dict[str, str]:

@@ -37,6 +37,10 @@ DEVICE_FAMILIES: Final[Mapping[str, str]] = {
     ),
     "atess_device_faults": "How many faults of the device are active; absent where it reports no fault words.",
     "atess_device_lost": "1 if the list of its data logger says that the device is offline, else 0.",
+    "atess_device_gone": (
+        "1 if the device was discovered and is in no data logger's list any more; absent otherwise. It is polled on for up to 7 "
+        "days, and then dropped with all its series."
+    ),
 }
 
 #: The prefix of the exporter's own metrics.

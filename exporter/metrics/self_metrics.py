@@ -72,6 +72,16 @@ class SelfMetrics:
             ["type"],
         )
         self.devices = gauge("atess_exporter_devices", "Devices configured on this shard.", ["type"])
+        self.discovered = gauge(
+            "atess_exporter_discovered_devices",
+            "Devices of the type in the list of the data logger, when discovery last read it.",
+            ["type", "datalogSn"],
+        )
+        self.list_up = gauge(
+            "atess_exporter_device_list_up",
+            "1 if the data logger's list of devices of the type could be read when discovery last asked for it, else 0.",
+            ["type", "datalogSn"],
+        )
         self.lag = gauge("atess_exporter_poll_lag_seconds", "How late the most overdue poll is.")
         self.suspended = gauge(
             "atess_exporter_api_suspended",

@@ -13,9 +13,12 @@ from exporter.api.errors import EnercloError, NotFound
 from exporter.api.inferred_paths import InferredPaths
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import ApiPath, DeviceType
+from exporter.clock import Clock
 from exporter.config.load import Config
 from exporter.config.schema import DiscoverySection
+from exporter.config.sharding import WHOLE
 from exporter.logs import LogOnce
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.job import Job, Request
 from exporter.polling.status import PollResult
 
@@ -24,22 +27,39 @@ _log = structlog.get_logger()
 #: Rounds in a row that a device must be missing from the lists before it counts as gone.
 MISSES: Final = 2
 
+#: Seconds that a device is kept after that: whoever was away for a week still sees what has left meanwhile.
+KEEP_GONE: Final = 7 * 86400.0
+
 
 class Discovery:
     """Keeps the devices in the lists. `found` is called with all of them after every round of a type that changed something.
 
-    A device keeps the spelling of its serial number in which it was found first.
+    A device keeps the spelling of its serial number in which it was found first. One that is in no list any more is kept as gone
+    for KEEP_GONE.
     """
 
-    def __init__(self, found: Callable[[Mapping[tuple[str, str], ListedDevice]], None]) -> None:
+    def __init__(
+        self, found: Callable[[Mapping[tuple[str, str], ListedDevice]], None], clock: Clock, metrics: SelfMetrics
+    ) -> None:
         #: What asks for the lists, with the interval.
         self.jobs: dict[Job, float] = {}
         self.inferred_paths = InferredPaths("list_path")
         self.log_once = LogOnce()
         self._found = found
+        self._clock = clock
+        self._metrics = metrics
+        #: The devices that the config lists, and which of all are this exporter's.
+        self._configured: frozenset[tuple[str, str]] = frozenset()
+        self._shard = WHOLE
         self._known: dict[tuple[str, str], ListedDevice] = {}
         self._announced: dict[tuple[str, str], ListedDevice] = {}
-        self._misses: dict[tuple[str, str], int] = {}
+        #: The Unix times of the rounds in a row that a device was missing in.
+        self._misses: dict[tuple[str, str], list[float]] = {}
+        #: Those of the known devices that are gone, and when they were found to be, the longest gone first.
+        self._gone: dict[tuple[str, str], float] = {}
+        #: How many devices were in the lists at most. So many are kept as gone: a list that is another one every time must fill
+        #: neither the memory nor the request budget.
+        self._most = 0
         self._plan: tuple[DiscoverySection | None, tuple[DeviceType, ...]] = (None, ())
         self._datalog_sns: list[str] = []
         #: By type: the lists read in this round, by data logger, and the devices in each; None for one that could not be read.
@@ -48,34 +68,43 @@ class Discovery:
 
     @property
     def known(self) -> Mapping[tuple[str, str], ListedDevice]:
-        """Return the devices found so far, by ListedDevice.key."""
+        """Return the devices found so far, those that are gone included, by ListedDevice.key."""
         return dict(self._known)
 
     def configure(self, config: Config) -> None:
         """Read the lists that the config names from now on, at once if they are others than before.
 
-        Devices in none of them are forgotten. That is not announced: see `known`.
+        Devices in none of them are forgotten, and so are those that are gone and that the config lists itself. That is not
+        announced: see `known`.
         """
         with self._lock:
+            self._shard = config.shard
+            self._configured = frozenset(device.key for device in config.devices)
+            for key in self._gone.keys() & self._configured:
+                self._forget(key)
             plan = (config.discovery, config.discovered_types)
-            if plan == self._plan:
-                return
-            self._plan = plan
-            self.inferred_paths = InferredPaths("list_path")
-            self._datalog_sns = config.discovery.datalog_sns if config.discovery else []
-            loggers = {serial_key(sn) for sn in self._datalog_sns}
-            paths = {entry.type: entry.paths.list for entry in config.discovered_types if entry.paths.list}
-            for key, listing in list(self._known.items()):
-                if serial_key(listing.datalog_sn) not in loggers or listing.type not in paths:
-                    self._forget(key)
+            if plan != self._plan:
+                self._plan = plan
+                self._search(config)
             self._announced = dict(self._known)
-            self._rounds = {device_type: {} for device_type in paths}
-            interval = config.discovery.interval if config.discovery else math.inf
-            self.jobs = {
-                ListJob(self, path, device_type, datalog_sn, len(loggers)): interval
-                for device_type, path in paths.items()
-                for datalog_sn in self._datalog_sns
-            }
+
+    def _search(self, config: Config) -> None:
+        self.inferred_paths = InferredPaths("list_path")
+        self._datalog_sns = config.discovery.datalog_sns if config.discovery else []
+        loggers = {serial_key(sn) for sn in self._datalog_sns}
+        paths = {entry.type: entry.paths.list for entry in config.discovered_types if entry.paths.list}
+        for key, listing in list(self._known.items()):
+            if serial_key(listing.datalog_sn) not in loggers or listing.type not in paths:
+                self._forget(key)
+        self._rounds = {device_type: {} for device_type in paths}
+        self._metrics.discovered.clear()
+        self._metrics.list_up.clear()
+        interval = config.discovery.interval if config.discovery else math.inf
+        self.jobs = {
+            ListJob(self, path, device_type, datalog_sn, len(loggers)): interval
+            for device_type, path in paths.items()
+            for datalog_sn in self._datalog_sns
+        }
 
     def take(self, job: "ListJob", listings: Sequence[ListedDevice] | None) -> None:
         """Take in the list that was read; None if it could not be.
@@ -89,9 +118,14 @@ class Discovery:
                 # what was read before a reload may be what nobody wants any more
                 return
             current = self._rounds[device_type]
-            current[datalog_sn] = None if listings is None else {listing.key for listing in listings}
+            keys = current[datalog_sn] = None if listings is None else {listing.key for listing in listings}
+            self._metrics.list_up.labels(device_type, datalog_sn).set(keys is not None)
+            if keys is not None:
+                self._metrics.discovered.labels(device_type, datalog_sn).set(len(keys))
             for listing in listings or ():
                 known = self._known.get(listing.key)
+                if self._gone.pop(listing.key, None) is not None:
+                    _log.info("device is in a data logger's list again", device_sn=listing.sn, type=device_type)
                 # a spelling that differs from list to list must not be another series every time
                 self._known[listing.key] = replace(listing, sn=known.sn) if known else listing
                 self._misses.pop(listing.key, None)
@@ -101,6 +135,7 @@ class Discovery:
             found = [keys for keys in current.values() if keys is not None]
             if len(found) == len(current):
                 self._count_misses(device_type, frozenset().union(*found))
+            self._drop_gone()
             known_now = dict(self._known)
         if known_now != self._announced:
             self._found(known_now)
@@ -108,15 +143,39 @@ class Discovery:
             self._announced = known_now
 
     def _count_misses(self, device_type: str, found: Set[tuple[str, str]]) -> None:
-        for key in [key for key in self._known if key[0] == device_type and key not in found]:
-            self._misses[key] = self._misses.get(key, 0) + 1
-            if self._misses[key] >= MISSES:
-                _log.info("a device has left its data logger", device_sn=self._known[key].sn, type=key[0])
-                self._forget(key)
+        missing = [key for key in self._known if key[0] == device_type and key not in found and key not in self._gone]
+        for key in missing:
+            misses = self._misses.setdefault(key, [])
+            misses.append(self._clock.wall())
+            if len(misses) >= MISSES:
+                self._lose(key, since=misses[0])
+
+    def _lose(self, key: tuple[str, str], since: float) -> None:
+        """Keep the device as gone, unless the config lists it or another shard polls it."""
+        listing = self._known[key]
+        keep = key not in self._configured and self._shard.owns(*key)
+        log = _log.warning if keep else _log.info
+        log("device is in no data logger's list any more", device_sn=listing.sn, type=key[0], datalog_sn=listing.datalog_sn)
+        self._forget(key)
+        if keep:
+            # whether it is offline no list says
+            self._known[key] = replace(listing, lost=None, gone_since=since)
+            self._gone[key] = self._clock.now()
+
+    def _drop_gone(self) -> None:
+        """Forget those that have been gone for long enough, and the longest gone of too many."""
+        self._most = max(self._most, len(self._known) - len(self._gone) - len(self._misses))
+        oldest = self._clock.now() - KEEP_GONE
+        for key, at in list(self._gone.items()):
+            if at > oldest and len(self._gone) <= self._most:
+                return
+            _log.info("dropping a device that is gone", device_sn=self._known[key].sn, type=key[0])
+            self._forget(key)
 
     def _forget(self, key: tuple[str, str]) -> None:
         self._known.pop(key, None)
         self._misses.pop(key, None)
+        self._gone.pop(key, None)
 
 
 class ListJob(Job):

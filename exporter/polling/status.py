@@ -18,10 +18,12 @@ SUSPENDED: Final = "suspended"
 
 
 class DeviceState(StrEnum):
-    """The state of a device, in one word; where several would do, the first of these."""
+    """The state of a device, in one word; where several would do, it is gone, or else the first of these."""
 
     #: Its last poll failed, as atess_device_up 0 says.
     FAILING = "failing"
+    #: It is in no data logger's list any more, as atess_device_gone 1 says, whether or not its polls succeed.
+    GONE = "gone"
     #: Its polls succeed, but its values are stale.
     STALE = "stale"
     #: No poll of it has ended yet.
@@ -29,8 +31,10 @@ class DeviceState(StrEnum):
     UP = "up"
 
     @classmethod
-    def of(cls, up: bool | None, stale_cause: "StaleCause | None") -> "DeviceState":
+    def of(cls, up: bool | None, stale_cause: "StaleCause | None", *, gone: bool = False) -> "DeviceState":
         """Return the state of a device whose last poll succeeded or not (None: there was none)."""
+        if gone:
+            return cls.GONE
         if not up:
             return cls.WAITING if up is None else cls.FAILING
         return cls.UP if stale_cause is None else cls.STALE
@@ -126,8 +130,9 @@ class DeviceStatus:
     is the reading's own time as the device wrote it, and `data_time_is_read` whether it says when that was; `data_timestamp` is
     the same in the configured zone; `data_age` goes by that or, where it is unknown, by when the exporter first saw this
     reading. `next_poll` lies in the past while a poll waits for its turn; `failures` are those in a row for which polls are
-    skipped until then. `lost` is what its data logger says. `faults` are the active ones, None where nothing is said of faults.
-    `running_state` is the field of the reading that says what the device is doing, if it has it.
+    skipped until then. `lost` is what its data logger says, and `gone_since` since when no list has it any more. `faults` are
+    the active ones, None where nothing is said of faults. `running_state` is the field of the reading that says what the device
+    is doing, if it has it.
 
     What follows `running_state` is there only where one device is asked for: the title of its type, its latest reading, the
     fields of it that have text and no number, its last polls, the latest first, its settings that have numbers, and
@@ -144,6 +149,7 @@ class DeviceStatus:
     error: str | None
     stale_cause: str | None
     lost: bool | None
+    gone_since: float | None
     data_time: str | None
     data_time_is_read: bool
     data_timestamp: float | None

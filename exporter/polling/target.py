@@ -46,8 +46,7 @@ class Target:
     __slots__ = (
         *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_mark", "_moved_at", "_polls", "_reason"),
         *("_row", "_series", "_stale_after", "_stale_cause", "_success_at", "_success_wall", "_texts", "_time_is_read"),
-        *("_up", "_zone"),
-        *("device", "faults", "interval", "kinds", "stale_check_at"),
+        *("_up", "_zone", "device", "faults", "interval", "kinds", "stale_check_at"),
     )
 
     def __init__(self, device: Device, series: Series, clock: Clock) -> None:
@@ -95,8 +94,7 @@ class Target:
     ) -> None:
         """Take over what the config says of the device; `stretch` is what pacing multiplies its interval by."""
         with self._lock, self._series.together():
-            if device.sn != self.device.sn:
-                self._series.rename(self._row, device.sn)
+            self._series.rename(self._row, device.sn)
             if device.info != self.device.info:
                 # in place of the sample with the labels before: no scrape is without one
                 self._series.set(self._row, "atess_device_info", 1, device.info)
@@ -107,6 +105,7 @@ class Target:
             self._filter = field_filter
             self.kinds, self.faults.words = kinds, fault_words
             self._series.set(self._row, "atess_device_lost", None if device.lost is None else int(device.lost))
+            self._series.set(self._row, "atess_device_gone", None if device.gone_since is None else 1)
             self._update_staleness()
             self._series.set(self._row, "atess_device_poll_interval_seconds", self.interval)
 
@@ -192,11 +191,12 @@ class Target:
                 info=self.device.info,
                 path=self.device.path,
                 path_evidence=self.device.evidence,
-                state=DeviceState.of(self._up, self._stale_cause),
+                state=DeviceState.of(self._up, self._stale_cause, gone=self.device.gone_since is not None),
                 reason=self._reason,
                 error=self._error,
                 stale_cause=self._stale_cause,
                 lost=self.device.lost,
+                gone_since=self.device.gone_since,
                 data_time=self._data_time,
                 data_time_is_read=self._time_is_read,
                 data_timestamp=self._data_timestamp,

@@ -49,6 +49,7 @@ def _device(device: DeviceStatus) -> dict[str, Any]:
         "remedy": device.remedy,
         "withheld": device.stale_cause,
         "lost": device.lost,
+        "gone_since_timestamp_seconds": device.gone_since,
         "data_time": device.data_time,
         "data_timestamp_seconds": device.data_timestamp,
         "data_age_seconds": device.data_age,

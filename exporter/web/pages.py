@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, GROUPS, MARKS, MODE_FIELD
 from exporter.config.sharding import owner
+from exporter.polling.discovery import KEEP_GONE
 from exporter.polling.status import DeviceState, count_states
 from exporter.web import formatting
 from exporter.web.body import gzip
@@ -84,6 +85,7 @@ class Pages:
             "fields_of": {"mode": MODE_FIELD, "battery": BATTERY_FIELD, "charge": CHARGE_FIELD},
             "groups": GROUPS,
             "has_readme": self._readme is not None,
+            "keep_gone": KEEP_GONE,
             "link": lambda path: f"{site.link_prefix}{path}",
             "marks": MARKS,
             "refresh": REFRESH,

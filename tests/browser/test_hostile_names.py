@@ -64,7 +64,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             "devices": {"pbd": [{"deviceSn": name, "info": {"site": name}} for name in names]},
         }
         with exporter(tmp_path_factory.mktemp("hostile"), config, "--log.level", "debug") as it:
-            counts = {"failing": 2, "stale": 0, "waiting": 0, "up": len(names) - 2}
+            counts = {"failing": 2, "gone": 0, "stale": 0, "waiting": 0, "up": len(names) - 2}
             eventually(lambda: it.get("/devices.json").json()["counts"] == counts, 60)
             yield Bench(it, it.url)
 

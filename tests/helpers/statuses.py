@@ -22,6 +22,7 @@ def status(sn: str, type: str = "pbd", state: DeviceState = DeviceState.UP, **fa
         remedy=None,
         stale_cause=None,
         lost=None,
+        gone_since=None,
         data_time=None,
         data_time_is_read=True,
         data_timestamp=None,

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,18 +51,67 @@ def test_discovery_finds_all_devices_of_all_types_with_an_empty_static_list(clou
         assert lost == {record["sn"] for record in cloud.device_records() if record["offline_since"]}
 
 
-def test_a_device_that_is_gone_leaves_and_a_reload_can_end_the_search(tmp_path: Path) -> None:
+def test_a_device_that_is_gone_stays_and_a_reload_can_end_the_search(tmp_path: Path) -> None:
     with simulated_cloud("--site", "--speed", "100") as own:
         config = base(own) | {"discovery": {"datalog_sns": loggers(own), "interval": "1s"}}
         with exporter(tmp_path, config) as it:
-            eventually(lambda: 'atess_device_up{deviceSn="UMD0D23203"' in it.page().decode())
+
+            def shown(name: str, sn: str) -> float | None:
+                return samples(it.page()).get(f'atess_device_{name}{{deviceSn="{sn}",type="pbd"}}')
+
+            def stated(sn: str) -> dict[str, Any]:
+                document: dict[str, Any] = it.get(f"/devices/pbd/{sn}.json").json()
+                return document
+
+            eventually(lambda: shown("up", "UMD0D23203") == 1 and shown("up", "UMD0D23202") == 1)
+            assert shown("gone", "UMD0D23203") is None
+            before = time.time()
             own.remove("pbd", "UMD0D23203")
-            eventually(lambda: "UMD0D23203" not in it.page().decode())
-            assert 'atess_device_up{deviceSn="UMD0D23202"' in it.page().decode()
+            eventually(lambda: shown("gone", "UMD0D23203") == 1)
+            # its polls fail as those of any other device
+            eventually(lambda: shown("up", "UMD0D23203") == 0)
+            assert shown("lost", "UMD0D23203") is None
+            document = stated("UMD0D23203")
+            assert (document["state"], document["reason"]) == ("gone", "not_found")
+            assert before <= document["gone_since_timestamp_seconds"] <= time.time()
+            assert it.get("/devices.json?state=gone").json()["counts"]["gone"] == 1
+            assert "in no data logger's list any more" in it.get("/devices/pbd/UMD0D23203").text
+            assert (stated("UMD0D23202")["state"], stated("UMD0D23202")["gone_since_timestamp_seconds"]) == ("up", None)
+            # once the config lists it, it is a device that fails, and when the config does so no more, nothing is left of it
+            for devices, gone in (({"pbd": ["UMD0D23203"]}, "failing"), ({}, None)):
+                write_config(it.config, config | {"devices": devices})
+                assert requests.post(it.url + "/-/reload", timeout=10).status_code == 200
+                assert shown("gone", "UMD0D23203") is None
+                assert stated("UMD0D23203").get("state") == gone
             write_config(it.config, base(own) | {"devices": {"bcu": ["BCD0D24101"]}})
             assert requests.post(it.url + "/-/reload", timeout=10).status_code == 200
             names = {name for name in samples(it.page()) if name.startswith("atess_device_poll_interval_seconds")}
             assert names == {'atess_device_poll_interval_seconds{deviceSn="BCD0D24101",type="bcu"}'}
+
+
+def test_a_list_that_is_short_for_a_while_costs_no_reading(tmp_path: Path) -> None:
+    with simulated_cloud("--site", "--speed", "100") as own:
+        config = base(own) | {"discovery": {"datalog_sns": loggers(own), "interval": "1s"}}
+        with exporter(tmp_path, config) as it:
+
+            def gone() -> set[str]:
+                return {m[1] for m in re.finditer(r'atess_device_gone\{deviceSn="(\w+)",type="pbd"\} 1\n', it.page().decode())}
+
+            def last_success(sn: str) -> float:
+                return samples(it.page())[f'atess_device_last_success_timestamp_seconds{{deviceSn="{sn}",type="pbd"}}']
+
+            device = next(entry for entry in own.device_records() if entry["sn"] == "UMD0D23202")
+            eventually(lambda: f'atess_ppv{{deviceSn="{device["sn"]}"' in it.page().decode())
+            own.fault("null_data", "pbd", device["datalog_sn"])
+            eventually(lambda: device["sn"] in gone())
+            since = last_success(device["sn"])
+            eventually(lambda: last_success(device["sn"]) > since)
+            assert f'atess_ppv{{deviceSn="{device["sn"]}"' in it.page().decode()
+            size = f'atess_exporter_discovered_devices{{datalogSn="{device["datalog_sn"]}",type="pbd"}}'
+            assert samples(it.page())[size] == 0
+            own.heal()
+            eventually(lambda: gone() == set())
+            assert samples(it.page())[size] > 0
 
 
 def test_settings_and_the_choice_of_fields(cloud: SimulatedCloud, tmp_path: Path) -> None:

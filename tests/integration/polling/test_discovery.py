@@ -14,13 +14,14 @@ from exporter.api.errors import REASONS, Unauthorized
 from exporter.api.rate_limiter import RateLimiter
 from exporter.api.session import CircuitOpenError
 from exporter.api.session import Session as Asked
-from exporter.catalogue.types import ApiPath, DeviceType, Evidence, load_catalogue
+from exporter.catalogue.types import ApiPath, Device, DeviceType, Evidence, load_catalogue
 from exporter.clock import Clock
 from exporter.config.load import Config
 from exporter.config.schema import DiscoverySection
+from exporter.config.sharding import Shard
 from exporter.config.token import Token
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.polling.discovery import Discovery
+from exporter.polling.discovery import KEEP_GONE, Discovery
 from exporter.polling.scheduler import Scheduler
 from exporter.simulator import ServedCloud, SimClock, SimDevice
 from tests.helpers.fakes import FakeClock, InlineWorkers, config, samples
@@ -46,7 +47,7 @@ class Bench:
         self.account = CircuitBreaker(clock)
         self.calls: list[set[tuple[str, str]]] = []
         self.asked = Asked(client, token, RateLimiter(1e8, Clock()), self.account, self.metrics)
-        self.discovery = Discovery(self.found)
+        self.discovery = Discovery(self.found, clock, self.metrics)
         self.scheduler = Scheduler(self.asked, clock, 1, lambda: None)
         self.workers = self.scheduler.workers = InlineWorkers(self.scheduler.work)
         self.configure(config(discovery=search()))
@@ -59,10 +60,26 @@ class Bench:
         self.asked.client = Client(url, self._token, language="en", timeout=1, concurrency=1)
 
     def found(self, listings: Mapping[tuple[str, str], ListedDevice]) -> None:
-        self.calls.append({(listing.type, listing.sn) for listing in listings.values()})
+        self.calls.append({(listing.type, listing.sn) for listing in listings.values() if listing.gone_since is None})
 
     def known(self) -> set[tuple[str, str]]:
-        return {(listing.type, listing.sn) for listing in self.discovery.known.values()}
+        """Those that are in the lists."""
+        return {(listing.type, listing.sn) for listing in self.discovery.known.values() if listing.gone_since is None}
+
+    def gone(self) -> dict[str, float]:
+        """Since when those are gone that are."""
+        return {known.sn: known.gone_since for known in self.discovery.known.values() if known.gone_since is not None}
+
+    def told(self, metric: str) -> dict[str, float]:
+        """What the exporter's metric says of each list, by its labels."""
+        found = samples(self.metrics.render(openmetrics=False)).items()
+        return {name.removeprefix(metric): value for name, value in found if name.startswith(metric)}
+
+    def sizes(self) -> dict[str, float]:
+        return self.told("atess_exporter_discovered_devices")
+
+    def lists_up(self) -> dict[str, float]:
+        return self.told("atess_exporter_device_list_up")
 
     def configure(self, plan: Config) -> None:
         self.discovery.configure(plan)
@@ -110,12 +127,170 @@ def test_a_round_that_changes_nothing_tells_nobody(bench: Bench) -> None:
     assert len(bench.calls) == told
 
 
-def test_a_new_device_appears_and_one_that_is_gone_leaves_after_two_misses(bench: Bench) -> None:
+def test_a_new_device_appears_and_one_is_gone_after_two_misses_since_the_first(bench: Bench) -> None:
     bench.round()
     bench.cloud.add(SimDevice("pcs", "NEW", datalog_sn=NORTH))
     bench.cloud.remove("pbd", "pbd-0")
+    missed = bench.clock.wall() + 1
     assert bench.round() == ALL | {("pcs", "NEW")}
-    assert bench.round() == (ALL | {("pcs", "NEW")}) - {("pbd", "pbd-0")}
+    assert bench.gone() == {}
+    with structlog.testing.capture_logs() as log:
+        assert bench.round() == (ALL | {("pcs", "NEW")}) - {("pbd", "pbd-0")}
+    assert bench.gone() == {"pbd-0": missed}
+    assert bench.discovery.known["pbd", "pbd-0"].datalog_sn == NORTH
+    assert bench.discovery.known["pbd", "pbd-0"].lost is None
+    told = {"device_sn": "pbd-0", "type": "pbd", "datalog_sn": NORTH, "log_level": "warning"}
+    assert told | {"event": "device is in no data logger's list any more"} in log
+    assert bench.calls[-1] == bench.known()
+
+
+def test_a_device_that_is_gone_is_dropped_after_a_week(bench: Bench) -> None:
+    bench.round()
+    bench.cloud.remove("pbd", "pbd-0")
+    missed = bench.clock.wall() + 1
+    bench.round()
+    bench.round()
+    with structlog.testing.capture_logs() as log:
+        # rounds that go on missing it change nothing
+        for _ in range(5):
+            bench.round()
+        # it is counted from the round that found it to be gone, six intervals ago
+        bench.clock.advance(KEEP_GONE - 7 * INTERVAL)
+        bench.round()
+        assert bench.gone() == {"pbd-0": missed}
+        bench.round()
+    assert bench.gone() == {}
+    assert ("pbd", "pbd-0") not in bench.discovery.known
+    assert [line["event"] for line in log] == ["dropping a device that is gone"]
+
+
+def test_a_device_that_comes_back_is_no_longer_gone_and_is_forgiven_a_miss_again(bench: Bench) -> None:
+    bench.round()
+    for _ in range(2):
+        bench.cloud.remove("pbd", "pbd-0")
+        bench.round()
+        bench.round()
+        assert bench.gone().keys() == {"pbd-0"}
+        # on whichever logger, in whichever spelling
+        bench.cloud.add(SimDevice("pbd", "pbd-0", datalog_sn=SOUTH))
+        bench.cloud.faults.set("pbd", SOUTH, "other_spelling")
+        assert bench.round() == ALL
+        assert bench.calls[-1] == ALL
+        assert bench.gone() == {}
+        bench.cloud.faults.clear_all()
+        bench.cloud.remove("pbd", "pbd-0")
+        assert bench.round() == ALL
+        bench.cloud.add(SimDevice("pbd", "pbd-0", datalog_sn=NORTH))
+        assert bench.round() == ALL
+
+
+LISTED = Device("pbd", " PBD-0", "x", Evidence.DOCUMENTED, 1)
+
+
+def test_a_device_that_the_config_lists_is_never_gone(bench: Bench) -> None:
+    bench.configure(config(discovery=search(), devices=(LISTED,)))
+    bench.round()
+    bench.cloud.remove("pbd", "pbd-0")
+    for _ in range(3):
+        bench.round()
+    assert ("pbd", "pbd-0") not in bench.discovery.known
+    # and so it is none either when the config lists it no longer
+    bench.configure(config(discovery=search()))
+    bench.round()
+    assert bench.gone() == {}
+
+
+def test_a_device_that_is_gone_and_then_listed_by_the_config_is_gone_no_more(bench: Bench) -> None:
+    bench.round()
+    bench.cloud.remove("pbd", "pbd-0")
+    bench.cloud.remove("pbd", "pbd-1")
+    bench.round()
+    bench.round()
+    told = len(bench.calls)
+    bench.configure(config(discovery=search(), devices=(LISTED,)))
+    assert bench.gone().keys() == {"pbd-1"}
+    # taken out of the config again
+    bench.configure(config(discovery=search()))
+    bench.round()
+    assert bench.gone().keys() == {"pbd-1"}
+    # who configures knows it already
+    assert len(bench.calls) == told
+
+
+@pytest.mark.parametrize("plan", [search((SOUTH,)), search(types=("pcs",)), None])
+def test_what_the_config_no_longer_looks_for_is_not_gone(bench: Bench, plan: DiscoverySection | None) -> None:
+    bench.round()
+    bench.cloud.remove("pbd", "pbd-0")
+    bench.round()
+    bench.round()
+    assert bench.gone().keys() == {"pbd-0"}
+    bench.configure(config(discovery=plan))
+    for _ in range(3):
+        bench.round()
+    assert bench.gone() == {}
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_only_the_shard_that_polls_a_device_has_it_as_gone(bench: Bench, index: int) -> None:
+    shard = Shard(index, 2)
+    bench.configure(config(discovery=search(), shard=shard))
+    bench.round()
+    bench.cloud.remove("pbd", "pbd-0")
+    bench.round()
+    bench.round()
+    assert bench.gone().keys() == ({"pbd-0"} if shard.owns("pbd", "pbd-0") else set())
+
+
+def test_of_lists_that_are_empty_for_a_while_all_devices_are_gone_and_come_back(bench: Bench) -> None:
+    bench.round()
+    for type in TYPES:
+        for logger in (NORTH, SOUTH):
+            bench.cloud.faults.set(type, logger, "null_data")
+    for _ in range(5):
+        bench.round()
+    assert bench.gone().keys() == {sn for _, sn in ALL}
+    bench.cloud.faults.clear_all()
+    assert bench.round() == ALL
+    assert bench.gone() == {}
+
+
+def test_no_more_devices_are_kept_as_gone_than_the_lists_ever_had(bench: Bench) -> None:
+    bench.configure(config(discovery=search(types=("pbd",))))
+    bench.round()
+    for number in range(20):
+        # a list that is another one every time
+        for sn in [device.sn for device in bench.cloud.devices if device.type == "pbd"]:
+            bench.cloud.remove("pbd", sn)
+        for name in "ab":
+            bench.cloud.add(SimDevice("pbd", f"{name}-{number}", datalog_sn=NORTH))
+        bench.round()
+        # those of this round and of the one before, which may yet come back, and as many that are gone as a list has
+        assert len(bench.discovery.known) <= 6
+    # the latest to go
+    assert bench.gone().keys() == {"a-17", "b-17"}
+
+
+def test_the_size_of_each_list_is_told_once_it_was_read_and_whether_it_could_be(bench: Bench) -> None:
+    bench.configure(config(discovery=search(types=("pbd", "pcs"))))
+    assert (bench.sizes(), bench.lists_up()) == ({}, {})
+    bench.cloud.add(SimDevice("pbd", "NEW", datalog_sn=NORTH))
+    bench.cloud.faults.set("pcs", SOUTH, "code_500")
+    bench.round()
+    name = '{{datalogSn="{}",type="{}"}}'.format
+    sizes = {name(NORTH, "pbd"): 2, name(SOUTH, "pbd"): 1, name(NORTH, "pcs"): 1}
+    assert bench.sizes() == sizes
+    assert bench.lists_up() == dict.fromkeys(sizes, 1) | {name(SOUTH, "pcs"): 0}
+    # at the first miss, and what cannot be read keeps its size
+    bench.cloud.faults.set("pbd", SOUTH, "code_500")
+    bench.cloud.remove("pbd", "NEW")
+    bench.cloud.remove("pcs", "pcs-0")
+    bench.round()
+    assert bench.sizes() == sizes | {name(NORTH, "pbd"): 1, name(NORTH, "pcs"): 0}
+    assert bench.lists_up() == dict.fromkeys(sizes, 1) | {name(SOUTH, "pcs"): 0, name(SOUTH, "pbd"): 0}
+    bench.configure(config(discovery=search((SOUTH,), ("pbd",))))
+    bench.cloud.faults.clear_all()
+    bench.round()
+    assert (bench.sizes(), bench.lists_up()) == ({name(SOUTH, "pbd"): 1}, {name(SOUTH, "pbd"): 1})
 
 
 def test_one_miss_is_forgiven(bench: Bench) -> None:

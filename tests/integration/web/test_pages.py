@@ -169,7 +169,7 @@ def test_the_landing_page() -> None:
         assert "1.2.3" in page
         for address in ("/devices", "/devices.json", "/my/&lt;metrics&gt;", "/-/healthy", "/-/ready", "/-/readme"):
             assert f'href="{address}"' in page
-        assert "2 devices 1 failing 0 stale 0 waiting 1 up" in text_of(page)
+        assert "2 devices 1 failing 0 gone 0 stale 0 waiting 1 up" in text_of(page)
 
 
 def test_the_readme_is_served_as_it_was_installed() -> None:
@@ -209,12 +209,29 @@ def test_a_row_has_what_is_known_of_its_device() -> None:
             "stale frozen offline, says its logger \u2013 \u2013 20 s",
         ),
         ({"lost": False}, "up \u2013 \u2013 20 s"),
+        (
+            {"state": DeviceState.GONE, "reason": "not_found", "gone_since": NOW - 7200},
+            "gone not_found in no list since 2 h ago \u2013 \u2013 20 s",
+        ),
         ({"data_age": -7200.0}, "up \u2013 \u2013 in 2 h"),
     ],
 )
 def test_states_in_words(facts: dict[str, Any], shown: str) -> None:
     with serving(Devices(replace(UP, **facts))) as web:
         assert f"UMD1 pbd {shown}" in web.text("/devices")
+
+
+def test_a_device_that_is_gone_is_said_to_be_so_first_and_can_be_asked_for() -> None:
+    with serving(Devices(UP, status("b", state=DeviceState.GONE, gone_since=NOW - 7200))) as web:
+        page = web.text("/devices/pbd/b")
+        told = "Gone since 2026-09-21 12:13:20 UTC: in no data logger's list any more."
+        assert f"{told} It is polled as before, and dropped after 7 d." in page
+        assert page.index(told) < page.index("No reading yet")
+        assert "Gone since" not in web.text("/devices/pbd/UMD1")
+        assert "1 gone" in web.text("/")
+        assert re.findall(r"<bdi>(\w+)</bdi>", web.get("/devices?state=gone").text) == ["b"]
+        (device,) = web.get("/devices.json?state=gone").json()["devices"]
+        assert (device["deviceSn"], device["gone_since_timestamp_seconds"]) == ("b", NOW - 7200)
 
 
 @pytest.mark.parametrize(("cause", "words"), [("unauthorized", "refuses the token"), ("unreachable", "cannot be reached")])
@@ -239,7 +256,7 @@ def test_a_large_fleet_is_paged_by_links_that_keep_the_question() -> None:
         first = web.get("/devices").text
         assert first.count("<tr>") == PAGE_SIZE + 1
         assert "1\u2013100 of 10000" in text_of(first)
-        assert "10000 all 5000 failing 0 stale 0 waiting 5000 up" in text_of(first)
+        assert "10000 all 5000 failing 0 gone 0 stale 0 waiting 5000 up" in text_of(first)
 
 
 @pytest.mark.parametrize("query", ["state=upp", "sort=colour", "page=two"])
@@ -306,7 +323,7 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
         "timestamp_seconds": NOW,
         "suspended": "unreachable",
         "suspension_remedy": "Check api.base_url, the network and the firewall between this machine and the cloud.",
-        "counts": {"failing": 0, "stale": 0, "waiting": 1, "up": 1},
+        "counts": {"failing": 0, "gone": 0, "stale": 0, "waiting": 1, "up": 1},
     }
     assert document["devices"] == [
         {
@@ -319,6 +336,7 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
             "remedy": None,
             "withheld": None,
             "lost": None,
+            "gone_since_timestamp_seconds": None,
             "data_time": "2026-09-21 21:13:00",
             "data_timestamp_seconds": NOW - 20,
             "data_age_seconds": 20.0,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -53,6 +54,15 @@ def test_a_success_shows_the_reading_and_when_it_came(clock: FakeClock) -> None:
     assert bench.shown("device_up") == 1
     assert bench.shown("device_last_success_timestamp_seconds") == clock.wall()
     assert bench.shown("device_data_timestamp_seconds") == 1795316400
+
+
+def test_a_device_that_is_gone_is_told_until_it_is_back(clock: FakeClock) -> None:
+    bench = Bench(clock)
+    for since, shown in ((None, None), (5.0, 1), (None, None)):
+        bench.target.configure(replace(device(), gone_since=since), 1.0, None, None)
+        assert bench.shown("device_gone") == shown
+        assert bench.target.status(None).gone_since == since
+        assert (bench.target.status(None).state == "gone") is (since is not None)
 
 
 def test_without_a_zone_or_a_time_there_is_no_data_timestamp(clock: FakeClock) -> None:

@@ -22,7 +22,7 @@ def test_without_parameters_failing_devices_come_first_and_all_in_order_of_their
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"state": "upp"}, "state: expected one of failing, stale, waiting, up"),
+        ({"state": "upp"}, "state: expected one of failing, gone, stale, waiting, up"),
         ({"state": "UP"}, "state: expected one of"),
         ({"sort": "colour"}, "sort: expected one of device, type, state"),
         ({"sort": "--device"}, "sort: expected one of"),
@@ -98,10 +98,10 @@ def test_a_state_and_a_text_must_both_fit() -> None:
 def test_the_worst_state_is_sorted_first() -> None:
     devices = [
         status(state.value, state=state)
-        for state in (DeviceState.UP, DeviceState.WAITING, DeviceState.STALE, DeviceState.FAILING)
+        for state in (DeviceState.UP, DeviceState.WAITING, DeviceState.STALE, DeviceState.GONE, DeviceState.FAILING)
     ]
-    assert serials(Query(sort="state"), *devices) == ["failing", "stale", "waiting", "up"]
-    assert serials(Query(sort="state", descending=True), *devices) == ["up", "waiting", "stale", "failing"]
+    assert serials(Query(sort="state"), *devices) == ["failing", "gone", "stale", "waiting", "up"]
+    assert serials(Query(sort="state", descending=True), *devices) == ["up", "waiting", "stale", "gone", "failing"]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -150,6 +150,7 @@ def test_counts_are_of_all_devices_and_name_every_state() -> None:
     devices = [status("a"), status("b"), status("c", state=DeviceState.STALE)]
     assert Table.of(devices, Query(text="a")).counts == {
         DeviceState.FAILING: 0,
+        DeviceState.GONE: 0,
         DeviceState.STALE: 1,
         DeviceState.WAITING: 0,
         DeviceState.UP: 2,
