@@ -93,13 +93,14 @@ def age(name: str) -> str:
     return f"time() - {about(name)}"
 
 
-#: 0 fresh, 1 the last poll failed, 2 stale as failing, 3 stale as frozen, 4 offline says its data logger; the worst that
-#: applies. `cause` keeps the parts apart: `or` drops a series whose labels it has already.
+#: 0 fresh, 1 the last poll failed, 2 stale as failing, 3 stale as frozen, 4 offline says its data logger, 5 in no data logger's
+#: list any more; the worst that applies. `cause` keeps the parts apart: `or` drops a series whose labels it has already.
 STATE: Final = each(
     f"1 - atess_device_up{{{DEVICES}}}"
     f' or 2 * atess_device_stale{{{DEVICES}, cause="failing"}}'
     f' or 3 * atess_device_stale{{{DEVICES}, cause="frozen"}}'
     f' or label_replace(4 * atess_device_lost{{{DEVICES}}}, "cause", "lost", "", "")'
+    f' or label_replace(5 * atess_device_gone{{{DEVICES}}}, "cause", "gone", "", "")'
 )
 
 #: What is said of each device, in labels of whatever names.
@@ -111,6 +112,7 @@ STATE_WORDS: Final = {
     2: ("stale: failing", "orange"),
     3: ("stale: frozen", "purple"),
     4: ("offline, says its data logger", "dark-red"),
+    5: ("gone: in no list", "super-light-red"),
 }
 
 _ANY: Final = f'group by (type, deviceSn) ({{__name__=~"{ANY}", {DEVICES}}}'

@@ -8,7 +8,7 @@ from typing import Final
 _TOKEN: Final = re.compile(
     r"""
     (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    | (?P<duration>(?:\d+(?:ms|[smhdwy]))+)
+    | (?P<duration>:?(?:\d+(?:ms|[smhdwy]))+)
     | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)
     | (?P<sign>=~|!~|!=|<=|>=|==|[-+*/%^<>=(){}\[\],:@])

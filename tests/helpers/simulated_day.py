@@ -14,6 +14,7 @@ midnight to midnight, scraped every minute, the same to the byte every time. Wha
     13:00  the cloud asks for less: a rate_limited answer, half the budget for half an hour
     14:00  TND0D20234 goes offline for good: `frozen` from 14:15, and `lost`
     16:00  a bad reload, mended at 16:10
+    17:00  UMD0D23202 is in no data logger's list for 40 minutes, and still answers
     20:00  the token is refused for ten minutes, all devices are left out
 
 All day PND0D21507 has a fault and a warning, and TSD0D22019 sends numbers that cannot be, as in the demo.
@@ -65,6 +66,7 @@ _BUDGET: Final = 60.0
 _OFFLINE: Final = "TND0D20234"
 _FAILING: Final = "UMD0D23203"
 _FAULTY: Final = "TND0D20233"
+_GONE: Final = "UMD0D23202"
 _FAULT: Final = {"status": 3, "sysFaultWord2": 10240, "sysFaultWord3": 256}
 
 
@@ -175,6 +177,9 @@ class _Day:
         self._metrics.show_shard(0, 1)
         self._metrics.watch(lambda: 0.4, lambda: self._budget)
         self._metrics.count_devices(Counter(device.type for device in self._site))
+        for (device_type, datalog_sn), count in Counter((device.type, device.datalog_sn) for device in self._site).items():
+            self._metrics.discovered.labels(device_type, datalog_sn).set(count)
+            self._metrics.list_up.labels(device_type, datalog_sn).set(1)
         self._metrics.demand.set(len(self._site) * 60 / _INTERVAL)
         self._metrics.reload_successful.set(1)
         self._metrics.reload_time.set(at)
@@ -212,6 +217,14 @@ class _Day:
                 for target in self._targets:
                     if target.device.sn == _OFFLINE:
                         self._configure(target, replace(target.device, lost=True))
+            case 1020 | 1060:
+                gone_since = now if minute == 1020 else None
+                for target in self._targets:
+                    if target.device.sn == _GONE:
+                        lost = False if gone_since is None else None
+                        self._configure(target, replace(target.device, lost=lost, gone_since=gone_since))
+                        listed = metrics.discovered.labels(target.device.type, target.device.info["datalogSn"])
+                        listed.inc(1 if gone_since is None else -1)
             case 1200:
                 metrics.suspended.labels("unauthorized").set(1)
             case 1210:

@@ -284,7 +284,7 @@ def _recorded_on_the_day() -> Iterator[dict[str, Any]]:
 def _alerts_of_the_day() -> Iterator[dict[str, Any]]:
     """Which alerts fire, over the whole day and at its events: none but those with a reason."""
     failing, offline = ("AtessDeviceOffline", "UMD0D23203"), ("AtessDeviceOffline", "TND0D20234")
-    token, reload = ("AtessTokenRefused", ""), ("AtessReloadFailed", "")
+    token, reload, gone = ("AtessTokenRefused", ""), ("AtessReloadFailed", ""), ("AtessDeviceGone", "UMD0D23202")
     always = [("AtessDeviceFault", "PND0D21507"), ("AtessDeviceWarning", "PND0D21507")]
     faulty = ("AtessDeviceFault", "TND0D20233")
     ever = "group by (alertname, deviceSn) (last_over_time(ALERTS{alertstate='firing'}[1d]))"
@@ -300,10 +300,13 @@ def _alerts_of_the_day() -> Iterator[dict[str, Any]]:
         (day.minute(14, 50), ever, [faulty, failing]),
         (day.minute(15, 5), now, [offline]),
         (day.minute(16, 7), now, [offline, reload]),
+        (day.minute(17, 14), now, [offline]),
+        (day.minute(17, 30), now, [offline, gone]),
+        (day.minute(17, 45), now, [offline]),
         (day.minute(19), now, [offline]),
         (day.minute(20, 5), now, [offline, token]),
         (day.minute(20, 30), now, [offline]),
-        (day.minute(20, 40), ever, [faulty, failing, offline, reload, token]),
+        (day.minute(20, 40), ever, [faulty, failing, offline, reload, token, gone]),
     ]
     for time, expression, alerts in expectations:
         samples = [
@@ -342,7 +345,7 @@ def _unexpected(folder: Path) -> Iterator[Path]:
     for file in {file for _, file, _, _ in first.values()}:
         tests = [
             {
-                "interval": "1m",
+                "interval": group["interval"],
                 "input_series": group["input_series"],
                 "alert_rule_test": [{"alertname": alert, "eval_time": time, "exp_alerts": []}],
             }
