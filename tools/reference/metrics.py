@@ -39,6 +39,8 @@ def own_metrics() -> str:
     metrics = SelfMetrics("", REASONS, list(Cause))
     metrics.count_devices({"pbd": 1})
     metrics.show_shard(0, 1)
+    for of_a_list in (metrics.discovered, metrics.list_up):
+        of_a_list.labels("pbd", "DLD0D20001")
     rows = [
         (_anchored(_name(metric)), metric.type, _labels(metric), metric.documentation)
         for metric in metrics.registry.collect()
