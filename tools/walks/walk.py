@@ -45,5 +45,5 @@ WALKS: Final = (
         ("Your first device", "When something is missing"),
         "first-device http://localhost:9837 pbd UMD0D23202",
     ),
-    Walk("history", Path("docs/history.md"), (), "month http://127.0.0.1:19090 2026-10-15"),
+    Walk("history", Path("docs/history.md"), (), "month http://127.0.0.1:9090 2026-10-15"),
 )
