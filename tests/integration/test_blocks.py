@@ -1,16 +1,19 @@
 """How the blocks of documentation are found, checked and run: on pages made here. test_documentation has the real ones."""
 
+import fcntl
 import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
 from tests.helpers.processes import eventually
 from tools.blocks.block import blocks_of, problems
 from tools.blocks.checks import Wrong, check
+from tools.blocks.network import entry
 from tools.blocks.output import found_in
 from tools.blocks.run import run, written_anew
 from tools.blocks.shell import Failed, Shell, shell
@@ -214,6 +217,7 @@ def test_a_script_that_fails_ends_the_page(page: Page, running: Shell, script: s
         run(blocks_of(page(fenced("sh", "echo first", "run") + fenced("sh", script, "run"))), running)
 
 
+@pytest.mark.skipif(not entry(), reason="nobody may make a network here")
 def test_every_port_is_free_and_nothing_but_loopback_is_there(running: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -221,6 +225,14 @@ def test_every_port_is_free_and_nothing_but_loopback_is_there(running: Shell) ->
         assert running.run(f"curl -s -o /dev/null -w '%{{http_code}}\\n' 127.0.0.1:{port}").lines() == ["200"]
     assert running.run("cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' '").lines()[0] == "lo"
     assert running.run("curl -s --retry 0 192.0.2.1 || echo unreachable").lines() == ["unreachable"]
+
+
+def test_where_nobody_may_make_a_network_one_page_has_the_machine_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.blocks.network.entry", list)
+    with shell(tmp_path) as found:
+        assert found.run("readlink /proc/self/ns/net").lines() == [str(Path("/proc/self/ns/net").readlink())]
+        with (Path(gettempdir()) / "documentation-blocks.lock").open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_program_runs_on_until_it_is_stopped(page: Page, running: Shell) -> None:

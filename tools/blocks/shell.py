@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
+from tools.blocks.network import network
+
 #: What the output says instead of the folder's own name.
 HOME: Final = "/home/you"
 
@@ -27,19 +29,6 @@ _REPEAT: Final = 60
 #: The state of a socket that listens, in /proc/net/tcp.
 _LISTEN: Final = "0A"
 
-#: Brings loopback up, becomes this user, and goes on as bash.
-_ENTER: Final = """
-import fcntl, os, socket, struct, sys
-user, group, *command = sys.argv[1:]
-with socket.socket() as it:
-    SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-    fcntl.ioctl(it, SIOCSIFFLAGS, struct.pack("16sH", b"lo", IFF_UP))
-if int(user) != os.geteuid():
-    os.setgroups([])
-    os.setgid(int(group))
-    os.setuid(int(user))
-os.execvp(command[0], command)
-"""
 #: Runs one script after the other in one shell, and ends with the first that fails.
 _LOOP: Final = """
 exec 3<&0 4>&1 </dev/null >/dev/null
@@ -145,6 +134,8 @@ def shell(folder: Path) -> Iterator[Shell]:
         if newest := shutil.which("prometheus3", path=programs()):
             (control / "prometheus").symlink_to(newest)
         environment = {
+            # lines in the order in which a terminal would have them
+            "PYTHONUNBUFFERED": "1",
             "PATH": f"{control}:{programs()}",
             "HOME": str(folder),
             "LANG": "C.UTF-8",
@@ -153,10 +144,9 @@ def shell(folder: Path) -> Iterator[Shell]:
         }
         (control / ".curlrc").write_text(_CURL)
         variables = [f"{name}={value}" for name, value in environment.items()]
-        enter, user = _own_network()
-        with (control / "errors").open("w+") as errors:
+        with network() as enter, (control / "errors").open("w+") as errors:
             process = subprocess.Popen(
-                [*enter, "env", "-i", *variables, sys.executable, "-c", _ENTER, *user, "bash", "--norc", "-c", _LOOP],
+                [*enter, "env", "-i", *variables, "bash", "--norc", "-c", _LOOP],
                 cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -169,7 +159,7 @@ def shell(folder: Path) -> Iterator[Shell]:
             try:
                 if not (pid := process.stdout.readline()):
                     errors.seek(0)
-                    raise Failed(f"no network of its own: {errors.read()}")
+                    raise Failed(f"no shell: {errors.read()}")
                 running = Shell(folder, control, process.stdin, process.stdout, int(pid))
                 yield running
                 if not running.failed:
@@ -183,16 +173,3 @@ def shell(folder: Path) -> Iterator[Shell]:
 def programs() -> str:
     """Return the PATH on which the exporter and the tools of the tests are."""
     return os.pathsep.join([str(Path(sys.executable).parent), str(_ROOT / ".tools/bin"), os.environ["PATH"]])
-
-
-def _own_network() -> tuple[list[str], list[str]]:
-    """Return the command that enters a new network, and the user and group to become there."""
-    own = [str(os.getuid()), str(os.getgid())]
-    if os.getuid() == 0:
-        return ["unshare", "--net"], own
-    # where users may have namespaces of their own they are root in them
-    rootless = ["unshare", "--user", "--map-root-user", "--net"]
-    loopback = [sys.executable, "-c", _ENTER, "0", "0", "true"]
-    if subprocess.run([*rootless, *loopback], capture_output=True, check=False).returncode == 0:
-        return rootless, ["0", "0"]
-    return ["sudo", "-n", "unshare", "--net"], own
