@@ -8,6 +8,7 @@ from exporter.commands import fail
 from exporter.commands.online import ask_devices
 from exporter.config.load import Config, ConfigError, load
 from exporter.config.sharding import Shard
+from exporter.doctor.check import counted
 from exporter.logs import printable
 from exporter.polling.pacing import pace
 from exporter.web import webconfig
@@ -40,7 +41,7 @@ def _warnings(config: Config) -> list[str]:
     fitted = pace(config, config.devices)
     if fitted.fits:
         return list(config.warnings)
-    asked, most = f"{fitted.demand:g} requests a minute are asked for", f"the limit is {config.requests_per_minute:g}"
+    asked, most = f"{fitted.demand:g} requests a minute are asked for", f"the budget is {config.requests_per_minute:g}"
     return [*config.warnings, f"{config.path}: the schedule does not fit: {asked}, {most}"]
 
 
@@ -55,8 +56,8 @@ def format_table(config: Config) -> str:
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows]
     lines.append("")
     lines.append(
-        f"{config.path} is valid: {len(config.devices)} devices ask for {fitted.demand:g} of "
-        f"{config.requests_per_minute:g} requests a minute."
+        f"{config.path} is valid: {counted(len(config.devices), 'device')} {'asks' if len(config.devices) == 1 else 'ask'} for "
+        f"{fitted.demand:g} of {config.requests_per_minute:g} requests a minute."
     )
     if config.shard.total > 1:
         lines.append(f"These are the devices and the budget of shard {config.shard.index} of {config.shard.total}.")

@@ -12,6 +12,7 @@ from exporter.catalogue.kinds import BY_NAME
 from exporter.catalogue.types import Device
 from exporter.clock import Clock
 from exporter.config.load import Config
+from exporter.doctor.check import counted
 
 _HEAD: Final = ("TYPE", "DEVICESN", "ANSWER", "REASON", "WHAT TO DO")
 
@@ -20,7 +21,7 @@ def ask_devices(config: Config, clock: Clock) -> int:
     """Ask for one reading of each device that the config lists, within its budget, and print a table. Return 1 if any fails."""
     logs.configure("error", "logfmt", config.token.hide_in)
     seconds = 60 * len(config.devices) / config.requests_per_minute
-    print(f"Sending {len(config.devices)} requests, which takes some {seconds:.0f} s.", file=sys.stderr, flush=True)
+    print(f"Sending {counted(len(config.devices), 'request')}, which takes some {seconds:.0f} s.", file=sys.stderr, flush=True)
     session = open_session(config.api, config.token, clock, config.requests_per_minute)
     session.base_url, session.types = config.api.base_url, tuple(config.types)
     session.circuit_breaker.configure(len(config.devices))

@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.api.errors import ConnectionFailed, TimedOut
 from exporter.catalogue.remedies import remedy_for
-from exporter.doctor.check import Check, Outcome
+from exporter.doctor.check import Check, Outcome, counted
 from exporter.doctor.observations import Observations
 
 #: Days before the end of a certificate from which on it is worth a warning.
@@ -48,11 +48,11 @@ def _connection(seen: Observations) -> Check:
             remedy_for(ConnectionFailed.reason, said),
             "" if timed_out else said,
         )
-    seconds = f"{min(exchange.seconds for exchange in answered):.2g} to {max(exchange.seconds for exchange in answered):.2g} s"
+    slowest = max(exchange.seconds for exchange in answered)
     way = "connected" if seen.proxy else "the name of the host resolves, connected"
-    text = f"{way}{through}; {len(answered)} answers, each within {seconds}"
+    text = f"{way}{through}; {counted(len(answered), 'answer')}, the slowest in {slowest:.2g} s"
     if failed:
-        text += f", and {len(failed)} requests without an answer"
+        text += f", and {counted(len(failed), 'request')} without an answer"
         return Check("connection", Outcome.WARN, text, "Watch it for a while: the connection breaks now and then.")
     return Check("connection", Outcome.OK, text)
 

@@ -300,7 +300,7 @@ def test_check_warns_of_what_is_valid_but_wrong_and_fails_for_it_if_strict(tmp_p
     path.write_text("api: {timezone: Asia/Bangkok}\ndevices:\n  pbd:\n    - deviceSn:UMD1\n")
     result = run("--config.file", str(path), "--config.check", *flags)
     assert result.returncode == code
-    assert f"{path} is valid: 1 devices" in result.stdout
+    assert f"{path} is valid: 1 device asks" in result.stdout
     assert result.stderr == (
         f"warning: {path}:4: deviceSn 'deviceSn:UMD1' begins with a key; put a space after the colon, or give the serial number "
         "alone\n"

@@ -92,6 +92,6 @@ def test_strict_fails_for_a_warning_and_a_schedule_that_does_not_fit(
     good = f"{ZONE}devices: {{pbd: [A, B]}}\n"
     tight = "api: {timezone: Asia/Bangkok, requests_per_minute: 1}\npoll: {interval: 60}\ndevices: {pbd: [A, B]}\n"
     assert run(good, strict=True) == (0, "")
-    told = f"warning: {path}: the schedule does not fit: 2 requests a minute are asked for, the limit is 1\n"
+    told = f"warning: {path}: the schedule does not fit: 2 requests a minute are asked for, the budget is 1\n"
     assert run(tight, strict=False) == (0, told)
     assert run(tight, strict=True) == (1, told)
