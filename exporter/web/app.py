@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
@@ -9,18 +10,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from exporter.metrics.exposition import Selection
+from exporter.metrics.exposition import EVERYTHING, Selection
 from exporter.web.body import Streamed, gzip
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.pages import Pages
+from exporter.web.shared_call import SharedCall
 from exporter.web.site import Site
 
 
 def create_app(site: Site) -> Starlette:
     """Return the application that serves `site`."""
     pages = Pages(site)
-    # one at a time: of the threads that all pages share, each takes one for long
-    reloading, packing = asyncio.Lock(), asyncio.Lock()
+    reloads = SharedCall(site.reload)
+    # clients that scrape at once share a packed copy: each costs most of a scrape's CPU, and memory until it is sent
+    packed = {openmetrics: SharedCall(partial(_pack, site, EVERYTHING, openmetrics)) for openmetrics in (False, True)}
 
     async def metrics(request: Request) -> Response:
         try:
@@ -30,8 +33,8 @@ def create_app(site: Site) -> Starlette:
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
-            async with packing:
-                body = await asyncio.to_thread(_pack, site, selection, openmetrics)
+            whole = selection == EVERYTHING
+            body = await (packed[openmetrics].get() if whole else asyncio.to_thread(_pack, site, selection, openmetrics))
             return Response(body, headers={**headers, "Content-Encoding": "gzip"})
         # in a thread, so that a large exposition does not delay the health checks
         page, rest = await asyncio.to_thread(site.exposition, selection, openmetrics=openmetrics)
@@ -49,8 +52,7 @@ def create_app(site: Site) -> Starlette:
         return PlainTextResponse("ready\n") if site.ready() else PlainTextResponse("starting\n", 503)
 
     async def reload(request: Request) -> Response:
-        async with reloading:
-            problem = await asyncio.to_thread(site.reload)
+        problem = await reloads.get()
         if problem is not None:
             return PlainTextResponse(f"config reload failed, keeping the previous config:\n{problem}\n", 500)
         return PlainTextResponse("reloaded\n")
