@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from exporter.catalogue.faults import FaultGroup, FaultWord
 from exporter.catalogue.serials import serial_key
+from exporter.documentation import field_url
 
 UNDOCUMENTED: Final = "Not documented by the vendor"
 
@@ -231,6 +232,12 @@ def _documents(folder: str, prefix: str = "", without: str = "") -> Iterator[Any
             yield yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
 
 
+def field_documentation(device_type: str, field: str) -> str | None:
+    """Return the address of what the documentation says about a field; None if it has nothing: the type or the field is new."""
+    known = load_catalogue().get(device_type)
+    return field_url(field, device_type) if known and (field in known.fields or field in known.faults) else None
+
+
 class HelpTexts:
     """The HELP of every field and setting of `types`.
 
@@ -243,7 +250,9 @@ class HelpTexts:
             settings = {setting_key(name, known): known for name, known in device_type.settings.items()}
             for key, known in [*device_type.fields.items(), *settings.items()]:
                 meanings.setdefault(key, {}).setdefault(_meaning(known), []).append(device_type.type)
-        self._texts = {key: f"{_joined(by_meaning)}. {_source(key)}." for key, by_meaning in meanings.items()}
+        self._texts = {
+            key: f"{_joined(by_meaning)}. {_source(key)}.{_link(key, by_meaning)}" for key, by_meaning in meanings.items()
+        }
 
     @property
     def known(self) -> Iterable[str]:
@@ -271,6 +280,11 @@ def _source(key: str) -> str:
 
 def _meaning(known: FieldInfo) -> str:
     return f"{known.words}, in {known.unit}{_BASIS_WORDS.get(known.unit_basis or '', '')}" if known.unit else known.words
+
+
+def _link(key: str, by_meaning: Mapping[str, list[str]]) -> str:
+    documented = any(field_documentation(name, key) for types in by_meaning.values() for name in types)
+    return f" {field_url(key)}" if documented else ""
 
 
 def _joined(by_meaning: Mapping[str, list[str]]) -> str:

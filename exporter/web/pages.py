@@ -3,22 +3,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import sha256
-from importlib import metadata, resources
+from importlib import resources
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, GROUPS, MARKS, MODE_FIELD
+from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, GROUPS, MARKS, MODE_FIELD, field_documentation
 from exporter.config.sharding import owner
+from exporter.documentation import SITE
 from exporter.polling.discovery import KEEP_GONE
 from exporter.polling.status import DeviceState, count_states
 from exporter.web import formatting
 from exporter.web.body import gzip
+from exporter.web.field_search import FieldSearch
 from exporter.web.json_views import device_document, encode, fleet_document
 from exporter.web.negotiation import accepts_gzip, prefers_json
 from exporter.web.site import Site
@@ -61,7 +63,6 @@ class Pages:
         self._simulated = site.simulated
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._assets = dict(_read_assets())
-        self._readme = _readme()
         self._templates = Environment(
             loader=PackageLoader("exporter.web"),
             autoescape=True,
@@ -82,9 +83,10 @@ class Pages:
             "columns": COLUMNS,
             "any_fault": ANY_FAULT,
             "device_url": formatting.device_url,
+            "documentation": SITE,
+            "field_documentation": field_documentation,
             "fields_of": {"mode": MODE_FIELD, "battery": BATTERY_FIELD, "charge": CHARGE_FIELD},
             "groups": GROUPS,
-            "has_readme": self._readme is not None,
             "keep_gone": KEEP_GONE,
             "link": lambda path: f"{site.link_prefix}{path}",
             "marks": MARKS,
@@ -106,7 +108,6 @@ class Pages:
             "/devices.json": self._devices_json,
             "/devices/{type}/{sn:anything}": self._device,
             "/-/assets/{name}": self._asset,
-            "/-/readme": self._show_readme,
         }
         return [Route(self._prefix + path, self._limited(page)) for path, page in pages.items()]
 
@@ -159,7 +160,8 @@ class Pages:
             return self.error(request, 404, self._no_such_device(device_type, (sn or "").removesuffix(".json")))
         if as_json:
             return self._document(request, device_document(device))
-        return self._page(request, "device.html", device=device)
+        found = FieldSearch.of(device, request.query_params.get("q", ""))
+        return self._page(request, "device.html", device=device, found=found)
 
     def _no_such_device(self, device_type: str, sn: str) -> str:
         shard = self._overview.shard
@@ -177,11 +179,6 @@ class Pages:
         current = request.scope["query_string"].decode("latin-1") == digest
         cached = {"Cache-Control": "public, max-age=31536000, immutable"} if current else {}
         return Response(body, media_type=_ASSETS[name], headers=cached)
-
-    def _show_readme(self, request: Request) -> Response:
-        if self._readme is None:
-            return self.error(request, 404, "This exporter was not installed, so it has no README with it.")
-        return PlainTextResponse(self._readme)
 
     def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
         path = request.scope["path"].removeprefix(self._prefix)
@@ -218,11 +215,3 @@ def _read_assets() -> Iterator[tuple[str, tuple[str, bytes]]]:
     for name in _ASSETS:
         body = (resources.files("exporter.web") / "assets" / name).read_bytes()
         yield name, (sha256(body).hexdigest()[:12], body)
-
-
-def _readme() -> str | None:
-    try:
-        payload = metadata.metadata("atess-exporter").get_payload()  # type: ignore[attr-defined]
-    except metadata.PackageNotFoundError:
-        return None
-    return payload if isinstance(payload, str) and payload else None

@@ -12,12 +12,21 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from exporter.commands import demo as exporter_demo
+from exporter.documentation import SITE
 from tests.helpers.chromium import PERIOD, chromium, later, tab
 from tests.helpers.fixtures import Sized
 from tests.helpers.processes import Process, demo_command, eventually, running
 
 DEVICE = "/devices/hps_central/TND0D20233"
-PATHS = ("/", "/devices", "/devices?q=no+such+device", DEVICE, "/devices/pbd/nobody")
+PATHS = (
+    "/",
+    "/devices",
+    "/devices?q=no+such+device",
+    DEVICE,
+    f"{DEVICE}?q=volt",
+    f"{DEVICE}?q=no+such+field",
+    "/devices/pbd/nobody",
+)
 FROZEN = "TND0D20234"
 
 
@@ -64,8 +73,9 @@ def column(page: Page, title: str) -> list[str]:
 def test_the_landing_page_leads_everywhere(page: Page, demo: str) -> None:
     page.goto("/")
     assert "simulated" in page.locator(".demo").inner_text()
-    links = {urlsplit(str(link.get_attribute("href"))).path for link in page.locator("a").all()}
-    assert links >= {"/metrics", "/devices", "/devices.json", "/-/healthy", "/-/ready", "/-/readme"}
+    addresses = {str(link.get_attribute("href")) for link in page.locator("a").all()} - {SITE}
+    links = {urlsplit(address).path for address in addresses}
+    assert links >= {"/metrics", "/devices", "/devices.json", "/-/healthy", "/-/ready"}
     for path in links - {""}:
         assert requests.get(demo + path, timeout=10).status_code == 200, path
     page.get_by_role("link", name="Devices", exact=True).first.click()
@@ -130,6 +140,56 @@ def test_a_device_shows_its_reading_field_by_field(page: Page, demo: str) -> Non
     polls = page.locator(".polls tbody tr").all_inner_texts()
     assert 1 <= len(polls) <= 20
     assert all(poll.endswith("reading") for poll in polls)
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#reading .values tbody tr:not(.group) th").all_inner_texts()
+
+
+def test_a_search_within_a_devices_fields(page: Page) -> None:
+    page.clock.install()
+    page.goto(DEVICE)
+    everything = names(page)
+    page.get_by_label("Field").focus()
+    page.keyboard.type("VBAT volt")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?q=VBAT\+volt#reading-title$"))
+    found = names(page)
+    assert "vbat" in found
+    assert 0 < len(found) < 10
+    assert page.locator(".fields .group").all_inner_texts() == ["Battery"]
+    expect(page.locator("#reading")).to_contain_text(f"{len(found)} of ")
+    assert page.get_by_label("Field").input_value() == "VBAT volt"
+    # an update shows newer values of the same rows, and leaves a text that is being typed
+    page.get_by_label("Field").fill("half a wo")
+    before = page.locator(".polls tbody tr").first.inner_text()
+    eventually(lambda: later(page, lambda: page.locator(".polls tbody tr").first.inner_text() != before), 60)
+    assert names(page) == found
+    expect(page.get_by_label("Field")).to_be_focused()
+    assert page.get_by_label("Field").input_value() == "half a wo"
+    page.get_by_label("Field").fill("no such field")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#reading")).to_contain_text("No field matches")
+    assert names(page) == []
+    page.get_by_role("link", name="Show all").click()
+    expect(page).to_have_url(re.compile(f"{DEVICE}#reading-title$"))
+    assert names(page) == everything
+
+
+def test_who_opens_the_documentation_does_not_tell_it_from_where(page: Page) -> None:
+    asked: list[tuple[str, str | None]] = []
+    page.route(f"{SITE}**", lambda route: route.fulfill(body="fine"))
+    page.on("request", lambda it: asked.append((it.url, it.headers.get("referer"))) if it.url.startswith(SITE) else None)
+    page.goto(DEVICE)
+    page.get_by_role("link", name="vbat", exact=True).click()
+    expect(page.get_by_text("fine")).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="Documentation").click()
+    expect(page.get_by_text("fine")).to_be_visible()
+    assert [(url.partition("#")[0], referrer) for url, referrer in asked] == [
+        (f"{SITE}reference/fields/hps_central/", None),
+        (SITE, None),
+    ]
 
 
 def test_a_device_shows_its_settings_once_they_are_read(page: Page, demo: str) -> None:
@@ -270,6 +330,9 @@ def test_without_javascript_everything_but_the_refresh_works(browser: Browser, d
         page.get_by_role("link", name="TSD0D22019").click()
         expect(page.get_by_role("heading", name="TSD0D22019")).to_be_visible()
         assert page.locator(".fields tbody tr").count() > 10
+        page.get_by_label("Field").fill("atess_vbat")
+        page.get_by_role("button", name="Search").click()
+        expect(page.locator(".fields tbody tr:not(.group) th")).to_have_text(["vbat"])
         assert complaints == []
 
 

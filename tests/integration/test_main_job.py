@@ -16,6 +16,8 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.catalogue.types import load_catalogue
+from exporter.documentation import field_url
 from exporter.metrics.names import DEVICE_FAMILIES
 from tests.helpers.fakes import samples
 from tests.helpers.processes import (
@@ -222,11 +224,13 @@ def test_every_family_has_help_that_names_the_api_s_field(running_exporter: Expo
     assert helps.keys() == {name for name, _ in types}
     families = [name for name, _ in types if name.startswith("atess_") and not name.startswith("atess_exporter_")]
     assert families == sorted(families)
+    documented = {field for known in load_catalogue().values() for field in known.known_fields}
     for name in families:
         if name not in DEVICE_FAMILIES:
-            match = re.fullmatch(r"(.{8,}?)\. Enerclo field (\w+)\.", helps[name])
+            match = re.fullmatch(r"(.{8,}?)\. Enerclo field (\w+)\.(?: (\S+))?", helps[name])
             assert match, helps[name]
             assert f"atess_{snake_case(match[2])}" == name
+            assert match[3] == (field_url(match[2]) if match[2] in documented else None)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from exporter.catalogue.faults import Fault
 from exporter.catalogue.remedies import remedy_for_suspension
 from exporter.catalogue.types import Evidence, FieldInfo, load_catalogue
 from exporter.config.sharding import WHOLE
+from exporter.documentation import SITE
 from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.faults import ActiveFault
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
@@ -119,7 +120,6 @@ def test_every_answer_tells_browsers_to_be_careful() -> None:
             "/devices/pbd/x",
             "/x",
             "/-/healthy",
-            "/-/readme",
             "/metrics",
         )
         for path in (*paths, "/devices?state=x", "/-/assets/style.css"):
@@ -133,7 +133,7 @@ def test_every_answer_tells_browsers_to_be_careful() -> None:
 def test_pages_load_nothing_from_elsewhere_and_have_nothing_inline() -> None:
     with serving(Devices(UP)) as web:
         for path in ("/", "/devices", "/devices/pbd/UMD1", "/x"):
-            page = web.get(path).text
+            page = web.get(path).text.replace(f'<a href="{SITE}', '<a href="')
             assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://", page), path
             for source in re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"([^\"]*)\"", page):
                 assert source.startswith("/-/assets/")
@@ -167,17 +167,27 @@ def test_the_landing_page() -> None:
     with serving(Devices(UP, status("b", state=DeviceState.FAILING)), "/my/<metrics>") as web:
         page = web.get("/").text
         assert "1.2.3" in page
-        for address in ("/devices", "/devices.json", "/my/&lt;metrics&gt;", "/-/healthy", "/-/ready", "/-/readme"):
+        for address in ("/devices", "/devices.json", "/my/&lt;metrics&gt;", "/-/healthy", "/-/ready"):
             assert f'href="{address}"' in page
         assert "2 devices 1 failing 0 gone 0 stale 0 waiting 1 up" in text_of(page)
 
 
-def test_the_readme_is_served_as_it_was_installed() -> None:
-    with serving(Devices()) as web:
-        answer = web.get("/-/readme")
-        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-        assert answer.text.startswith("# atess-exporter\n")
-        assert "ebatChargeTotal` → `atess_ebat_charge_total" in answer.text
+def test_every_page_leads_to_the_documentation() -> None:
+    with serving(Devices(UP), route_prefix="/in", link_prefix="/out") as web:
+        for path in ("/in/", "/in/devices", "/in/devices/pbd/UMD1", "/in/x"):
+            assert f'<a href="{SITE}" rel="noopener">Documentation</a>' in web.get(path).text
+
+
+def test_a_field_leads_to_what_is_documented_of_it_and_an_unknown_one_nowhere() -> None:
+    fields = [FieldValue(name, None, 1, VBAT) for name in ("ebatChargeTotal", "sysFaultWord1", "newField", "vbat")]
+    own = replace(UP, sn="own", type="heater", fields=fields, settings=fields)
+    with serving(Devices(replace(UP, fields=fields, settings=fields), own)) as web:
+        page, of_own = web.get("/devices/pbd/UMD1").text, web.get("/devices/heater/own").text
+    found = re.findall(r'<a href="([^"]+)" rel="noopener"><bdi>(\w+)</bdi></a>', page)
+    assert found == [
+        (f"{SITE}reference/fields/pbd/#{name.lower()}", name) for name in ("ebatChargeTotal", "sysFaultWord1", "vbat")
+    ]
+    assert f"{SITE}reference" not in of_own
 
 
 def test_a_row_has_what_is_known_of_its_device() -> None:
@@ -499,10 +509,10 @@ def test_behind_a_proxy_routes_and_links_have_their_own_prefixes() -> None:
                 if page.headers["Content-Type"].startswith("text/html")
                 for address in re.findall(r'(?:href|src|action)="([^"#][^"]*)"', page.text)
             }
-            assert {address for address in found if not address.startswith("/out/")} == set()
-            unseen = found - seen
+            assert {address for address in found if not address.startswith("/out/")} == {SITE}
+            unseen = found - {SITE} - seen
         assert {path for path in seen if web.get(path.replace("/out", "/in/side", 1)).status_code != 200} == {"/out/nothing"}
-        assert seen >= {"/out/metrics", "/out/-/ready", "/out/-/readme", "/out/devices.json", "/out/devices/pbd/a%2Fb%20c.json"}
+        assert seen >= {"/out/metrics", "/out/-/ready", "/out/devices.json", "/out/devices/pbd/a%2Fb%20c.json"}
         assert web.get("/in/side/devices/pbd/a%2Fb%20c.json").json()["deviceSn"] == "a/b c"
         for path in ("/", "/in/side"):
             answer = requests.get(web.url + path, allow_redirects=False, timeout=10)
@@ -649,3 +659,77 @@ def test_a_suspension_says_what_to_do(cause: str) -> None:
     with serving(Devices(UP, suspended=cause)) as web:
         for path in ("/devices", "/devices/pbd/UMD1"):
             assert remedy_for_suspension(cause) in web.text(path)
+
+
+def searched() -> DeviceStatus:
+    known = load_catalogue()["pbd"].fields
+    fields = (
+        FieldValue("vbat", "atess_vbat", 0.46000000834465027, known["vbat"]),
+        FieldValue("epvTotal", "atess_epv_total", 358.249999, known["epvTotal"]),
+        FieldValue("status", "atess_status", 6, known["status"]),
+        FieldValue("<i>", None, 7),
+    )
+    setting = FieldInfo(kind="time_of_day", evidence=Evidence.DOCUMENTED, meaning="Time of day", basis="D")
+    settings = (FieldValue("valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, setting, "08:30"),)
+    return replace(UP, fields=fields, texts=(("alarmCode1", "12E4"), ("model", "HPS")), settings=settings, running_state=fields[2])
+
+
+def shown_rows(html: str) -> list[str]:
+    return re.findall(r'<th scope="row">(?:<a [^>]*>)?<bdi>([^<]*)</bdi>', html)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", ["vbat", "epvTotal", "status", "&lt;i&gt;", "alarmCode1", "model", "valleyPeriodTime5"]),
+        ("+", ["vbat", "epvTotal", "status", "&lt;i&gt;", "alarmCode1", "model", "valleyPeriodTime5"]),
+        ("VBAT", ["vbat"]),
+        ("atess_epv", ["epvTotal"]),
+        ("Energy+PV", ["epvTotal"]),
+        ("battery+energy", []),
+        ("358.25", ["epvTotal"]),
+        ("358.249999", ["epvTotal"]),
+        ("0.46", ["vbat"]),
+        ("0.460000008", ["vbat"]),
+        ("only", ["status"]),
+        ("kWh", ["epvTotal"]),
+        ("%3Ci%3E", ["&lt;i&gt;"]),
+        ("12e4", ["alarmCode1"]),
+        ("08:30", ["valleyPeriodTime5"]),
+        ("time+of", ["valleyPeriodTime5"]),
+    ],
+)
+def test_a_search_finds_fields_by_name_metric_meaning_and_value(text: str, rows: list[str]) -> None:
+    with serving(Devices(searched())) as web:
+        html = web.get(f"/devices/pbd/UMD1?q={text}").text
+    assert shown_rows(html) == rows
+
+
+def test_a_search_leaves_out_groups_without_a_match_and_counts_the_others() -> None:
+    with serving(Devices(searched())) as web:
+        page, whole = web.text("/devices/pbd/UMD1?q=vbat"), web.text("/devices/pbd/UMD1")
+    assert "1 of 6 fields match vbat. Fields of the latest reading Field Value Unit Meaning Metric Known Battery vbat" in page
+    assert "Lifetime" in whole
+    for gone in ("Lifetime", "epvTotal", "Fields without a metric"):
+        assert gone not in page
+    assert "No setting matches vbat." in page
+    assert "match" not in whole
+    # what it is doing is not searched
+    assert "State PV only P" in page
+
+
+def test_a_search_without_a_match_says_so_and_leads_back() -> None:
+    with serving(Devices(searched(), replace(UP, sn="a/b"))) as web:
+        html = web.get("/devices/pbd/UMD1?q=%3Cb%3E+no").text
+        none_yet = web.text("/devices/pbd/a%2Fb?q=x")
+    assert "Search Show all No field matches <b> no. Settings" in text_of(html)
+    assert "<b> no" not in html
+    assert html.count('<a href="/devices/pbd/UMD1#reading-title">Show all</a>') == 1
+    assert 'name="q" value="&lt;b&gt; no"' in html
+    assert "No reading yet." in none_yet
+    assert "No field matches" not in none_yet
+
+
+def test_a_search_changes_nothing_in_the_document() -> None:
+    with serving(Devices(searched())) as web:
+        assert web.get("/devices/pbd/UMD1.json?q=vbat").content == web.get("/devices/pbd/UMD1.json").content

@@ -10,9 +10,11 @@ from exporter.catalogue.types import (
     FieldInfo,
     HelpTexts,
     Paths,
+    field_documentation,
     load_catalogue,
     load_fault_groups,
 )
+from exporter.documentation import field_url
 from exporter.metrics.names import metric_name
 from tools.fault_rules import MARK
 
@@ -200,6 +202,28 @@ def test_a_help_text_says_what_is_known_for_which_type(types: dict[str, FieldInf
 
 def test_a_field_that_nobody_knows_says_so() -> None:
     assert HelpTexts([]).of("newField") == "Not documented by the vendor. Enerclo field newField."
+
+
+@pytest.mark.parametrize("field", ["vbat", "eBatChargeTotal", "sysFaultWord1"])
+def test_the_help_of_a_field_ends_with_where_it_is_documented(field: str) -> None:
+    assert HelpTexts(load_catalogue().values()).of(field).endswith(f" Enerclo field {field}. {field_url(field)}")
+
+
+def test_no_help_leads_to_what_is_not_documented() -> None:
+    described = FieldInfo(kind="instant", evidence=Evidence.CONFIGURED, meaning="New", basis="C")
+    pbd = load_catalogue()["pbd"]
+    helps = HelpTexts([pbd.model_copy(update={"fields": {**pbd.fields, "newField": described}})])
+    assert helps.of("newField") == "New (says the config). Enerclo field newField."
+
+
+def test_a_page_s_link_is_to_the_field_as_devices_of_its_type_have_it() -> None:
+    catalogue = load_catalogue()
+    for name, known in catalogue.items():
+        for field in known.known_fields:
+            assert field_documentation(name, field) == field_url(field, name)
+    assert field_documentation("pbd", "newField") is None
+    assert field_documentation("pbd", "atsBypass") is None
+    assert field_documentation("heater", "vbat") is None
 
 
 def test_settings_have_help() -> None:
