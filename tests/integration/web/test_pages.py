@@ -671,7 +671,9 @@ def searched() -> DeviceStatus:
     )
     setting = FieldInfo(kind="time_of_day", evidence=Evidence.DOCUMENTED, meaning="Time of day", basis="D")
     settings = (FieldValue("valleyPeriodTime5", "atess_setting_valley_period_time5_seconds", 30600, setting, "08:30"),)
-    return replace(UP, fields=fields, texts=(("alarmCode1", "12E4"), ("model", "HPS")), settings=settings, running_state=fields[2])
+    return replace(
+        UP, fields=fields, texts=(("alarmCode1", "12E4"), ("model", "HPS")), settings=settings, running_state=fields[2]
+    )
 
 
 def shown_rows(html: str) -> list[str]:
