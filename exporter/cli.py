@@ -87,7 +87,10 @@ def _add_backfill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; included")
     parser.add_argument("--to", dest="end", type=arguments.moment, required=True, metavar="TIME", help=f"{what}; not included")
     parser.add_argument(
-        "--devices", type=arguments.devices, metavar="TYPE:SN,...", help="devices to fill in (default: all that the config lists)"
+        "--devices",
+        type=arguments.devices,
+        metavar="TYPE:SN,...",
+        help="devices to fill in (default: the config's, with those in the lists of its data loggers)",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="the file to write")
     parser.add_argument("--split-by", choices=("day",), help="write a folder with a file for each UTC day instead")
@@ -100,7 +103,7 @@ def _add_backfill(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a label for all series, such as job=atess, as Prometheus adds to live ones; may be repeated",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say how many requests it takes, and how long")
+    parser.add_argument("--dry-run", action="store_true", help="only say what it would ask and write, and how long it takes")
     flags.add_config_flag(parser)
     _add_log_flags(parser)
 

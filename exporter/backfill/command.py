@@ -2,17 +2,17 @@
 
 import sys
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from exporter import logs
+from exporter.backfill.devices import find_devices
+from exporter.backfill.forecast import forecast
 from exporter.backfill.output import NO_LABELS
-from exporter.backfill.plan import BackfillError, BackfillPlan, make_plan
-from exporter.backfill.progress import duration
+from exporter.backfill.plan import BackfillError, BackfillPlan, check_range, make_plan
 from exporter.backfill.runner import BackfillRun
-from exporter.backfill.spill import Spill
+from exporter.backfill.spill import SPILL_FILE, Spill
 from exporter.clock import Clock
 from exporter.config.load import Config, ConfigError, load
 
@@ -48,22 +48,25 @@ def backfill(
     labels: Mapping[str, str] = NO_LABELS,
     dry_run: bool = False,
 ) -> int:
-    """Write the history of `devices` (None: the config's) from local time `start` up to but not including `end`.
+    """Write the history of `devices` (None: all that the exporter polls) from local time `start` up to but not including `end`.
 
     All series have these `labels` beside their own. Return the exit code. Raises BackfillError. What was read by then is kept for
     the next run.
     """
     clock = Clock()
     try:
-        plan = make_plan(config, start, end, devices, clock.wall())
-        if dry_run:
-            print(forecast(config, plan))  # noqa: T201 - what was asked for
-            return 0
+        check_range(config, start, end, clock.wall())
         folder = output.with_name(output.name + ".partial")
-        if output.exists() and not folder.exists():
-            raise BackfillError(f"{output} exists already; name another --output, or move it away")
-        if not output.parent.is_dir():
-            raise BackfillError(f"{output.parent} is not a directory")
+        if not dry_run:
+            _check_output(output, folder)
+        plan = make_plan(config, start, end, devices or find_devices(config, clock), clock.wall())
+        if dry_run:
+            print(forecast(config, plan, labels, clock.wall()))  # noqa: T201 - what was asked for
+            # a run would be refused for the same
+            _check_output(output, folder)
+            if (folder / SPILL_FILE).exists():
+                print(_earlier_run(config, plan, folder))  # noqa: T201 - the same
+            return 0
         spill = Spill(folder, _run_facts(config, plan))
         try:
             return BackfillRun(config, plan, spill, clock, output, labels, split_by_day=split_by_day).run()
@@ -77,18 +80,26 @@ def backfill(
         raise BackfillError(f"{output}.partial: {error}") from None
 
 
-def forecast(config: Config, plan: BackfillPlan) -> str:
-    """Return what a run would request and how long it would take, as lines for the user."""
-    api = config.api
-    lines = [f"{plan.range} ({api.timezone}), in {len(plan.windows)} windows of at most {config.history.window / 3600:g}h"]
-    paths = Counter((source.type, source.path.path, source.path.evidence.words) for source in plan.sources)
-    for (kind, path, evidence), count in paths.items():
-        lines.append(f"{kind}: {count} device{'s' if count > 1 else ''}, {path} ({evidence})")
-    time = duration(plan.requests / api.requests_per_minute * 60)
-    lines.append(
-        f"some {plan.requests} requests, if each device uploaded every 5 minutes: {time} at {api.requests_per_minute:g} a minute"
-    )
-    return "\n".join(lines)
+def _check_output(output: Path, folder: Path) -> None:
+    """Raise BackfillError if a run may not write there. `folder` has what an earlier run read."""
+    if output.exists() and not folder.exists():
+        raise BackfillError(f"{output} exists already; name another --output, or move it away")
+    if not output.parent.exists():
+        raise BackfillError(f"{output.parent} does not exist; make that folder, or name another --output")
+    if not output.parent.is_dir():
+        raise BackfillError(f"{output.parent} is not a directory")
+
+
+def _earlier_run(config: Config, plan: BackfillPlan, folder: Path) -> str:
+    """Return how far an earlier run came. Raises BackfillError if a run cannot go on from there."""
+    spill = Spill(folder, _run_facts(config, plan))
+    try:
+        read = sum(len(spill.complete_windows(source)) for source in plan.sources)
+    finally:
+        spill.close()
+    windows = len(plan.sources) * len(plan.windows)
+    left = round(plan.requests * (windows - read) / windows)
+    return f"{folder}: an earlier run read {read} of {windows} windows; a run goes on from there, with some {left} requests"
 
 
 def _run_facts(config: Config, plan: BackfillPlan) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """What a backfill reads: the devices, the range of time, and the windows in which it is requested."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from exporter.catalogue.serials import serial_key
 from exporter.catalogue.types import ApiPath, DeviceType
@@ -105,10 +106,8 @@ def count_pages(window: Range, page_size: int) -> int:
     return math.floor((window.end - window.start) / UPLOAD_INTERVAL / page_size) + 1
 
 
-def make_plan(
-    config: Config, start: datetime, end: datetime, devices: Sequence[tuple[str, str]] | None, now: float
-) -> BackfillPlan:
-    """Return the plan for these devices, or for all in the config if None. `now` is Unix time. Raises BackfillError."""
+def check_range(config: Config, start: datetime, end: datetime, now: float) -> ZoneInfo:
+    """Return the zone of the local times `start` and `end`. Raises BackfillError if they are no range in the past."""
     zone = config.api.zone
     if zone is None:
         raise BackfillError(f"{config.path}: api.timezone: missing; the readings' times are local and cannot be dated without it")
@@ -116,17 +115,20 @@ def make_plan(
         raise BackfillError(f"--from {start} is not before --to {end}")
     if end.replace(tzinfo=zone).timestamp() > now:
         raise BackfillError(f"--to {end} is in the future in {zone.key}")
+    return zone
+
+
+def make_plan(config: Config, start: datetime, end: datetime, devices: Iterable[tuple[str, str]], now: float) -> BackfillPlan:
+    """Return the plan for these devices, each a type and a deviceSn. `now` is Unix time. Raises BackfillError."""
+    zone = check_range(config, start, end, now)
     listed = {device.key: device.sn for device in config.devices}
-    if devices is None:
-        wanted = listed
-    else:
-        # spelled as in the config, because the live series are
-        wanted = {}
-        for name, sn in devices:
-            key = (name, serial_key(sn))
-            wanted.setdefault(key, listed.get(key, sn))
+    # spelled as in the config, because the live series are
+    wanted: dict[tuple[str, str], str] = {}
+    for name, sn in devices:
+        key = (name, serial_key(sn))
+        wanted.setdefault(key, listed.get(key, sn))
     if not wanted:
-        raise BackfillError(f"{config.path}: no devices; expected some under devices, or in --devices")
+        raise BackfillError(f"{config.path}: no devices; expected some under devices, under discovery, or in --devices")
     sources = tuple(_source(config.types, name, sn) for (name, _), sn in wanted.items())
     span = Range(local_seconds(start), local_seconds(end))
     return BackfillPlan(sources, zone, span, span.windows(int(config.history.window), zone), config.history.page_size)

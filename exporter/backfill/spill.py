@@ -20,6 +20,9 @@ from exporter.backfill.rows import HistoryPage
 #: The samples of one field: Unix times in seconds, and the values.
 SampleColumn = tuple[list[int], list[int | float]]
 
+#: The file's name.
+SPILL_FILE: Final = "spill.sqlite"
+
 #: The layout of the file.
 _FORMAT: Final = "4"
 
@@ -46,7 +49,7 @@ class Spill:
         self.folder = folder
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "spill.sqlite"
+        file = folder / SPILL_FILE
         self._db = sqlite3.connect(file, timeout=0, isolation_level="IMMEDIATE", check_same_thread=False)
         try:
             self._db.executescript(_SCHEMA)

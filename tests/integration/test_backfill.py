@@ -9,12 +9,13 @@ import termios
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.backfill import fetch, window
 from exporter.backfill.command import backfill
@@ -306,15 +307,99 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_dry_run_says_what_it_would_ask_and_asks_nothing(site: Bench) -> None:
-    done = run(arguments(site, "--dry-run", api={"requests_per_minute": 60}))
+    done = run(arguments(site, "--dry-run", "--label", "job=atess", api={"requests_per_minute": 60}))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[1:] == [
-        "bcu: 4 devices, bms/bcu-data-list (inferred, never seen)",
-        "mbms: 1 device, bms/mbms-data-list (inferred, never seen)",
+    *lines, retention = done.stdout.splitlines()[1:]
+    assert lines == [
+        "bcu: 4 devices, bms/bcu-data-list (inferred, never seen), 25 fields known",
+        "mbms: 1 device, bms/mbms-data-list (inferred, never seen), 25 fields known",
         "some 465 requests, if each device uploaded every 5 minutes: 7m45s at 60 a minute",
+        "about 1,100,000 samples, if each device has the fields that are known: 92 MB of output, 4.5 MB as Prometheus' blocks",
     ]
+    days = re.fullmatch(
+        r"to keep .+ needs --storage\.tsdb\.retention\.time=(\d+)d, and a day more for each further day", retention
+    )
+    assert days
+    assert int(days[1]) - (datetime.now(UTC) - START.replace(tzinfo=site.zone)).days in (1, 2)
     assert not site.asked()
     assert sorted(path.name for path in site.folder.iterdir()) == ["config.yaml"]
+
+
+def test_a_dry_run_says_that_there_is_an_output_already(site: Bench) -> None:
+    site.output.write_text("precious")
+    done = run(arguments(site, "--dry-run"))
+    assert done.stderr == f"{site.output} exists already; name another --output, or move it away\n"
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 6)
+    assert site.output.read_text() == "precious"
+
+
+def test_a_dry_run_says_that_there_is_no_such_folder(site: Bench) -> None:
+    folder = site.folder / "none"
+    done = run(arguments(site, "--dry-run", "--output", str(folder / "x.om")))
+    assert done.stderr == f"{folder} does not exist; make that folder, or name another --output\n"
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 6)
+    assert not folder.exists()
+
+
+def test_a_dry_run_says_how_far_an_earlier_run_came(site: Bench) -> None:
+    end = datetime(2024, 6, 1)
+    site.cloud.faults.set("bcu", "B3", "code_400")
+    assert site.run(START, end).code == 1
+    site.forget()
+    before = [path.stat().st_size for path in site.partial.iterdir()]
+    done = run(arguments(site, "--dry-run"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == (
+        f"{site.partial}: an earlier run read 20 of 25 windows; a run goes on from there, with some 93 requests"
+    )
+    done = run(arguments(site, "--dry-run", history={"page_size": 50}))
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 6)
+    assert "another history.page_size: 100, now 50" in done.stderr
+    assert not site.asked()
+    assert before == [path.stat().st_size for path in site.partial.iterdir()]
+    # and it does go on
+    site.cloud.faults.clear_all()
+    assert run(arguments(site)).returncode == 0
+    assert {sn for sn, _, _ in site.asked()} == {"B3"}
+
+
+def test_without_named_devices_those_in_the_lists_of_data_loggers_are_read_too(site: Bench) -> None:
+    search = {"datalog_sns": ["DLD0D20001"], "types": ["bcu", "mbms", "pcs"]}
+    done = run(arguments(site, "--dry-run", devices={"bcu": ["b1"]}, discovery=search))
+    assert (done.returncode, [line[:16] for line in done.stdout.splitlines()[1:3]]) == (
+        0,
+        ["bcu: 4 devices, ", "mbms: 1 device, "],
+    )
+    assert "reading the lists of data loggers" in done.stderr
+    assert {record.path.rpartition("/")[2] for record in site.cloud.requests} == {"list"}
+    # pcs has none there
+    assert len(site.cloud.requests) == 3
+    site.cloud.faults.set("pcs", "DLD0D20001", "code_400")
+    config = load(site.write_config(devices={"bcu": ["B1"]}, discovery=search), {"ATESS_API_TOKEN": TOKEN})
+    with capture_logs() as logs:
+        assert backfill(config, START, START + timedelta(days=2), None, site.output) == 0
+    assert [line["type"] for line in logs if line["event"] == "cannot read a device list"] == ["pcs"]
+    assert differences(read_samples(site.output), site.truth()) == []
+
+
+def test_a_list_that_cannot_be_read_ends_it(site: Bench) -> None:
+    site.cloud.faults.set("mbms", "DLD0D20001", "code_500")
+    done = run(arguments(site, devices={}, discovery={"datalog_sns": ["DLD0D20001"]}))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "cannot read the list of mbms devices of DLD0D20001: api_error: code 500: fail; "
+        "try again, or name the devices with --devices"
+    )
+    assert not site.partial.exists()
+
+
+def test_what_cannot_be_done_is_found_before_lists_are_read(site: Bench) -> None:
+    site.output.write_text("precious")
+    search = {"datalog_sns": ["DLD0D20001"]}
+    assert "exists already" in run(arguments(site, devices={}, discovery=search)).stderr
+    site.output.unlink()
+    assert "is not before" in run(arguments(site, "--from", "2024-07-01", devices={}, discovery=search)).stderr
+    assert not site.cloud.requests
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -401,7 +486,8 @@ def test_usage_errors_leave_with_two(site: Bench, more: list[str], message: str)
     [
         (["--from", "2024-07-01"], "--from 2024-07-01 00:00:00 is not before --to 2024-06-01 00:00:00"),
         (["--devices", "pbx:1"], "pbx:1: unknown type"),
-        (["--output", "/no/such/folder/x.om"], "/no/such/folder is not a directory"),
+        (["--output", "/no/such/folder/x.om"], "/no/such/folder does not exist; make that folder"),
+        (["--output", "/dev/null/x.om"], "/dev/null is not a directory"),
         (["--output", "/proc/x.om"], "/proc/x.om.partial: "),
         (["--config.file", "/no/such.yaml"], "/no/such.yaml: cannot be read"),
     ],

@@ -5,11 +5,13 @@ environment makes it the five minutes of a real site.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -42,6 +44,14 @@ def command(site: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*whole, *arguments], capture_output=True, text=True, env=env, check=False, timeout=600)
 
 
+def promtool(output: Path, blocks: Path, longest: str) -> None:
+    """Make blocks of that length at most."""
+    program = shutil.which("promtool")
+    assert program
+    load = [program, "tsdb", "create-blocks-from", "openmetrics", f"--max-block-duration={longest}", str(output), str(blocks)]
+    subprocess.run(load, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(tmp_path_factory.mktemp("site"), *DEVICES, interval=INTERVAL) as it:
@@ -59,14 +69,13 @@ def prometheus(site: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     done = command(site)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    forecast = command(site, "--dry-run", "--output", str(site.folder / "another.om")).stdout
+    retention = re.findall(r"--storage\.tsdb\.retention\.time=\d+d", forecast)
     folder = tmp_path_factory.mktemp("prometheus")
     blocks = folder / "data"
-    promtool = shutil.which("promtool")
-    assert promtool
-    load = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=768h", str(site.output), str(blocks)]
-    subprocess.run(load, check=True, capture_output=True)
+    promtool(site.output, blocks, "768h")
     (folder / "prometheus.yml").write_text("{}")
-    arguments = ("--storage.tsdb.retention.time=100y", "--query.max-samples=200000000")
+    arguments = (retention[0], "--query.max-samples=200000000")
     with prometheus_server(folder / "prometheus.yml", blocks, *arguments) as url:
         yield f"{url}/api/v1"
 
@@ -114,6 +123,18 @@ def test_the_number_of_samples_of_every_series_is_right(prometheus: str, truth: 
     assert found == {key: len(series) for key, series in truth.items()}
     names = requests.get(f"{prometheus}/label/__name__/values", timeout=30).json()["data"]
     assert set(names) == {name for name, _ in truth}
+
+
+def test_a_dry_run_foretells_the_sizes(site: Bench, prometheus: str, truth: Samples, tmp_path: Path) -> None:
+    forecast = command(site, "--dry-run", "--output", str(tmp_path / "another.om")).stdout
+    (samples, output, blocks) = re.findall(r"about ([\d,]+) samples.+: (\d+) MB of output, ([\d.]+) MB as", forecast)[0]
+    # it counts on a reading every five minutes
+    share = 300 / INTERVAL
+    assert sum(map(len, truth.values())) == pytest.approx(share * int(samples.replace(",", "")), rel=0.15)
+    assert site.output.stat().st_size == pytest.approx(share * int(output) * 1e6, rel=0.15)
+    promtool(site.output, tmp_path, "54h")
+    size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+    assert 0.25 < size / (share * float(blocks) * 1e6) < 2
 
 
 def test_a_file_a_day_holds_the_same(site: Bench, prometheus: str, truth: Samples) -> None:
