@@ -25,7 +25,7 @@ from exporter.metrics.names import metric_name
 from exporter.metrics.series import Series
 from exporter.polling.device_settings import Settings
 from exporter.polling.discovery import Discovery
-from exporter.polling.pacing import Pace, pace
+from exporter.polling.pacing import pace
 from exporter.polling.readings import Readings
 from exporter.polling.scheduler import Scheduler
 from exporter.process.config_lock import ConfigLock
@@ -211,7 +211,12 @@ class App:
         devices = merge_devices(config, self._discovery.known)
         fitted = pace(config, devices)
         if not fitted.fits:
-            _warn_of_stretch(fitted, config)
+            _log.warning(
+                "request budget exceeded, stretching the intervals",
+                demand_per_minute=round(fitted.demand, 2),
+                requests_per_minute=config.requests_per_minute,
+                stretch=round(fitted.stretch, 3),
+            )
         counts = Counter(device.type for device in devices)
         self.metrics.count_devices(dict.fromkeys(config.types, 0) | counts)
         self.metrics.demand.set(fitted.demand)
@@ -256,12 +261,3 @@ def merge_devices(config: Config, listings: Mapping[tuple[str, str], ListedDevic
             device = Device(listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost)
             devices[key] = replace(device, gone_since=listing.gone_since)
     return tuple(devices.values())
-
-
-def _warn_of_stretch(fitted: Pace, config: Config) -> None:
-    _log.warning(
-        "request budget exceeded, stretching the intervals",
-        demand_per_minute=round(fitted.demand, 2),
-        requests_per_minute=config.requests_per_minute,
-        stretch=round(fitted.stretch, 3),
-    )

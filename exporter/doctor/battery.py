@@ -18,8 +18,7 @@ _AGREED: Final = 0.8
 def check(seen: Observations) -> Iterator[Check]:
     """Yield what the sign of each type's battery power means."""
     names = tables.load("quantities")["battery"]
-    for known in seen.types:
-        tracks = seen.tracks[known.type]
+    for known, tracks in seen.tracks:
         fields = [field for name in names["signed"] if (field := spelled(name, tracks))]
         charge = spelled(names["charge"], tracks)
         if not fields or charge is None:

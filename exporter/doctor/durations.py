@@ -18,10 +18,7 @@ _UNITS: Final = {"h": 1.0, "min": 60.0}
 
 def check(seen: Observations) -> Iterator[Check]:
     """Yield what the units of each type's times are."""
-    for known in seen.types:
-        tracks = seen.tracks[known.type]
-        if tracks:
-            yield _units(known, tracks)
+    yield from (_units(known, tracks) for known, tracks in seen.tracks if tracks)
 
 
 def _units(known: DeviceType, tracks: Sequence[Track]) -> Check:

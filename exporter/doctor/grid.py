@@ -18,8 +18,7 @@ _OFF: Final = 0.1
 
 def check(seen: Observations) -> Iterator[Check]:
     """Yield whether the names of each type's grid energies say which way they flow."""
-    for known in seen.types:
-        tracks = seen.tracks[known.type]
+    for known, tracks in seen.tracks:
         for terms in tables.load("quantities")["balance"]:
             names = {term: spelled(name, tracks) for term, name in terms.items()}
             if names["grid"] is None or names["to_grid"] is None:

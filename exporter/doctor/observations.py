@@ -150,13 +150,12 @@ class Observations:
         return Track(rows[time] for time in sorted(rows))
 
     @cached_property
-    def tracks(self) -> Mapping[str, list[Track]]:
-        """Return the tracks of the devices that gave a usable reading, by type; not before the survey is over."""
-        found: dict[str, list[Track]] = {}
-        for known in self.types:
-            tracks = [self.track(known.type, exchange.sn) for exchange, _ in self.good(known.type)]
-            found[known.type] = [track for track in tracks if track]
-        return found
+    def tracks(self) -> list[tuple[DeviceType, list[Track]]]:
+        """Return each type with the tracks of its devices that gave a usable reading; not before the survey is over."""
+        return [
+            (known, [track for exchange, _ in self.good(known.type) if (track := self.track(known.type, exchange.sn))])
+            for known in self.types
+        ]
 
     def _row(self, answer: Any, device_type: str) -> Row | None:
         if not isinstance(answer, dict) or (time := local_time(answer.get("time"))) is None:

@@ -22,10 +22,7 @@ _BY_ENERGY: Final = {"W": 1000.0, "kW": 1.0}
 
 def check(seen: Observations) -> Iterator[Check]:
     """Yield what the units of each type's active powers are."""
-    for known in seen.types:
-        tracks = seen.tracks[known.type]
-        if tracks:
-            yield _units(known, tracks)
+    yield from (_units(known, tracks) for known, tracks in seen.tracks if tracks)
 
 
 def _units(known: DeviceType, tracks: Sequence[Track]) -> Check:

@@ -1,7 +1,7 @@
 """The state of devices, for pages and scripts. Times are Unix times and durations seconds; None is unknown."""
 
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -176,7 +176,5 @@ class DeviceStatus:
 
 def count_states(devices: Iterable[DeviceStatus]) -> dict[DeviceState, int]:
     """Return how many devices are in each state."""
-    counts = dict.fromkeys(DeviceState, 0)
-    for device in devices:
-        counts[device.state] += 1
-    return counts
+    counts = Counter(device.state for device in devices)
+    return {state: counts[state] for state in DeviceState}

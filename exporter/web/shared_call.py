@@ -16,7 +16,7 @@ class SharedCall(Generic[Result]):
 
     def __init__(self, function: Callable[[], Result]) -> None:
         self._function = function
-        self._running: asyncio.Task[Result] | None = None
+        self._lock = asyncio.Lock()
         self._next: asyncio.Task[Result] | None = None
         # a thread of its own: those that serve the pages may all be in use
         self._thread = ThreadPoolExecutor(1)
@@ -24,17 +24,11 @@ class SharedCall(Generic[Result]):
     async def get(self) -> Result:
         """Return the result of a call that begins now or later. Raises what the function raises."""
         if self._next is None:
-            self._next = asyncio.get_running_loop().create_task(self._call(self._running))
+            self._next = asyncio.get_running_loop().create_task(self._call())
         # a client that hangs up must not cancel the call of the others
         return await asyncio.shield(self._next)
 
-    async def _call(self, previous: "asyncio.Task[Result] | None") -> Result:
-        if previous is not None:
-            await asyncio.wait([previous])
-        self._running, self._next = self._next, None
-        try:
+    async def _call(self) -> Result:
+        async with self._lock:
+            self._next = None
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._function)
-        finally:
-            if self._running is asyncio.current_task():
-                # keep no result that nobody will ask for
-                self._running = None
