@@ -246,7 +246,7 @@ def evict_readers(newest: Connection, among: Sequence[Connection], limits: Limit
     """Drop the slowest readers while answers keep too much in memory; never `newest`, which has just made progress.
 
     A body counts once, however many read it, and lives by the fastest of them
-    (test_slow_readers_of_pages_that_differ_hold_no_more_than_the_readme_says).
+    (test_slow_readers_of_pages_that_differ_hold_no_more_than_documented).
     """
     readers = sorted((reader for reader in among if reader.body is not None), key=lambda reader: reader.since)
     while len(readers) > limits.pending_least:

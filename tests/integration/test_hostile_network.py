@@ -74,7 +74,7 @@ def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-def test_slow_readers_of_pages_that_differ_hold_no_more_than_the_readme_says(coding: str, tmp_path: Path) -> None:
+def test_slow_readers_of_pages_that_differ_hold_no_more_than_documented(coding: str, tmp_path: Path) -> None:
     with running([sys.executable, "-m", "tests.helpers.changing_metrics"]) as process:
         it = Exporter(process, tmp_path)
 
