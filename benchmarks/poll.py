@@ -27,6 +27,7 @@ from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.scheduler import Scheduler
 from exporter.polling.target import ReadingJob, Target
+from exporter.polling.zone_watch import ZoneWatch
 
 _SN = "UMD0D23202"
 _ROUNDS = 20
@@ -61,7 +62,6 @@ def _poller(url: str) -> Callable[[], None]:
     session = Session(client, token, RateLimiter(100_000_000, clock), CircuitBreaker(clock), metrics)
     scheduler = Scheduler(session, clock, 1, lambda: None)
     device = Device("pbd", _SN, "pbd/data-last", Evidence.DOCUMENTED, 300.0)
-    job = ReadingJob(
-        Target(device, Series(metric_name, str), clock), session, DroppedFields(metrics), UnknownFields(metrics), LogOnce()
-    )
+    parts = DroppedFields(metrics), UnknownFields(metrics), LogOnce(), ZoneWatch(metrics, clock)
+    job = ReadingJob(Target(device, Series(metric_name, str), clock), session, *parts)
     return lambda: scheduler.work(job)

@@ -186,8 +186,11 @@ def timestamp(time: str, zone: tzinfo, now: float) -> float | None:
     In an hour that occurs twice at a clock change it is the occurrence that lies nearest to `now` (Unix time in seconds).
     """
     found = moment(time)
-    if found is None:
-        return None
+    return instant(found, zone, now) if found is not None else None
+
+
+def instant(found: datetime, zone: tzinfo, now: float) -> float | None:
+    """Return the Unix time of a moment, as `timestamp` does; None if it is out of datetime's range."""
     try:
         if found.tzinfo is not None:
             return found.timestamp()

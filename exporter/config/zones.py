@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
@@ -14,17 +14,21 @@ from zoneinfo import ZoneInfo, available_timezones
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE | re.ASCII)
 
 
+@lru_cache(maxsize=1)
+def _countries() -> Mapping[str, frozenset[str]]:
+    """Return the zones of the tz database's table with the countries that each is of, a country's largest place first."""
+    table = (resources.files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return {row[2]: frozenset(row[0].split(",")) for row in rows}
+
+
 @lru_cache(maxsize=4)
 def offsets(day: int) -> Mapping[int, tuple[str, ...]]:
     """Return the zones of the tz database's table, by their offset from UTC in seconds on a day (a number of days since 1970)."""
     when = datetime.fromtimestamp(day * 86400 + 43200, UTC)
     found: dict[int, list[str]] = {}
-    table = (resources.files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8")
-    for line in table.splitlines():
-        if not line.startswith("#"):
-            name = line.split("\t")[2]
-            offset = when.astimezone(ZoneInfo(name)).utcoffset() or timedelta()
-            found.setdefault(int(offset.total_seconds()), []).append(name)
+    for name in _countries():
+        found.setdefault(offset_at(when, ZoneInfo(name)), []).append(name)
     return {offset: tuple(sorted(names)) for offset, names in sorted(found.items())}
 
 
@@ -37,6 +41,11 @@ def fitting(local: datetime, at: float, oldest: float, ahead: float = 120.0) -> 
     return [offset for offset in offsets(int(at // 86400)) if -ahead <= at - (utc - offset) <= oldest]
 
 
+def offset_at(when: datetime, zone: tzinfo) -> int:
+    """Return the offset of a zone, in seconds, at a moment that has a zone itself."""
+    return int((when.astimezone(zone).utcoffset() or timedelta()).total_seconds())
+
+
 def name_of(offset: int, at: float) -> str:
     """Return a zone that has this offset: one without summer time where the offset is of whole hours."""
     hours, rest = divmod(offset, 3600)
@@ -44,6 +53,23 @@ def name_of(offset: int, at: float) -> str:
         # these count hours west of Greenwich
         return f"Etc/GMT{-hours:+d}" if hours else "Etc/UTC"
     return offsets(int(at // 86400))[offset][0]
+
+
+def name_near(zone: ZoneInfo, offset: int, when: float) -> str:
+    """Return a zone that has this offset at a Unix time, in the country of `zone` if there is one, or else in its region.
+
+    A zone without summer time where neither has it, or where `zone` has it at another time of the year: then the clocks in
+    question are not changed when those of `zone` are.
+    """
+    year = (datetime.fromtimestamp(when + days * 86400, UTC) for days in (-182, -91, 91, 182))
+    here = offsets(int(when // 86400)).get(offset, ())
+    if any(offset_at(moment, zone) == offset for moment in year):
+        return name_of(offset, when)
+    countries = _countries()
+    own, region = countries.get(zone.key, frozenset()), zone.key.partition("/")[0] + "/"
+    near = [name for name in countries if name in here and countries[name] & own]
+    near += [name for name in here if name.startswith(region)]
+    return near[0] if near else name_of(offset, when)
 
 
 def utc(offset: int) -> str:

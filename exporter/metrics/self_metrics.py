@@ -39,6 +39,7 @@ class SelfMetrics:
         self._reasons = tuple(reasons)
         self._suspensions = tuple(suspensions)
         self._types: set[str] = set()
+        self._zones: tuple[str, str] | None = None
         counter = partial(Counter, registry=self.registry)
         gauge = partial(Gauge, registry=self.registry)
         self.requests = counter("atess_exporter_api_requests", "Requests sent to the Enerclo API.", ["type"])
@@ -70,6 +71,13 @@ class SelfMetrics:
             "atess_exporter_times_unreadable",
             "Readings whose own time is there but is no date and time that can be read.",
             ["type"],
+        )
+        self._timezone_offset = gauge(
+            "atess_exporter_timezone_offset_seconds",
+            "Seconds by which the own times of most devices are ahead (below 0: behind) where they are read in timezone, that of "
+            "the config; fits is a zone in which they are not. 0 while timezone fits. Absent without timezone, before times "
+            "have moved, and while no zone fits most devices.",
+            ["timezone", "fits"],
         )
         self.devices = gauge("atess_exporter_devices", "Devices configured on this shard.", ["type"])
         self.discovered = gauge(
@@ -150,6 +158,14 @@ class SelfMetrics:
         """Set the cause of the account's suspension; None or a word that is not a cause means not suspended."""
         for known in self._suspensions:
             self.suspended.labels(known).set(known == cause)
+
+    def show_zone(self, zones: tuple[str, str] | None, offset: int = 0) -> None:
+        """Set how far the readings' times are off (seconds) in the first of `zones`; the second fits. None: that is not known."""
+        if zones is not None:
+            self._timezone_offset.labels(*zones).set(offset)
+        if self._zones is not None and self._zones != zones:
+            self._timezone_offset.remove(*self._zones)
+        self._zones = zones
 
     def show_shard(self, index: int, total: int) -> None:
         """Set the number of this shard, and of all."""

@@ -18,6 +18,7 @@ from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.job import Job
 from exporter.polling.status import SUSPENDED, DeviceStatus
 from exporter.polling.target import ReadingJob, Target
+from exporter.polling.zone_watch import ZoneFit, ZoneWatch
 
 _log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ class Readings:
         self._dropped_fields = dropped_fields
         self._unknown_fields = UnknownFields(session.metrics)
         self._log_once = LogOnce()
+        self._zones = ZoneWatch(session.metrics, clock)
         self._jobs: dict[tuple[str, str], ReadingJob] = {}
 
     def apply(self, config: Config, devices: Iterable[Device], stretch: float) -> dict[Job, float]:
@@ -40,6 +42,7 @@ class Readings:
         Devices that stay keep their job, readings and history.
         """
         self._unknown_fields.configure(config.types)
+        self._zones.configure(config.api.zone)
         self._session.base_url, self._session.types = config.api.base_url, tuple(config.types)
 
         def configure(target: Target, device: Device) -> None:
@@ -50,6 +53,7 @@ class Readings:
         wanted = {device.key: device for device in devices}
         for key in self._jobs.keys() - wanted.keys():
             self._jobs.pop(key).target.remove()
+            self._zones.forget(key)
         for key, device in wanted.items():
             if key in self._jobs:
                 configure(self._jobs[key].target, device)
@@ -58,11 +62,13 @@ class Readings:
             with self._series.together():
                 target = Target(device, self._series, self._clock)
                 configure(target, device)
-            self._jobs[key] = ReadingJob(target, self._session, self._dropped_fields, self._unknown_fields, self._log_once)
+            parts = self._dropped_fields, self._unknown_fields, self._log_once, self._zones
+            self._jobs[key] = ReadingJob(target, self._session, *parts)
         return {job: job.target.interval for job in self._jobs.values()}
 
     def mark_stale(self) -> None:
         """Mark values stale that have become too old; called before every scrape too, so that it needs no living loop."""
+        self._zones.expire()
         now = self._clock.now()
         for job in list(self._jobs.values()):
             # asked here, because a call for each of 10,000 devices would be felt in every scrape
@@ -74,20 +80,28 @@ class Readings:
     def statuses(self) -> list[DeviceStatus]:
         """Return the status of every device."""
         self.mark_stale()
-        return [self._with_remedy(job, job.target.status(*self._next_poll(job))) for job in list(self._jobs.values())]
+        fit = self._zones.fit()
+        return [self._completed(job, job.target.status(*self._next_poll(job)), fit) for job in list(self._jobs.values())]
 
     def detail(self, key: tuple[str, str]) -> DeviceStatus | None:
         """Return the status of the device of this key, with its latest reading and last polls; None if it is not polled."""
         self.mark_stale()
         job = self._jobs.get(key)
-        return self._with_remedy(job, job.target.detail(*self._next_poll(job))) if job else None
+        return self._completed(job, job.target.detail(*self._next_poll(job)), self._zones.fit()) if job else None
 
     @property
     def suspension_remedy(self) -> str | None:
         """Return what to do about a suspension, None if there is none."""
         return self._session.suspension_remedy
 
-    def _with_remedy(self, job: ReadingJob, status: DeviceStatus) -> DeviceStatus:
+    def zone_fit(self) -> ZoneFit:
+        """Return how the zone of the config fits the readings' own times."""
+        self._zones.expire()
+        return self._zones.fit()
+
+    def _completed(self, job: ReadingJob, status: DeviceStatus, fit: ZoneFit) -> DeviceStatus:
+        """Return the status with what the target does not know."""
+        status.zone = fit.of(self._zones.shift(job.key))
         if status.reason is not None:
             suspended = status.reason == SUSPENDED
             advice = None if suspended else self._session.advise(job.target.device, status.reason, status.error or "")

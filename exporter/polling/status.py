@@ -9,6 +9,7 @@ from typing import Final
 
 from exporter.catalogue.types import Evidence, FieldInfo
 from exporter.polling.faults import ActiveFault
+from exporter.polling.zone_watch import FittingZone
 
 #: Polls that are remembered.
 KEPT_POLLS: Final = 20
@@ -132,7 +133,7 @@ class DeviceStatus:
     reading. `next_poll` lies in the past while a poll waits for its turn; `failures` are those in a row for which polls are
     skipped until then. `lost` is what its data logger says, and `gone_since` since when no list has it any more. `faults` are
     the active ones, None where nothing is said of faults. `running_state` is the field of the reading that says what the device
-    is doing, if it has it.
+    is doing, if it has it. `zone` is the one that fits its own times, None as long as that is not known.
 
     What follows `running_state` is there only where one device is asked for: the title of its type, its latest reading, the
     fields of it that have text and no number, its last polls, the latest first, its settings that have numbers, and
@@ -162,6 +163,7 @@ class DeviceStatus:
     faults: Sequence[ActiveFault] | None
     running_state: FieldValue | None
     remedy: str | None = None
+    zone: FittingZone | None = None
     title: str = ""
     fields: Sequence[FieldValue] = ()
     texts: Sequence[tuple[str, str]] = ()

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from exporter.api.errors import EnercloError
-from exporter.api.reading import Reading, read, timestamp
+from exporter.api.reading import Reading, read
 from exporter.api.session import Session
 from exporter.catalogue.faults import NO_FAULT_WORDS, FaultWords
 from exporter.catalogue.kinds import BY_NAME, Kinds
@@ -24,7 +24,9 @@ from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.faults import ActiveFaults
 from exporter.polling.job import Job, Request
+from exporter.polling.own_time import OwnTime
 from exporter.polling.status import SUSPENDED, DeviceState, DeviceStatus, FieldValue, PollHistory, PollResult, StaleCause
+from exporter.polling.zone_watch import ZoneWatch
 
 _log = structlog.get_logger()
 
@@ -44,9 +46,9 @@ class Target:
 
     # there are many targets, and a dictionary for each would be 1.3 KB
     __slots__ = (
-        *("_clock", "_data_time", "_data_timestamp", "_error", "_filter", "_lock", "_mark", "_moved_at", "_polls", "_reason"),
-        *("_row", "_series", "_stale_after", "_stale_cause", "_success_at", "_success_wall", "_texts", "_time_is_read"),
-        *("_up", "_zone", "device", "faults", "interval", "kinds", "stale_check_at"),
+        *("_clock", "_error", "_filter", "_lock", "_mark", "_moved_at", "_own_time", "_polls", "_reason"),
+        *("_row", "_series", "_stale_after", "_stale_cause", "_success_at", "_success_wall", "_texts", "_up"),
+        *("device", "faults", "interval", "kinds", "stale_check_at"),
     )
 
     def __init__(self, device: Device, series: Series, clock: Clock) -> None:
@@ -66,13 +68,10 @@ class Target:
         self._clock = clock
         self._lock = threading.RLock()
         self._up: bool | None = None
-        self._zone: tzinfo | None = None
         self._filter = EVERYTHING
-        self._data_time: str | None = None
-        self._time_is_read = True
+        self._own_time = OwnTime()
         #: Packed, because most devices have few and all of them together would be felt.
         self._texts = _NO_TEXTS
-        self._data_timestamp: float | None = None
         self._success_wall: float | None = None
         self._reason: str | None = None
         self._error: str | None = None
@@ -101,7 +100,7 @@ class Target:
             self.device = device
             self.interval = device.interval * stretch
             self._stale_after = stale_after or max(_STALE_INTERVALS * self.interval, _STALE_SECONDS)
-            self._zone = zone
+            self._series.set(self._row, "atess_device_data_timestamp_seconds", self._own_time.read_in(zone))
             self._filter = field_filter
             self.kinds, self.faults.words = kinds, fault_words
             self._series.set(self._row, "atess_device_lost", None if device.lost is None else int(device.lost))
@@ -133,14 +132,10 @@ class Target:
             self._success_at = self._clock.now()
             if reading.mark is None or reading.mark != self._mark:
                 self._mark, self._moved_at = reading.mark, self._success_at
-            self._data_time = reading.time
-            self._time_is_read = reading.unread_time is None
             came_up = self._set_up(True)
             self._success_wall = self._clock.wall()
             self._series.set(self._row, "atess_device_last_success_timestamp_seconds", self._success_wall)
-            time, zone = reading.time, self._zone
-            self._data_timestamp = timestamp(time, zone, self._success_wall) if time is not None and zone is not None else None
-            self._series.set(self._row, "atess_device_data_timestamp_seconds", self._data_timestamp)
+            self._series.set(self._row, "atess_device_data_timestamp_seconds", self._own_time.take(reading, self._success_wall))
             self._update_staleness()
             if self._stale_cause is not None:
                 return came_up, ()
@@ -183,7 +178,7 @@ class Target:
             now, wall = self._clock.now(), self._clock.wall()
             age = None
             if self._success_wall is not None:
-                age = now - self._moved_at if self._data_timestamp is None else wall - self._data_timestamp
+                age = now - self._moved_at if self._own_time.timestamp is None else wall - self._own_time.timestamp
             running = self._series.value(self._row, STATE_FIELD)
             return DeviceStatus(
                 type=self.device.type,
@@ -197,9 +192,9 @@ class Target:
                 stale_cause=self._stale_cause,
                 lost=self.device.lost,
                 gone_since=self.device.gone_since,
-                data_time=self._data_time,
-                data_time_is_read=self._time_is_read,
-                data_timestamp=self._data_timestamp,
+                data_time=self._own_time.text,
+                data_time_is_read=self._own_time.is_read,
+                data_timestamp=self._own_time.timestamp,
                 data_age=age,
                 last_success=self._success_wall,
                 last_poll=self._polls.last,
@@ -258,14 +253,15 @@ class ReadingJob(Job):
     start_window = 30.0
 
     def __init__(
-        self, target: Target, session: Session, dropped_fields: DroppedFields, unknown_fields: UnknownFields, log_once: LogOnce
+        self, target: Target, session: Session, dropped: DroppedFields, unknown: UnknownFields, once: LogOnce, zones: ZoneWatch
     ) -> None:
         super().__init__(target.device.key)
         self.target = target
         self._session = session
-        self._dropped_fields = dropped_fields
-        self._unknown_fields = unknown_fields
-        self._log_once = log_once
+        self._dropped_fields = dropped
+        self._unknown_fields = unknown
+        self._log_once = once
+        self._zones = zones
 
     def request(self) -> Request:
         """Return the request for the latest reading."""
@@ -283,6 +279,7 @@ class ReadingJob(Job):
         for field in self.target.faults.words.unreadable(answer.fields):
             warn = _log.warning if self._log_once.is_new((device.key, field), "word") else _log.debug
             warn("cannot read a fault word", device_sn=device.sn, type=device.type, field=field, value=answer.fields[field])
+        self._zones.observe(device.key, answer.time, self.target.interval)
         if answer.unread_time is not None:
             self._session.metrics.times_unreadable.labels(device.type).inc()
             warn = _log.warning if self._log_once.is_new(device.key, "time") else _log.debug

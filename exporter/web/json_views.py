@@ -7,12 +7,13 @@ from typing import Any
 from exporter.catalogue.types import BATTERY_FIELD, CHARGE_FIELD, MODE_FIELD
 from exporter.polling.faults import ActiveFault
 from exporter.polling.status import DeviceStatus, FieldValue, PollResult, count_states
+from exporter.polling.zone_watch import ZoneFit
 
 
-def fleet_document(devices: Iterable[DeviceStatus], found: Iterable[DeviceStatus]) -> dict[str, Any]:
-    """Return the document of the `found` ones of all `devices`, with the counts of all."""
+def fleet_document(devices: Iterable[DeviceStatus], found: Iterable[DeviceStatus], fit: ZoneFit) -> dict[str, Any]:
+    """Return the document of the `found` ones of all `devices`, with the counts of all and the zones that fit their times."""
     counts = {str(state): count for state, count in count_states(devices).items()}
-    return {"counts": counts, "devices": [_device(device) for device in found]}
+    return {"counts": counts, "timezone": _timezone(fit), "devices": [_device(device) for device in found]}
 
 
 def device_document(device: DeviceStatus) -> dict[str, Any]:
@@ -53,12 +54,23 @@ def _device(device: DeviceStatus) -> dict[str, Any]:
         "data_time": device.data_time,
         "data_timestamp_seconds": device.data_timestamp,
         "data_age_seconds": device.data_age,
+        "fitting_timezone": device.zone.name if device.zone else None,
         "last_success_timestamp_seconds": device.last_success,
         "last_poll": _poll(device.last_poll) if device.last_poll else None,
         "interval_seconds": device.interval,
         "next_poll_timestamp_seconds": device.next_poll,
         "running_state": _state(device.running_state),
         "faults": None if device.faults is None else [_fault(active) for active in device.faults],
+    }
+
+
+def _timezone(fit: ZoneFit) -> dict[str, Any]:
+    return {
+        "configured": fit.configured,
+        "fits": fit.most.name if fit.most else None,
+        "offset_seconds": fit.most.shift if fit.most and fit.configured else None,
+        "devices": fit.devices,
+        "fitting": [{"timezone": zone.name, "utc_offset": zone.utc, "devices": zone.devices} for zone in fit.groups],
     }
 
 

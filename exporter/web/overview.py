@@ -10,6 +10,7 @@ from exporter.clock import Clock
 from exporter.config.sharding import WHOLE, Shard
 from exporter.polling.readings import Readings
 from exporter.polling.status import DeviceStatus, FieldValue
+from exporter.polling.zone_watch import ZoneFit
 
 
 class Overview:
@@ -48,6 +49,11 @@ class Overview:
     def suspension_remedy(self) -> str | None:
         """Return what to do about that, None if it is closed."""
         return self._readings.suspension_remedy
+
+    @property
+    def zone_fit(self) -> ZoneFit:
+        """Return how the zone of the config fits the readings' own times."""
+        return self._readings.zone_fit()
 
     def devices(self) -> list[DeviceStatus]:
         """Return the status of all devices."""

@@ -142,7 +142,7 @@ class Pages:
         except QueryError as error:
             return self.error(request, 400, str(error))
         devices = self._overview.devices()
-        return self._document(request, fleet_document(devices, query.matching(devices)))
+        return self._document(request, fleet_document(devices, query.matching(devices), self._overview.zone_fit))
 
     def _device(self, request: Request) -> Response:
         """Return a device's page, or its JSON if `.json` follows the deviceSn or the client prefers it.
@@ -182,7 +182,7 @@ class Pages:
 
     def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
         path = request.scope["path"].removeprefix(self._prefix)
-        values |= {"path": path, "now": self._overview.now, **self._suspension()}
+        values |= {"path": path, "now": self._overview.now, "fit": self._overview.zone_fit, **self._suspension()}
         text = self._templates.get_template(template).render(values)
         return _answer(request, text.encode("utf-8", "backslashreplace"), HTML, status)
 

@@ -43,6 +43,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.polling.status import PollResult
 from exporter.polling.target import Target
+from exporter.polling.zone_watch import ZoneWatch
 from exporter.simulator import Cloud, SimClock, SimDevice, demo_site
 from tests.helpers.fakes import FakeClock
 from tests.helpers.openmetrics import Pages
@@ -173,6 +174,8 @@ class _Day:
         self._started = at
         self._series = Series(metric_name, lambda field: field)
         self._metrics = SelfMetrics("0.1.0", REASONS, ["unauthorized", "unreachable"])
+        self._zones = ZoneWatch(self._metrics, self._clock)
+        self._zones.configure(ZONE)
         self._budget = _BUDGET
         self._metrics.show_shard(0, 1)
         self._metrics.watch(lambda: 0.4, lambda: self._budget)
@@ -252,7 +255,9 @@ class _Day:
                 data = self._cloud.reading(target.device.type, target.device.sn, datetime.fromtimestamp(now, ZONE))
                 if target.device.sn == _FAULTY and 570 <= minute < 600:
                     data |= _FAULT
-                target.record_success(read(data, target.device.sn), PollResult(now, 0.0, None))
+                reading = read(data, target.device.sn)
+                target.record_success(reading, PollResult(now, 0.0, None))
+                self._zones.observe(target.device.key, reading.time, _INTERVAL)
 
     def _request(self, kind: str, failure: str | None) -> None:
         self._metrics.requests.labels(kind).inc()

@@ -9,6 +9,7 @@ from exporter.catalogue.types import load_catalogue
 from exporter.config.sharding import WHOLE
 from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.status import DeviceStatus
+from exporter.polling.zone_watch import ZoneFit
 from exporter.web import Server, Site, create_app
 from exporter.web.overview import Overview
 
@@ -17,6 +18,7 @@ class Parts(Overview):
     now = 1_790_000_000.0
     suspended = None
     suspension_remedy = None
+    zone_fit = ZoneFit()
     shard = WHOLE
     types = load_catalogue()
 

@@ -20,6 +20,7 @@ from exporter.documentation import SITE
 from exporter.metrics.exposition import Selection, Snapshot
 from exporter.polling.faults import ActiveFault
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
+from exporter.polling.zone_watch import FittingZone, ZoneFit
 from exporter.web import Server, Site, create_app
 from exporter.web.middleware import BROWSER_HEADERS
 from exporter.web.overview import Overview
@@ -47,6 +48,7 @@ class Devices(Overview):
     now = NOW
     suspended: str | None = None
     suspension_remedy: str | None = None
+    zone_fit = ZoneFit("Asia/Bangkok")
     types = load_catalogue()
     shard = WHOLE
 
@@ -252,6 +254,93 @@ def test_a_suspended_account_is_said_on_top(cause: str, words: str) -> None:
         assert "5 min suspended" in web.text("/devices")
 
 
+TOKYO = FittingZone(7200, "Asia/Tokyo", "UTC+09:00", 3)
+DHAKA = FittingZone(-3600, "Asia/Dhaka", "UTC+06:00", 3)
+FITS = FittingZone(0, "Asia/Bangkok", "UTC+07:00", 3)
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        (
+            ZoneFit("Asia/Bangkok", 4, (TOKYO,)),
+            "api.timezone is Asia/Bangkok, but in it the times of 3 of the 4 devices whose times move are 2 h ahead of now. "
+            "Asia/Tokyo (UTC+09:00) would fit: set it and reload.",
+        ),
+        (
+            ZoneFit("Asia/Bangkok", 3, (DHAKA,)),
+            "are 1 h behind now. Asia/Dhaka (UTC+06:00) would fit, unless the data come that late: set it",
+        ),
+        (
+            ZoneFit("Asia/Bangkok", 7, (FITS, TOKYO, DHAKA)),
+            "api.timezone is Asia/Bangkok, and the times of some devices do not fit it: Asia/Tokyo (UTC+09:00) would fit 3, "
+            "Asia/Dhaka (UTC+06:00) would fit 3. One zone holds for all devices",
+        ),
+        (ZoneFit(), "api.timezone is not set, so atess_device_data_timestamp_seconds is missing"),
+        (ZoneFit(), "Which zone fits is told here when the times of most devices have moved twice"),
+        (
+            ZoneFit(None, 4, (replace(TOKYO, name="Etc/GMT-9", shift=32400),)),
+            "Etc/GMT-9 (UTC+09:00) fits the times of 3 of the 4 devices whose times move: set it",
+        ),
+        (
+            ZoneFit(None, 6, (TOKYO, DHAKA)),
+            "The times of the 6 devices whose times move fit different zones: Asia/Tokyo (UTC+09:00) fits 3, Asia/Dhaka",
+        ),
+    ],
+)
+def test_a_zone_that_does_not_fit_or_is_missing_is_said_on_top(fit: ZoneFit, words: str) -> None:
+    devices = Devices(UP)
+    devices.zone_fit = fit
+    with serving(devices) as web:
+        for path in ("/", "/devices"):
+            assert words in web.text(path), path
+
+
+@pytest.mark.parametrize("fit", [ZoneFit("Asia/Bangkok"), ZoneFit("Asia/Bangkok", 4, (FITS,))])
+def test_of_a_zone_that_fits_nothing_is_said(fit: ZoneFit) -> None:
+    devices = Devices(replace(UP, zone=fit.most))
+    devices.zone_fit = fit
+    with serving(devices) as web:
+        for path in ("/", "/devices", "/devices/pbd/UMD1"):
+            page = web.text(path)
+            assert "timezone" not in page.replace("Asia/Bangkok", ""), path
+            assert "would fit" not in page, path
+
+
+def test_a_devices_page_and_document_have_the_zone_that_fits_it() -> None:
+    devices = Devices(replace(UP, zone=DHAKA))
+    devices.zone_fit = ZoneFit("Asia/Bangkok", 7, (FITS, DHAKA))
+    with serving(devices) as web:
+        page = web.text("/devices/pbd/UMD1")
+        fleet, one = web.get("/devices.json").json(), web.get("/devices/pbd/UMD1.json").json()
+    assert "Its own time is 1 h behind now in Asia/Bangkok, the api.timezone of the config" in page
+    assert (
+        "Asia/Dhaka (UTC+06:00) would fit, unless its data come that late, as it would 3 of the 7 devices whose times move."
+        in page
+    )
+    assert one["fitting_timezone"] == "Asia/Dhaka"
+    assert fleet["timezone"] == {
+        "configured": "Asia/Bangkok",
+        "fits": None,
+        "offset_seconds": None,
+        "devices": 7,
+        "fitting": [
+            {"timezone": "Asia/Bangkok", "utc_offset": "UTC+07:00", "devices": 3},
+            {"timezone": "Asia/Dhaka", "utc_offset": "UTC+06:00", "devices": 3},
+        ],
+    }
+
+
+def test_without_a_zone_in_the_config_a_devices_page_says_which_fits() -> None:
+    devices = Devices(
+        replace(UP, data_timestamp=None, zone=replace(TOKYO, name="Etc/GMT-9")), replace(UP, sn="U2", data_timestamp=None)
+    )
+    devices.zone_fit = ZoneFit(None, 1, (replace(TOKYO, name="Etc/GMT-9"),))
+    with serving(devices) as web:
+        assert "in an unknown zone: api.timezone is not set, Etc/GMT-9 (UTC+09:00) fits" in web.text("/devices/pbd/UMD1")
+        assert "in an unknown zone: api.timezone is not set Last success" in web.text("/devices/pbd/U2")
+
+
 def test_a_large_fleet_is_paged_by_links_that_keep_the_question() -> None:
     fleet = [status(f"S{number:05}", state=DeviceState.FAILING if number % 2 else DeviceState.UP) for number in range(10_000)]
     with serving(Devices(*fleet)) as web:
@@ -334,6 +423,7 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
         "suspended": "unreachable",
         "suspension_remedy": "Check api.base_url, the network and the firewall between this machine and the cloud.",
         "counts": {"failing": 0, "gone": 0, "stale": 0, "waiting": 1, "up": 1},
+        "timezone": {"configured": "Asia/Bangkok", "fits": None, "offset_seconds": None, "devices": 0, "fitting": []},
     }
     assert document["devices"] == [
         {
@@ -350,6 +440,7 @@ def test_documents_have_every_fact_and_null_for_what_is_unknown() -> None:
             "data_time": "2026-09-21 21:13:00",
             "data_timestamp_seconds": NOW - 20,
             "data_age_seconds": 20.0,
+            "fitting_timezone": None,
             "last_success_timestamp_seconds": NOW - 9,
             "last_poll": {"timestamp_seconds": NOW - 10, "duration_seconds": 0.25, "reason": None},
             "interval_seconds": 300.0,

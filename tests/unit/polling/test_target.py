@@ -76,6 +76,17 @@ def test_without_a_zone_or_a_time_there_is_no_data_timestamp(clock: FakeClock) -
     assert zoned.shown("device_data_timestamp_seconds") is None
 
 
+def test_another_zone_holds_at_once_for_the_reading_that_is_shown(clock: FakeClock) -> None:
+    bench = Bench(clock, zone="UTC")
+    bench.read("2026-11-22 10:00:00")
+    assert bench.shown("device_data_timestamp_seconds") == 1795341600
+    assert bench.target.status(None).data_timestamp == 1795341600
+    for zone, timestamp in ((ZoneInfo("Asia/Bangkok"), 1795316400), (None, None), (ZoneInfo("UTC"), 1795341600)):
+        bench.target.configure(device(), 1.0, None, zone)
+        assert bench.shown("device_data_timestamp_seconds") == timestamp
+        assert bench.target.status(None).data_timestamp == timestamp
+
+
 def test_a_failing_device_keeps_its_values_until_they_are_stale_and_then_only_they_vanish(clock: FakeClock) -> None:
     bench = Bench(clock)
     bench.read("t1", ppv=5)

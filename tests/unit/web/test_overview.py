@@ -1,6 +1,7 @@
 """What the pages are told, from the polls of a whole scheduler on a fake clock."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -13,6 +14,7 @@ from exporter.config.schema import ApiSection
 from exporter.config.token import Token
 from exporter.polling.scheduler import TICK
 from exporter.polling.status import DeviceState, DeviceStatus, FieldValue, PollResult
+from exporter.polling.zone_watch import FittingZone
 from exporter.web.overview import Overview
 from tests.helpers.fakes import FakeClock, device
 from tests.helpers.fleet import Fleet, devices, failing
@@ -64,6 +66,22 @@ def test_a_device_that_answers_is_up_with_its_poll_and_its_reading(clock: FakeCl
     assert len(bench.sent) == before
     bench.run(2 * TICK)
     assert len(bench.sent) == before + 1
+
+
+def test_the_zone_that_fits_the_readings_times_is_told(clock: FakeClock) -> None:
+    bench = Bench(clock, devices(3))
+    # midnight
+    clock.wall_offset += -clock.wall() % 86400
+    bench.apply(devices(3), api=ApiSection(timezone="Etc/UTC"))
+    # each device's clock is in Bangkok, S2's in Greenwich
+    bench.answer = lambda sn: {"ppv": 1, "time": f"{datetime.fromtimestamp(clock.wall() + 25200 * (sn != 'S2'), UTC):%F %T}"}
+    bench.run(1000)
+    fit = bench.overview.zone_fit
+    assert fit.wrong == FittingZone(25200, "Etc/GMT-7", "UTC+07:00", 2)
+    assert [bench.status(sn).zone for sn in ("S0", "S1", "S2")] == [fit.wrong, fit.wrong, fit.of(0)]
+    assert bench.detail().zone == fit.wrong
+    bench.apply(devices(1), api=ApiSection(timezone="Asia/Bangkok"))
+    assert bench.overview.zone_fit.groups == (FittingZone(0, "Asia/Bangkok", "UTC+07:00", 1),)
 
 
 def test_what_the_catalogue_knows_of_a_field_is_said_and_what_it_does_not_know_is_not(clock: FakeClock) -> None:
