@@ -78,14 +78,13 @@ class _Track:
         self.polled_at = self.moved_at = now
         self.last: Move | None = None
         self.shift: int | None = None
-        #: The time moved at least twice, as the clock did, and the same zones fitted.
+        #: The time moved at least twice, and as the clock did.
         self.steady = False
 
     def take(self, move: Move, zone: ZoneInfo) -> None:
         """Take in that the time moved."""
-        shift = move.shift(zone)
-        self.steady = self.last is not None and shift == self.shift and move.follows(self.last)
-        self.last, self.shift = move, shift
+        self.steady = self.last is not None and move.follows(self.last)
+        self.last, self.shift = move, move.shift(zone)
 
     @property
     def vote(self) -> int | None:

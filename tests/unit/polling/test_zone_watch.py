@@ -237,6 +237,29 @@ def test_clocks_that_are_not_changed_are_noticed(clock: FakeClock) -> None:
     assert site.metric() == {'{fits="Etc/GMT-1",timezone="Europe/Berlin"}': -3600}
 
 
+def test_an_outage_does_not_make_a_wrong_zone_fit(clock: FakeClock) -> None:
+    """After five hours without a poll a time that is two hours behind may just be old."""
+    site = Site(clock, "Asia/Tokyo", *fleet(5, "Asia/Bangkok"))
+    with structlog.testing.capture_logs() as logs:
+        site.run(20)
+        clock.advance(5 * 3600)
+        for _ in range(15):
+            site.run(1)
+            assert set(site.metric().values()) == {-7200}
+    assert len(logs) == 1
+
+
+def test_an_offset_that_no_place_has_after_a_change_of_clocks_is_not_told(clock: FakeClock) -> None:
+    """Devices in Kathmandu fall silent before summer time ends in Berlin: they were 3 h 45 min ahead of it."""
+    site = Site(clock, "Europe/Berlin", *fleet(2, "Asia/Kathmandu"), at="2026-10-25 00:30:00")
+    site.run(20)
+    assert [zone.name for zone in site.fit().others] == ["Asia/Kathmandu"]
+    for device in site.devices:
+        device.online = False
+    site.run(20)
+    assert (site.fit().devices, site.fit().groups) == (2, ())
+
+
 def test_devices_that_left_and_those_silent_for_a_day_count_no_more(clock: FakeClock) -> None:
     site = Site(clock, "Asia/Bangkok", *fleet(2, "Asia/Bangkok"), *fleet(3, "Asia/Tokyo", first=2))
     site.run(20)
@@ -249,7 +272,14 @@ def test_devices_that_left_and_those_silent_for_a_day_count_no_more(clock: FakeC
         device.online = False
     site.run(23 * 60)
     assert site.fit().devices == 3
+    site.devices[1].online = True
     site.run(70)
+    assert site.fit().devices == 1
+    assert set(site.metric().values()) == {0}
+    site.run(24 * 60)
+    assert site.fit().devices == 1
+    site.devices.clear()
+    site.run(25 * 60)
     assert (site.fit().devices, site.metric()) == (0, {})
 
 
