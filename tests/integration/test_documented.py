@@ -29,8 +29,9 @@ def codes_in_first_cells(page: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def running_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
-    """An exporter with all that it can show: a device with a fault, discovery and settings."""
-    with simulated_cloud("--site", "--fault", f"pbd:{BROKEN}=1.13", "--timezone", "Asia/Bangkok") as cloud:
+    """An exporter with all that it can show: a device with a fault, times that move, discovery and settings."""
+    arguments = ("--site", "--fault", f"pbd:{BROKEN}=1.13", "--timezone", "Asia/Bangkok", "--upload-interval", "1")
+    with simulated_cloud(*arguments) as cloud:
         config = {
             "api": {"base_url": cloud.url, "requests_per_minute": 6000, "timezone": "Asia/Bangkok"},
             "poll": {"interval": "2s"},
@@ -39,7 +40,7 @@ def running_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Expor
             "settings": {"interval": "2s"},
         }
         with exporter(tmp_path_factory.mktemp("exporter"), config) as running:
-            wanted = ("atess_device_fault_active{", "atess_device_lost{", "atess_setting_")
+            wanted = ("atess_device_fault_active{", "atess_device_lost{", "atess_setting_", "atess_exporter_timezone_offset_")
             eventually(lambda: all(f"\n{name}".encode() in running.page() for name in wanted))
             yield running
 

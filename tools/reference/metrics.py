@@ -39,6 +39,7 @@ def own_metrics() -> str:
     metrics = SelfMetrics("", REASONS, list(Cause))
     metrics.count_devices({"pbd": 1})
     metrics.show_shard(0, 1)
+    metrics.show_zone(("Asia/Bangkok", "Asia/Bangkok"))
     for of_a_list in (metrics.discovered, metrics.list_up):
         of_a_list.labels("pbd", "DLD0D20001")
     rows = [
