@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from tests.helpers.processes import Exporter, eventually, exporter, simulated_cloud
 
 REFERENCE = Path("docs/reference")
-LOGGER, BROKEN = "DLD0D20001", "UMD0D23202"
+LOGGER, BROKEN, GONE = "DLD0D20001", "UMD0D23202", "UMD0D23203"
 
 #: Served while a device is in no list any more, and while a time zone does not fit: there is neither here.
 SOMETIMES = {"atess_device_gone", "atess_exporter_timezone_offset_seconds"}
@@ -29,7 +29,7 @@ def codes_in_first_cells(page: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def running_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
-    """An exporter with all that it can show: a device with a fault, times that move, discovery and settings."""
+    """An exporter with all that it can show: a faulty device, one that is gone, times that move, discovery and settings."""
     arguments = ("--site", "--fault", f"pbd:{BROKEN}=1.13", "--timezone", "Asia/Bangkok", "--upload-interval", "1")
     with simulated_cloud(*arguments) as cloud:
         config = {
@@ -42,6 +42,8 @@ def running_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Expor
         with exporter(tmp_path_factory.mktemp("exporter"), config) as running:
             wanted = ("atess_device_fault_active{", "atess_device_lost{", "atess_setting_", "atess_exporter_timezone_offset_")
             eventually(lambda: all(f"\n{name}".encode() in running.page() for name in wanted))
+            cloud.remove("pbd", GONE)
+            eventually(lambda: b"\natess_device_gone{" in running.page())
             yield running
 
 
