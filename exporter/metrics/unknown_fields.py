@@ -41,8 +41,9 @@ class UnknownFields:
             return
         with self._lock:
             found = self._found.setdefault(device.type, set())
-            for field in unknown:
-                if field not in found and len(found) < _MAX_COUNTED:
-                    found.add(field)
-                    _log.info("field that nobody has described", type=device.type, field=field[:200], device_sn=device.sn)
+            new = [field for field in dict.fromkeys(unknown) if field not in found][: _MAX_COUNTED - len(found)]
+            found.update(new)
             self._metrics.fields_unknown.labels(device.type).set(len(found))
+        if new:
+            names = ", ".join(field[:200] for field in new)
+            _log.info("fields that nobody has described", type=device.type, fields=names, device_sn=device.sn)

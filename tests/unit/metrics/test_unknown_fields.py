@@ -25,10 +25,7 @@ def test_each_field_that_nobody_described_is_counted_and_logged_once() -> None:
         assert (bench.counted(), logs) == (0, [])
         bench.unknown.report(device("P1"), ["ppv", "novelty", "other"])
         bench.unknown.report(device("P2"), ["other", "novelty"])
-    assert [(entry["log_level"], entry["type"], entry["field"]) for entry in logs] == [
-        ("info", "pbd", "novelty"),
-        ("info", "pbd", "other"),
-    ]
+    assert [(entry["log_level"], entry["type"], entry["fields"]) for entry in logs] == [("info", "pbd", "novelty, other")]
     assert (bench.counted(), bench.counted("pcs")) == (2, 0)
 
 
@@ -46,4 +43,5 @@ def test_new_names_without_end_are_neither_counted_nor_logged_without_end() -> N
     with capture_logs() as logs:
         for number in range(30):
             bench.unknown.report(device("P1"), [f"name{number}x{index}" for index in range(100)])
-    assert (bench.counted(), len(logs)) == (200, 200)
+    names = [name for entry in logs for name in entry["fields"].split(", ")]
+    assert (bench.counted(), len(logs), len(names), len(set(names))) == (200, 2, 200, 200)
