@@ -53,14 +53,12 @@ def ago(seconds: float) -> str:
 
 def utc(at: float) -> str:
     """Return a Unix time as date and time of day; empty if it is out of datetime's range."""
-    moment = _moment(at)
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+    return _format(at, "%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso(at: float) -> str:
     """Return a Unix time for HTML's time element; empty if it is out of datetime's range."""
-    moment = _moment(at)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
+    return _format(at, "%Y-%m-%dT%H:%M:%SZ")
 
 
 def device_url(device_type: str, device_sn: str) -> str | None:
@@ -70,8 +68,8 @@ def device_url(device_type: str, device_sn: str) -> str | None:
     return f"/devices/{device_type}/{quote(device_sn, safe='', errors='surrogatepass')}"
 
 
-def _moment(at: float) -> datetime | None:
+def _format(at: float, form: str) -> str:
     try:
-        return datetime.fromtimestamp(at, UTC)
+        return format(datetime.fromtimestamp(at, UTC), form)
     except (ValueError, OverflowError, OSError):
-        return None
+        return ""
