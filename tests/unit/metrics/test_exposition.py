@@ -107,6 +107,26 @@ def test_what_is_taken_from_a_family_that_is_gone_leaves_its_successor_alone(exp
     assert bytes(exposition.snapshot()) == HEADER + b'm{d="a"} 2\n'
 
 
+def test_what_is_dropped_is_on_no_page_made_after_it(exposition: Exposition) -> None:
+    put(exposition, 0, "a", 1)
+    put(exposition, 0, "a", 1, metric="n")
+    # somebody who still sends it, so that other scrapes of the same exposition share it
+    page = exposition.snapshot()
+    exposition.drop(lambda family: family.name == "n")
+    assert bytes(exposition.snapshot()) == HEADER + b'm{d="a"} 1\n'
+    assert b"\nn{" in bytes(page)
+
+
+def test_a_device_that_is_renamed_leaves_the_families_of_others_as_they_are(exposition: Exposition) -> None:
+    put(exposition, 0, "a", 1, metric="n")
+    put(exposition, 1, "b", 1)
+    exposition.relabel(0, 'd="a"', 'd="A"')
+    assert b'\nn{d="A"} 1\n' in bytes(exposition.snapshot())
+    # its last line takes the family along, header and all
+    take(exposition, 1, "b")
+    assert b"# TYPE m " not in bytes(exposition.snapshot())
+
+
 @pytest.mark.parametrize("text", ['\nm{d="a"} 1', '\nm{d="a', "\n", "\r", 'm{d="a"} 1', 'x",d="a'])
 def test_text_that_looks_like_a_line_is_not_taken_for_one(exposition: Exposition, text: str) -> None:
     odd = text.replace("\n", "\\n").replace('"', '\\"')
