@@ -4,7 +4,9 @@ A time says something of the zone only when it has just moved: it was uploaded s
 to within that. A device that is offline for hours has an old time that stands still, and says nothing.
 """
 
+import math
 import threading
+from array import array
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,23 +41,24 @@ _UTC: Final = ZoneInfo("UTC")
 
 
 class Move(NamedTuple):
-    """A time that had just moved: itself, the Unix time at which it was seen, and the seconds since the poll before."""
+    """A time that had just moved: itself, read as UTC, the Unix time when it was seen, and the seconds since the last poll."""
 
-    local: datetime
+    local: float
     seen: float
     gap: float
 
     @property
     def ahead(self) -> float:
         """Return by how many seconds the time is ahead of UTC; less than its zone's offset by how old it was."""
-        return self.local.replace(tzinfo=UTC).timestamp() - self.seen
+        return self.local - self.seen
 
     def shift(self, zone: ZoneInfo) -> int | None:
         """Return how many seconds further east than `zone` a zone is that fits: 0 if `zone` does, None if none does."""
-        at, oldest = instant(self.local, zone, self.seen), self.gap + _LATE
+        local = datetime.fromtimestamp(self.local, UTC).replace(tzinfo=None)
+        at, oldest = instant(local, zone, self.seen), self.gap + _LATE
         if at is not None and -_AHEAD <= self.seen - at <= oldest:
             return 0
-        fitting = min(zones.fitting(self.local, self.seen, oldest, _AHEAD), default=None)
+        fitting = min(zones.fitting(local, self.seen, oldest, _AHEAD), default=None)
         if fitting is None:
             return None
         shift = fitting - zones.offset_at(datetime.fromtimestamp(self.seen, UTC), zone)
@@ -71,20 +74,39 @@ class Move(NamedTuple):
 class _Track:
     """The time of one device's readings. Times are by the exporter's clock."""
 
-    __slots__ = ("last", "moved_at", "polled_at", "shift", "steady", "time")
+    __slots__ = ("_numbers", "shift", "steady", "time")
 
     def __init__(self, time: str | None, now: float) -> None:
         self.time = time
-        self.polled_at = self.moved_at = now
-        self.last: Move | None = None
         self.shift: int | None = None
         #: The time moved at least twice, and as the clock did.
         self.steady = False
+        #: When it was polled and when the time moved, and that move. Written in place: objects made anew at every poll would come
+        #: to lie among what polls leave behind, and the memory between them would not be given back.
+        self._numbers = array("d", (now, now, math.nan, math.nan, math.nan))
 
-    def take(self, move: Move, zone: ZoneInfo) -> None:
+    def poll(self, now: float) -> float:
+        """Note a poll. Return the seconds since the one before."""
+        gap = now - self._numbers[0]
+        self._numbers[0] = now
+        return gap
+
+    def take(self, move: Move, zone: ZoneInfo, now: float) -> None:
         """Take in that the time moved."""
-        self.steady = self.last is not None and move.follows(self.last)
-        self.last, self.shift = move, move.shift(zone)
+        last = self.last
+        self.steady = last is not None and move.follows(last)
+        self.shift = move.shift(zone)
+        self._numbers[1:] = array("d", (now, *move))
+
+    @property
+    def moved_at(self) -> float:
+        """Return when the time moved last, or was seen first."""
+        return self._numbers[1]
+
+    @property
+    def last(self) -> Move | None:
+        """Return the last move, None if there was none."""
+        return None if math.isnan(self._numbers[4]) else Move(*self._numbers[2:])
 
     @property
     def vote(self) -> int | None:
@@ -155,9 +177,9 @@ class ZoneWatch:
                 return
             self._zone = zone
             for track in self._tracks.values():
-                if track.last is not None:
+                if (last := track.last) is not None:
                     self._count(track, -1)
-                    track.shift = track.last.shift(zone or _UTC)
+                    track.shift = last.shift(zone or _UTC)
                     self._count(track, 1)
             self._show()
 
@@ -169,7 +191,7 @@ class ZoneWatch:
             if track is None:
                 self._tracks[key] = _Track(time, now)
                 return
-            gap, track.polled_at = now - track.polled_at, now
+            gap = track.poll(now)
             if time == track.time:
                 return
             track.time = time
@@ -177,9 +199,8 @@ class ZoneWatch:
             if local is None or local.tzinfo is not None or gap > max(_OUTAGE, _OUTAGE_INTERVALS * interval):
                 return
             self._count(track, -1)
-            track.take(Move(local, self._clock.wall(), gap), self._zone or _UTC)
+            track.take(Move(local.replace(tzinfo=UTC).timestamp(), self._clock.wall(), gap), self._zone or _UTC, now)
             self._count(track, 1)
-            track.moved_at = now
             self._tracks.move_to_end(key)
             self._show()
 
