@@ -78,6 +78,7 @@ class _Track:
 
     def __init__(self, time: str | None, now: float) -> None:
         self.time = time
+        #: How many seconds further east the device's zone is, None as long as that is not known.
         self.shift: int | None = None
         #: The time moved at least twice, and as the clock did.
         self.steady = False
@@ -95,8 +96,13 @@ class _Track:
         """Take in that the time moved."""
         last = self.last
         self.steady = last is not None and move.follows(last)
-        self.shift = move.shift(zone)
         self._numbers[1:] = array("d", (now, *move))
+        self.compare(zone)
+
+    def compare(self, zone: ZoneInfo) -> None:
+        """Compare the last move with `zone`, if it counts: for an odd time the table of all zones is not worth its memory."""
+        last = self.last
+        self.shift = last.shift(zone) if last is not None and self.steady else None
 
     @property
     def moved_at(self) -> float:
@@ -107,11 +113,6 @@ class _Track:
     def last(self) -> Move | None:
         """Return the last move, None if there was none."""
         return None if math.isnan(self._numbers[4]) else Move(*self._numbers[2:])
-
-    @property
-    def vote(self) -> int | None:
-        """Return how many seconds further east the device's zone is, None as long as that is not known."""
-        return self.shift if self.steady else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,9 @@ class ZoneWatch:
                 return
             self._zone = zone
             for track in self._tracks.values():
-                if (last := track.last) is not None:
-                    self._count(track, -1)
-                    track.shift = last.shift(zone or _UTC)
-                    self._count(track, 1)
+                self._count(track, -1)
+                track.compare(zone or _UTC)
+                self._count(track, 1)
             self._show()
 
     def observe(self, key: tuple[str, str], time: str | None, interval: float) -> None:
@@ -222,7 +222,7 @@ class ZoneWatch:
     def shift(self, key: tuple[str, str]) -> int | None:
         """Return how many seconds further east than the config's the zone of a device is, None if that is not known."""
         track = self._tracks.get(key)
-        return track.vote if track is not None else None
+        return track.shift if track is not None else None
 
     def fit(self) -> ZoneFit:
         """Return how the zone of the config fits."""
@@ -244,10 +244,10 @@ class ZoneWatch:
     def _count(self, track: _Track, by: int) -> None:
         if track.last is not None:
             self._moved += by
-        if track.vote is not None:
-            self._votes[track.vote] += by
-            if not self._votes[track.vote]:
-                del self._votes[track.vote]
+        if track.shift is not None:
+            self._votes[track.shift] += by
+            if not self._votes[track.shift]:
+                del self._votes[track.shift]
 
     def _show(self) -> None:
         """Set the metric, and log once that the zone of the config does not fit."""
