@@ -17,8 +17,8 @@ def main() -> None:
     limit_malloc()
 
     def exposition(selection: Selection, *, openmetrics: bool) -> tuple[Snapshot, bytes]:
-        # what packs badly
-        pieces = [f'atess_ppv{{n="{os.urandom(500).hex()}"}} 1\n'.encode() for _ in range(2000)]
+        # what packs badly, in pieces as large as the blocks of a fleet's lines
+        pieces = [f'atess_ppv{{n="{os.urandom(110).hex()}"}} 1\n'.encode() for _ in range(8500)]
         return Snapshot(pieces), b"own 1\n" * 10_000
 
     server = Server("127.0.0.1", 0)
