@@ -234,9 +234,11 @@ class ZoneWatch:
         """Return the zone of a shift; None where none has it now, because clocks were changed since."""
         wall = self._clock.wall()
         offset = shift + zones.offset_at(datetime.fromtimestamp(wall, UTC), self._zone or _UTC)
+        # all of its memory, 0.4 MiB, as soon as there is anything to tell, and not when the first odd time comes
+        there = zones.offsets(int(wall // 86400))
         if self._zone is not None and shift == 0:
             return FittingZone(shift, self._zone.key, zones.utc(offset), devices)
-        if offset not in zones.offsets(int(wall // 86400)):
+        if offset not in there:
             return None
         name = zones.name_near(self._zone, offset, wall) if self._zone else zones.name_of(offset, wall)
         return FittingZone(shift, name, zones.utc(offset), devices)
