@@ -70,7 +70,8 @@ def test_a_reader_fetches_nothing_from_elsewhere(browser: Browser, site: str, sc
             expect(page.locator("article h1")).to_be_visible()
         assert page.locator("body").get_attribute("data-md-color-scheme") == {"light": "default", "dark": "slate"}[scheme]
         page.get_by_placeholder("Search").fill("atess_device_up")
-        expect(page.locator(".md-search-result__item").first).to_contain_text("atess_device_up")
+        # the index is made in the browser, which takes longer on a busy machine
+        expect(page.locator(".md-search-result__item").first).to_contain_text("atess_device_up", timeout=30_000)
         assert [url for url in fetched if not url.startswith(f"{site}/")] == []
         assert complaints == []
 
