@@ -26,7 +26,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import ReadingJob, Shared, Target
 from exporter.polling.zone_watch import ZoneWatch
 
 _SN = "UMD0D23202"
@@ -63,5 +63,5 @@ def _poller(url: str) -> Callable[[], None]:
     scheduler = Scheduler(session, clock, 1, lambda: None)
     device = Device("pbd", _SN, "pbd/data-last", Evidence.DOCUMENTED, 300.0)
     parts = DroppedFields(metrics), UnknownFields(metrics), LogOnce(), ZoneWatch(metrics, clock)
-    job = ReadingJob(Target(device, Series(metric_name, str), clock), session, *parts)
+    job = ReadingJob(Target(device, Series(metric_name, str), clock), Shared(session, *parts))
     return lambda: scheduler.work(job)

@@ -17,7 +17,7 @@ from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.job import Job
 from exporter.polling.status import SUSPENDED, DeviceStatus
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import ReadingJob, Shared, Target
 from exporter.polling.zone_watch import ZoneFit, ZoneWatch
 
 _log = structlog.get_logger()
@@ -30,10 +30,9 @@ class Readings:
         self._session = session
         self._series = series
         self._clock = clock
-        self._dropped_fields = dropped_fields
         self._unknown_fields = UnknownFields(session.metrics)
-        self._log_once = LogOnce()
         self._zones = ZoneWatch(session.metrics, clock)
+        self._shared = Shared(session, dropped_fields, self._unknown_fields, LogOnce(), self._zones)
         self._jobs: dict[tuple[str, str], ReadingJob] = {}
 
     def apply(self, config: Config, devices: Iterable[Device], stretch: float) -> dict[Job, float]:
@@ -62,8 +61,7 @@ class Readings:
             with self._series.together():
                 target = Target(device, self._series, self._clock)
                 configure(target, device)
-            parts = self._dropped_fields, self._unknown_fields, self._log_once, self._zones
-            self._jobs[key] = ReadingJob(target, self._session, *parts)
+            self._jobs[key] = ReadingJob(target, self._shared)
         return {job: job.target.interval for job in self._jobs.values()}
 
     def mark_stale(self) -> None:

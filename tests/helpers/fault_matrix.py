@@ -19,7 +19,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import ReadingJob, Shared, Target
 from exporter.polling.zone_watch import ZoneWatch
 from tests.helpers.fakes import device, samples
 
@@ -161,7 +161,7 @@ class Bench:
         self.cloud = AskedCloud(self.client, self.token, self.budget, self.account, self.metrics)
         self.scheduler = Scheduler(self.cloud, self.clock, 1, lambda: None)
         parts = DroppedFields(self.metrics), UnknownFields(self.metrics), LogOnce(), ZoneWatch(self.metrics, self.clock)
-        self.jobs = {sn: ReadingJob(target, self.cloud, *parts) for sn, target in self.targets.items()}
+        self.jobs = {sn: ReadingJob(target, Shared(self.cloud, *parts)) for sn, target in self.targets.items()}
 
     def poll(self, sn: str) -> dict[str, float]:
         """Poll once; what the exporter counted meanwhile."""

@@ -27,7 +27,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import Series
 from exporter.metrics.unknown_fields import UnknownFields
 from exporter.polling.scheduler import Scheduler
-from exporter.polling.target import ReadingJob, Target
+from exporter.polling.target import ReadingJob, Shared, Target
 from exporter.polling.zone_watch import ZoneWatch
 from tests.helpers.fakes import FakeClock, device, samples
 from tests.helpers.processes import Exporter, eventually, exporter, simulated_cloud, write_config
@@ -68,7 +68,7 @@ class Bench:
         asked = Session(self.client, token, RateLimiter(1e8, Clock()), CircuitBreaker(clock), self.metrics)
         self.target = Target(device(), self.series, clock)
         parts = DroppedFields(self.metrics), UnknownFields(self.metrics), LogOnce(), ZoneWatch(self.metrics, clock)
-        self._job = ReadingJob(self.target, asked, *parts)
+        self._job = ReadingJob(self.target, Shared(asked, *parts))
         self._scheduler = Scheduler(asked, clock, 1, lambda: None)
         self.target.configure(device(), 1.0, STALE_AFTER, ZoneInfo("Europe/Berlin"))
 
