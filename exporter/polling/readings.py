@@ -1,5 +1,6 @@
 """The readings of devices: which are polled, how, and how they stand."""
 
+import math
 from collections.abc import Iterable
 
 import structlog
@@ -113,4 +114,6 @@ class Readings:
         """
         if not self._session.circuit_breaker.allow_request():
             return None, 0
-        return job.next_request(), job.failures if job.skips else 0
+        due = job.next_request()
+        # for a moment a new job has no slot yet
+        return due if math.isfinite(due) else None, job.failures if job.skips else 0
