@@ -258,6 +258,6 @@ def merge_devices(config: Config, listings: Mapping[tuple[str, str], ListedDevic
     for key, listing in listings.items():
         if key not in devices and config.shard.owns(*key):
             path = config.types[listing.type].paths.realtime
-            device = Device(listing.type, listing.sn, path.path, path.evidence, config.poll.interval, listing.info, listing.lost)
-            devices[key] = replace(device, gone_since=listing.gone_since)
+            asked = path.path, path.evidence, config.poll.interval
+            devices[key] = Device(listing.type, listing.sn, *asked, listing.info, listing.lost, gone_since=listing.gone_since)
     return tuple(devices.values())

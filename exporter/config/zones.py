@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from typing import Final
@@ -84,6 +83,9 @@ def suggest(text: str) -> str | None:
         offset = (int(match[2]) * 3600 + int(match[3] or 0) * 60) * (-1 if match[1] == "-" else 1)
         at = time.time()
         return name_of(offset, at) if offset in offsets(int(at // 86400)) else None
+    # imported here, because only a mistake needs it
+    from difflib import get_close_matches
+
     spelled = {}
     for name in sorted(available_timezones()):
         spelled[name.casefold()] = name

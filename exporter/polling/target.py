@@ -282,7 +282,7 @@ class ReadingJob(Job):
         for field in self.target.faults.words.unreadable(answer.fields):
             warn = _log.warning if self._shared.log_once.is_new((device.key, field), "word") else _log.debug
             warn("cannot read a fault word", device_sn=device.sn, type=device.type, field=field, value=answer.fields[field])
-        self._shared.zones.observe(device.key, answer.time, self.target.interval)
+        self._shared.zones.observe(self.key, answer.time, self.target.interval)
         if answer.unread_time is not None:
             self._shared.session.metrics.times_unreadable.labels(device.type).inc()
             warn = _log.warning if self._shared.log_once.is_new(device.key, "time") else _log.debug

@@ -7,7 +7,7 @@ to within that. A device that is offline for hours has an old time that stands s
 import math
 import threading
 from array import array
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -164,8 +164,9 @@ class ZoneWatch:
         self._clock = clock
         self._lock = threading.RLock()
         self._zone: ZoneInfo | None = None
-        #: The one whose time moved longest ago comes first.
-        self._tracks: OrderedDict[tuple[str, str], _Track] = OrderedDict()
+        self._tracks: dict[tuple[str, str], _Track] = {}
+        #: Before then none is to be forgotten.
+        self._expire_at = math.inf
         self._moved = 0
         self._votes: Counter[int] = Counter()
         self._shown: tuple[ZoneInfo | None, int | None] = (None, None)
@@ -190,6 +191,7 @@ class ZoneWatch:
             track = self._tracks.get(key)
             if track is None:
                 self._tracks[key] = _Track(time, now)
+                self._expire_at = min(self._expire_at, now + _COUNTS_FOR)
                 return
             gap = track.poll(now)
             if time == track.time:
@@ -201,7 +203,6 @@ class ZoneWatch:
             self._count(track, -1)
             track.take(Move(local.replace(tzinfo=UTC).timestamp(), self._clock.wall(), gap), self._zone or _UTC, now)
             self._count(track, 1)
-            self._tracks.move_to_end(key)
             self._show()
 
     def forget(self, key: tuple[str, str]) -> None:
@@ -215,9 +216,12 @@ class ZoneWatch:
     def expire(self) -> None:
         """Forget what was seen too long ago."""
         now = self._clock.now()
+        if now <= self._expire_at:
+            return
         with self._lock:
-            while self._tracks and now - next(iter(self._tracks.values())).moved_at > _COUNTS_FOR:
-                self.forget(next(iter(self._tracks)))
+            for key in [key for key, track in self._tracks.items() if now - track.moved_at > _COUNTS_FOR]:
+                self.forget(key)
+            self._expire_at = min((track.moved_at for track in self._tracks.values()), default=math.inf) + _COUNTS_FOR
 
     def shift(self, key: tuple[str, str]) -> int | None:
         """Return how many seconds further east than the config's the zone of a device is, None if that is not known."""

@@ -82,7 +82,7 @@ def create_app(site: Site) -> Starlette:
 
 def _pack(site: Site, selection: Selection, openmetrics: bool) -> bytes:
     page, rest = site.exposition(selection, openmetrics=openmetrics)
-    return gzip([*page.pieces, rest])
+    return gzip(page.pieces, rest)
 
 
 def _selection(query: QueryParams, known: Collection[str]) -> Selection:
