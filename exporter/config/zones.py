@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from importlib import resources
@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo, available_timezones
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE | re.ASCII)
 
 
-@lru_cache(maxsize=1)
 def _countries() -> Mapping[str, frozenset[str]]:
     """Return the zones of the tz database's table with the countries that each is of, a country's largest place first."""
     table = (resources.files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8")
@@ -21,14 +20,26 @@ def _countries() -> Mapping[str, frozenset[str]]:
     return {row[2]: frozenset(row[0].split(",")) for row in rows}
 
 
-@lru_cache(maxsize=4)
-def offsets(day: int) -> Mapping[int, tuple[str, ...]]:
+def _by_offset(day: int) -> Mapping[int, Sequence[str]]:
     """Return the zones of the tz database's table, by their offset from UTC in seconds on a day (a number of days since 1970)."""
     when = datetime.fromtimestamp(day * 86400 + 43200, UTC)
     found: dict[int, list[str]] = {}
-    for name in _countries():
+    for name in sorted(_countries()):
         found.setdefault(offset_at(when, ZoneInfo(name)), []).append(name)
-    return {offset: tuple(sorted(names)) for offset, names in sorted(found.items())}
+    return found
+
+
+# what is kept of the table are a few numbers and names: all of it would take 0.3 MB as soon as a first device's time is odd
+@lru_cache(maxsize=4)
+def offsets(day: int) -> Sequence[int]:
+    """Return the offsets from UTC, in seconds, that some place has on a day (days since 1970), from west to east."""
+    return sorted(_by_offset(day))
+
+
+@lru_cache(maxsize=16)
+def names(offset: int, day: int) -> Sequence[str]:
+    """Return the zones that have this offset on a day."""
+    return tuple(_by_offset(day).get(offset, ()))
 
 
 def fitting(local: datetime, at: float, oldest: float, ahead: float = 120.0) -> list[int]:
@@ -51,7 +62,7 @@ def name_of(offset: int, at: float) -> str:
     if rest == 0:
         # these count hours west of Greenwich
         return f"Etc/GMT{-hours:+d}" if hours else "Etc/UTC"
-    return offsets(int(at // 86400))[offset][0]
+    return names(offset, int(at // 86400))[0]
 
 
 def name_near(zone: ZoneInfo, offset: int, when: float) -> str:
@@ -61,14 +72,18 @@ def name_near(zone: ZoneInfo, offset: int, when: float) -> str:
     question are not changed when those of `zone` are.
     """
     year = (datetime.fromtimestamp(when + days * 86400, UTC) for days in (-182, -91, 91, 182))
-    here = offsets(int(when // 86400)).get(offset, ())
     if any(offset_at(moment, zone) == offset for moment in year):
         return name_of(offset, when)
-    countries = _countries()
-    own, region = countries.get(zone.key, frozenset()), zone.key.partition("/")[0] + "/"
+    return _nearest(zone.key, offset, int(when // 86400)) or name_of(offset, when)
+
+
+@lru_cache(maxsize=16)
+def _nearest(zone: str, offset: int, day: int) -> str | None:
+    countries, here = _countries(), names(offset, day)
+    own, region = countries.get(zone, frozenset()), zone.partition("/")[0] + "/"
     near = [name for name in countries if name in here and countries[name] & own]
     near += [name for name in here if name.startswith(region)]
-    return near[0] if near else name_of(offset, when)
+    return near[0] if near else None
 
 
 def utc(offset: int) -> str:

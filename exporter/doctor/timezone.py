@@ -134,7 +134,7 @@ def _choose(stamps: list[_Stamp], seen: Observations, why: str, *, sure: bool = 
         text = f"{why}; no UTC offset fits {listed([stamp.name for stamp in asked])}"
         return Check("timezone", Outcome.WARN, text, _CLOCK)
     names = " or ".join(zones.utc(offset) for offset in fitting)
-    choice = [name for offset in fitting for name in zones.offsets(int(seen.now // 86400))[offset]]
+    choice = [name for offset in fitting for name in zones.names(offset, int(seen.now // 86400))]
     text = f"{why}; {names} fits {counted(most, 'device')} of {len(asked)}"
     remedy = f"Set api.timezone to where the devices are: {listed(choice, 12)}."
     if not online and not sure and seen.config.api.zone is not None:

@@ -190,6 +190,9 @@ class ZoneWatch:
         with self._lock:
             track = self._tracks.get(key)
             if track is None:
+                if not self._tracks:
+                    # now, and not when the first odd time comes: it takes room for a moment, which polls would not fill again
+                    zones.offsets(int(self._clock.wall() // 86400))
                 self._tracks[key] = _Track(time, now)
                 self._expire_at = min(self._expire_at, now + _COUNTS_FOR)
                 return
@@ -238,11 +241,9 @@ class ZoneWatch:
         """Return the zone of a shift; None where none has it now, because clocks were changed since."""
         wall = self._clock.wall()
         offset = shift + zones.offset_at(datetime.fromtimestamp(wall, UTC), self._zone or _UTC)
-        # all of its memory, 0.4 MiB, as soon as there is anything to tell, and not when the first odd time comes
-        there = zones.offsets(int(wall // 86400))
         if self._zone is not None and shift == 0:
             return FittingZone(shift, self._zone.key, zones.utc(offset), devices)
-        if offset not in there:
+        if offset not in zones.offsets(int(wall // 86400)):
             return None
         name = zones.name_near(self._zone, offset, wall) if self._zone else zones.name_of(offset, wall)
         return FittingZone(shift, name, zones.utc(offset), devices)
