@@ -3,8 +3,9 @@
 What is stored: for each family, and each type in it, a dict of blocks. A block is one bytes object: the lines of up to BLOCK
 devices of that type, each behind a newline. A device is in the block of the same number in every family. Its line is found by how
 it begins, a newline and `name{deviceSn="A",type="pbd"`; labels hold no newline, so nothing else begins like that. Blocks never
-change: to show a value is to put a new block in the old one's place. A block goes with its last line, a family with its last
-block. No position, count or length is kept beside the text, so none can disagree with it.
+change: to show a value is to put a new block in the old one's place. A family goes with its last line; until then a block without
+lines stays as an empty one, because a dict that keys leave and come back to may take twice the room. No position, count or length
+is kept beside the text, so none can disagree with it.
 
 Why: a scrape needs every line, and few have changed. So a line is rendered once, when its value arrives and only if it is another
 one, and a scrape only collects blocks under the lock; as they never change, they can be joined, packed and sent at leisure. The
@@ -150,6 +151,12 @@ class Exposition:
         _, newline, others = after.rpartition(begin)[2].partition(b"\n")
         self._store(family, block, b"".join((before, *[begin + ending for ending in endings], newline, others)))
 
+    def release(self, block: int) -> None:
+        """Give back the room of a block wherever it has no lines: a device of it is gone for good."""
+        for family in self._all():
+            if not family.blocks.get(block, b"-"):
+                del family.blocks[block]
+
     def relabel(self, block: int, before: str, after: str) -> None:
         """Replace `before`, with which the labels begin, by `after` in all lines in the block that have it."""
         old, new = f"{{{before}".encode(), f"{{{after}".encode()
@@ -167,11 +174,10 @@ class Exposition:
                 self._latest = _none
 
     def _store(self, family: Family, block: int, text: bytes) -> None:
-        if text:
+        if text or block in family.blocks:
             family.blocks[block] = text
-        else:
-            family.blocks.pop(block, None)
-        if not family.blocks and self.family(family.name, family.type) is family:
+        # from the end: in an outage the first blocks become empty first
+        if not any(reversed(family.blocks.values())) and self.family(family.name, family.type) is family:
             self._forget(family)
         self._latest = _none
 
@@ -199,7 +205,7 @@ class Exposition:
             if families:
                 pieces.append(families[0].header)
             for family in families:
-                pieces.extend(family.blocks.values())
+                pieces.extend(filter(None, family.blocks.values()))
         if pieces:
             # a newline behind the last line instead of before the first
             pieces[0] = pieces[0][1:]

@@ -45,8 +45,25 @@ class Row:
     labels: str
     settings: bool
     layout: _Layout = _EMPTY
+    #: Those of the last reading, and whether it is shown.
     values: Sequence[float] = ()
+    shown: bool = False
     faults: tuple[Fault, ...] | None = None
+
+    def keep(self, values: tuple[int | float, ...]) -> None:
+        """Keep the values of a reading that is shown.
+
+        An array takes a fifth of a tuple's memory, but holds no integers that are no doubles. It is written in place, and stays
+        while no reading is shown: one made anew at every poll would come to lie among what polls leave behind.
+        """
+        doubles = array("d", values)
+        self.shown = True
+        if tuple(doubles) != values:
+            self.values = values
+        elif isinstance(self.values, array) and len(self.values) == len(doubles):
+            self.values[:] = doubles
+        else:
+            self.values = doubles
 
 
 class Series:
@@ -130,12 +147,10 @@ class Series:
             # with dropped fields: a metric that was another field's may be free by now
             if names != layout.names or layout.renewals != self._renewals or layout.dropped:
                 layout = self._change_layout(row, names)
-            shown = tuple(row.values)
+            shown = tuple(row.values) if row.shown else (None,) * len(values)
             if values != shown:
-                self._exposition.put(layout.families, row.block, row.labels, values, shown or (None,) * len(values))
-                # an array takes a fifth of a tuple's memory, but holds no integers that are no doubles
-                doubles = array("d", values)
-                row.values = doubles if tuple(doubles) == values else values
+                self._exposition.put(layout.families, row.block, row.labels, values, shown)
+                row.keep(values)
             return layout.dropped
 
     def show_faults(self, row: Row, faults: tuple[Fault, ...] | None) -> None:
@@ -180,21 +195,22 @@ class Series:
             for name in DEVICE_FAMILIES:
                 if family := self._exposition.family(name, row.type):
                     self._exposition.take(family, row.block, row.labels)
+            self._exposition.release(row.block)
             self._free[row.type, row.settings].append(row.block)
             row.block = _GONE
 
     def reading(self, row: Row) -> tuple[tuple[str, str | None, int | float], ...]:
         """Return what update() last put in and is shown: each field with its metric (None: it is dropped) and its value."""
         with self._lock:
-            layout, values = row.layout, row.values
+            layout, values = row.layout, tuple(row.values) if row.shown else ()
         metrics = (family.name if family else None for family in layout.families)
         return tuple(zip(layout.names, metrics, map(_whole, values), strict=True))
 
     def value(self, row: Row, field: str) -> int | float | None:
         """Return the value of one field of that reading, None if it has none."""
         with self._lock:
-            names, values = row.layout.names, row.values
-        return _whole(values[names.index(field)]) if field in names else None
+            names = row.layout.names
+            return _whole(row.values[names.index(field)]) if field in names else None
 
     def snapshot(self, selection: Selection = EVERYTHING) -> Snapshot:
         """Return the exposition of all that is selected, in order of the families' names, each device's reading whole."""
@@ -207,7 +223,7 @@ class Series:
     def _change_layout(self, row: Row, names: tuple[str, ...]) -> _Layout:
         before, row.layout = row.layout, self._layout(row, names) if names else _EMPTY
         if row.layout is not before:
-            row.values = ()
+            row.shown = False
             for family in set(before.families).difference(row.layout.families):
                 if family is not None:
                     self._exposition.take(family, row.block, row.labels)

@@ -86,13 +86,16 @@ def test_all_lines_are_taken_whose_labels_begin_alike(exposition: Exposition) ->
     assert bytes(exposition.snapshot()) == HEADER + b'm{d="b"} 1\nm{d="aa"} 1\n'
 
 
-def test_absent_lines_take_no_room_and_the_last_one_takes_its_family_along(exposition: Exposition) -> None:
+def test_a_block_without_lines_can_be_released_and_the_last_line_takes_its_family_along(exposition: Exposition) -> None:
     put(exposition, 1000, "z", 1)
     put(exposition, 3, "a", 1)
     family = exposition.family("m", "t")
     assert family is not None
     assert list(family.blocks) == [1000, 3]
     take(exposition, 1000, "z")
+    assert len(exposition.snapshot().pieces) == 3
+    for block in (1000, 3, 0):
+        exposition.release(block)
     assert list(family.blocks) == [3]
     take(exposition, 3, "a")
     assert exposition._families == {}

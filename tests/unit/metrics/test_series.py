@@ -1,3 +1,4 @@
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -208,6 +209,30 @@ def test_the_lines_of_a_broken_device_take_no_room_for_others(series: Series) ->
     series.update(rows[50], {f"own{n}": n for n in range(50)})
     families = series._exposition._all()
     assert sum(len(family.blocks) for family in families if family.name != "atess_ppv") == 50
+
+
+def test_values_that_come_back_take_no_more_room_than_before(series: Series) -> None:
+    rows = [series.add("pbd", f"S{n}") for n in range(42 * BLOCK)]
+
+    def room() -> int:
+        for row in rows:
+            series.update(row, {"ppv": 1})
+        return sum(sys.getsizeof(family.blocks) for family in series._exposition._all())
+
+    before = room()
+    for row in rows[: len(rows) // 3]:
+        series.clear(row)
+    assert room() == before
+
+
+def test_removed_devices_give_their_room_back(series: Series) -> None:
+    rows = [series.add("pbd", f"S{n}") for n in range(42 * BLOCK)]
+    for row in rows:
+        series.update(row, {"ppv": 1, "vbat": 1})
+    for row in rows[2 * BLOCK :]:
+        series.remove(row)
+    assert [len(family.blocks) for family in series._exposition._all()] == [2, 2]
+    assert len(samples(series.snapshot())) == 2 * 2 * BLOCK
 
 
 def test_settings_are_in_blocks_of_their_own(series: Series) -> None:
