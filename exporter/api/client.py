@@ -122,7 +122,11 @@ class Client:
             raise
         except Exception as error:  # noqa: BLE001 - what an answer can do to the layers below is without end
             failure = self._failure(error, url)
-        raise failure
+        try:
+            raise failure
+        finally:
+            # this frame and the error would hold each other, and all that the callers' frames hold
+            del failure
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,10 +1,12 @@
 """The client against real HTTP: the simulated cloud where it can, a bare socket where it must."""
 
+import gc
 import gzip
 import http.server
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -166,6 +168,21 @@ def test_a_broken_connection_is_named_by_its_first_cause(answer: bytes, message:
     with answering(answer) as url, pytest.raises(ConnectionFailed) as caught:
         client(url).get("x", {})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"])
+def test_a_failure_holds_nothing_until_the_garbage_collector_runs(answer: bytes) -> None:
+    with answering(answer) as url:
+        asking = client(url)
+        gc.disable()
+        try:
+            try:
+                asking.get("getPBDLastData", QUERY)
+            except EnercloError as error:
+                failure = weakref.ref(error)
+            assert failure() is None
+        finally:
+            gc.enable()
 
 
 def test_a_server_that_speaks_no_tls_is_named() -> None:
