@@ -205,7 +205,7 @@ class Exposition:
             if families:
                 pieces.append(families[0].header)
             for family in families:
-                pieces.extend(filter(None, family.blocks.values()))
+                pieces.extend(family.blocks.values())
         if pieces:
             # a newline behind the last line instead of before the first
             pieces[0] = pieces[0][1:]
