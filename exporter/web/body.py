@@ -21,9 +21,9 @@ with suppress(ImportError):
 #: To zlib, a whole gzip member: with its header and its trailer.
 _GZIP: Final = zlib.MAX_WBITS + 16
 
-#: Pieces that are joined at a time, to be sent: some 140 kB. It is what a slow client may keep from being freed, and large enough
+#: Pieces that are joined at a time, to be sent: some 240 kB. It is what a slow client may keep from being freed, and large enough
 #: to leave the heap alone (process/malloc.py).
-_CHUNK: Final = 600
+_CHUNK: Final = 1_000
 
 #: Pieces that are packed at a time, some 1.2 MB, in one buffer that serves for all of a page. Packing gives Python's lock away,
 #: and while devices are updated, to get it back takes as long as to pack a small chunk.
