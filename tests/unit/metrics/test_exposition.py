@@ -92,6 +92,8 @@ def test_a_block_without_lines_can_be_released_and_the_last_line_takes_its_famil
     family = exposition.family("m", "t")
     assert family is not None
     assert list(family.blocks) == [1000, 3]
+    take(exposition, 7, "none")
+    assert list(family.blocks) == [1000, 3]
     take(exposition, 1000, "z")
     assert bytes(exposition.snapshot()) == HEADER + b'm{d="a"} 1\n'
     for block in (1000, 3, 0):
