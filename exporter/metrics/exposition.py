@@ -58,7 +58,7 @@ class Snapshot:
         self.add(pieces)
 
     def add(self, pieces: Collection[bytes]) -> None:
-        """Append pieces. They are measured at once, while the processor has them at hand: later it takes three times as long."""
+        """Append pieces. They are measured at once, while the processor has them at hand: later it takes 1.4 times as long."""
         self.pieces.extend(pieces)
         self.length += sum(map(len, pieces))
 
